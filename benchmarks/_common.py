@@ -1,0 +1,296 @@
+"""What the benchmarks share: timing, the machine in words, records, tables."""
+
+import argparse
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD_VERSION = 1
+
+# Does some work and returns the seconds that one unit of it took.
+Case = Callable[[], float]
+
+
+def arguments(description: str, *, repeats: int) -> argparse.ArgumentParser:
+    """Makes the flags that every benchmark has.
+
+    Args:
+        description: what it measures.
+        repeats: default number of rounds.
+
+    Returns:
+        argparse.ArgumentParser: with ``--out``, ``--repeats``.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=None,
+        help="folder for the JSON record; default: none is written",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=repeats,
+        help="rounds; each times every case once, one after the other",
+    )
+    return parser
+
+
+def start() -> None:
+    """Lets the benchmark find the package, and keeps TensorFlow quiet.
+
+    To be called before TensorFlow is imported. The package of this working
+    tree is measured, installed or not.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        say(
+            f"note: the machine is busy (load {load:.1f} on {cpus()} cores); "
+            "take the numbers as a hint"
+        )
+
+
+def say(line: str) -> None:
+    """Writes a line of progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def cpus() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The seconds per unit of one case, a value for each round."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def min(self) -> float:
+        """The quickest round: what the machine can do undisturbed."""
+        return min(self.seconds)
+
+    @property
+    def median(self) -> float:
+        """The middle round: what a user sees."""
+        return statistics.median(self.seconds)
+
+    def record(self) -> dict[str, Any]:
+        """The numbers for the JSON record."""
+        return {
+            "min": self.min,
+            "median": self.median,
+            "seconds": list(self.seconds),
+        }
+
+
+def timed(work: Callable[[], Any], units: int) -> Case:
+    """Makes a case of some work.
+
+    Args:
+        work: returns when the work is done.
+        units: how many units, e.g. training steps, it does.
+    """
+
+    def case() -> float:
+        began = time.perf_counter()
+        work()
+        return (time.perf_counter() - began) / units
+
+    return case
+
+
+def interleaved(
+    cases: Mapping[str, Case],
+    *,
+    repeats: int,
+    warmups: int = 1,
+    pause: float = 0.1,
+) -> dict[str, Timing]:
+    """Times several cases in turn: A B C, A B C, ...
+
+    What slows the machine for a while then slows all of them.
+
+    Args:
+        cases: name -> case.
+        repeats: rounds that count.
+        warmups: rounds before these that do not count.
+        pause: seconds between two cases, for the idle threads of one library
+            to fall asleep before another one works.
+
+    Returns:
+        dict: name -> its timing, in the order of ``cases``.
+
+    Raises:
+        ValueError: if ``repeats`` is below 1.
+    """
+    if repeats < 1:
+        raise ValueError(f"wanted repeats of 1 or more, got {repeats}")
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for number in range(-warmups, repeats):
+        which = f"round {number + 1}/{repeats}" if number >= 0 else "warm-up"
+        say(which)
+        for name, case in cases.items():
+            time.sleep(pause)
+            took = case()
+            if number >= 0:
+                seconds[name].append(took)
+    return {name: Timing(tuple(found)) for name, found in seconds.items()}
+
+
+@dataclass(frozen=True)
+class Target:
+    """A number that the project promises, beside the one measured."""
+
+    name: str
+    wanted: float
+    got: float
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether the promise is kept."""
+        if self.at_most:
+            return self.got <= self.wanted
+        return self.got >= self.wanted
+
+    def line(self) -> str:
+        """The target in one line."""
+        sign = "at most" if self.at_most else "at least"
+        verdict = "met" if self.met else "MISSED"
+        return f"{self.name}: {self.got:.4g}, {sign} {self.wanted:g}: {verdict}"
+
+
+def machine() -> dict[str, Any]:
+    """Describes the machine."""
+    model = platform.processor() or platform.machine()
+    memory = None
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                model = line.partition(":")[2].strip()
+                break
+        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        memory = round(pages / 2**30, 1)
+    return {
+        "processor": model,
+        "cores": cpus(),
+        "memory_gib": memory,
+        "system": platform.platform(),
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def versions(*packages: str) -> dict[str, str | None]:
+    """The versions of Python and of packages; None for one that is absent."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def _git(*words: str) -> str | None:
+    try:
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def record(
+    name: str,
+    *,
+    about: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    timings: Mapping[str, Timing],
+    results: Mapping[str, Any],
+    targets: Sequence[Target],
+    skipped: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Puts one benchmark's record together.
+
+    Args:
+        name: the benchmark.
+        about: ``machine()``, taken before the work.
+        settings: what was chosen: sizes, rounds.
+        timings: seconds per unit of each case.
+        results: numbers derived from these.
+        targets: promises.
+        skipped: case -> why it was not run.
+
+    Returns:
+        dict: what ``write`` writes.
+    """
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "version": RECORD_VERSION,
+        "benchmark": name,
+        "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+        "git": {
+            "commit": _git("rev-parse", "HEAD"),
+            "dirty": None if changed is None else bool(changed),
+        },
+        "versions": versions("tensorflow", "keras", "numpy", "torch", "pillow"),
+        "machine": dict(about),
+        "settings": dict(settings),
+        "timings": {k: v.record() for k, v in timings.items()},
+        "results": dict(results),
+        "targets": [{**asdict(t), "met": t.met} for t in targets],
+        "skipped": dict(skipped or {}),
+    }
+
+
+def write(made: Mapping[str, Any], out: Path | None) -> None:
+    """Prints the targets and writes the record if a folder is given."""
+    for target in made["targets"]:
+        words = {k: v for k, v in target.items() if k != "met"}
+        print(Target(**words).line())
+    for name, why in made["skipped"].items():
+        print(f"skipped: {name}: {why}")
+    if out is None:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{made['benchmark']}.json"
+    path.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
+    print(path)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Prints a table; numbers to the right, with four digits."""
+
+    def text(value: Any) -> str:
+        return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+    lines = [list(head), *([text(v) for v in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        first = line[0].ljust(widths[0])
+        rest = [v.rjust(w) for v, w in zip(line[1:], widths[1:], strict=True)]
+        print("  ".join([first, *rest]))
+    print()

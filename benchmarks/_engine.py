@@ -1,0 +1,141 @@
+"""The project's own training step, on random data of MNIST's size.
+
+What the images show does not change the time of a step; that one pixel in
+five is not black, as in MNIST, keeps the activations of a usual size.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ls_tf import execute
+from ls_tf.data import mnist
+from ls_tf.resolve import resolve
+from ls_tf.tasks.classification import Classification
+
+EXPERIMENT = "fc_mnist"
+# Random labels at the experiment's rate of 1 could end in a loss that is no
+# number, which would end the timing early. The rate costs no time.
+LEARNING_RATE = 0.01
+
+
+def random_split(split: str) -> dict[str, np.ndarray]:
+    """Makes a split of MNIST's shape and size.
+
+    Args:
+        split: "train" or "test".
+
+    Returns:
+        ``image`` uint8 [N, 28, 28, 1], ``label`` int32 [N].
+    """
+    rng = np.random.default_rng(0)
+    shape = (mnist.INFO.sizes[split], *mnist.INFO.image_shape)
+    image = rng.integers(0, 256, shape, np.uint8)
+    image[rng.integers(0, 100, shape, np.uint8) >= 19] = 0
+    label = rng.integers(0, mnist.INFO.num_classes, shape[0], np.int32)
+    return {"image": image, "label": label}
+
+
+class RandomData(Classification):
+    """The classification task, data made up instead of loaded."""
+
+    def examples(self, role: str) -> Mapping[str, np.ndarray]:
+        """See ``Task.examples``."""
+        split = getattr(self.spec.data, role)
+        if split not in self._loaded:
+            self._loaded[split] = random_split(split)
+        return self._loaded[split]
+
+
+class ConstantBatch(RandomData):
+    """The same task without input pipeline: one batch, ready on the device.
+
+    The batch is an argument of the compiled program like any resident data,
+    so that the compiler cannot work it out in advance.
+    """
+
+    def __init__(self, spec: Any, data_dir: str | None) -> None:
+        """Makes the batch; see ``Classification``."""
+        super().__init__(spec, data_dir)
+        size = spec.train.global_batch_size
+        train = self.examples("train")
+        self.resident = {
+            "image": (train["image"][:size] / 255).astype(np.float32),
+            "label": train["label"][:size],
+        }
+
+    def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
+        """See ``Task.plan``: nothing to choose."""
+        return {"index": np.zeros((count, 1), np.int32)}
+
+    def batch(
+        self, resident: Mapping[str, Any], draws: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """See ``Task.batch``."""
+        from keras import ops
+
+        label = resident["label"]
+        weight = ops.ones(ops.shape(label), "float32")
+        return {**resident, "weight": weight}
+
+
+class Steps:
+    """An engine built as a run builds it, and the step it stands at."""
+
+    def __init__(
+        self,
+        *,
+        batch_size: int,
+        xla: bool = True,
+        task: type[Classification] = RandomData,
+    ) -> None:
+        """Builds model, optimizer and engine.
+
+        Args:
+            batch_size: B.
+            xla: whether XLA compiles the steps.
+            task: where the data comes from.
+        """
+        from ls_tf import optimizers
+        from ls_tf.training.tensorflow_engine import TensorFlowEngine
+
+        identity = resolve(
+            EXPERIMENT,
+            changed={
+                "train.global_batch_size": batch_size,
+                "train.xla": xla,
+                "learning_rate": LEARNING_RATE,
+            },
+        )
+        self.spec = spec = identity.spec
+        session = execute.Session(execute.Machine())
+        self._engine = TensorFlowEngine(
+            spec, session.strategy, execute._transform(spec)
+        )
+        self.task = self._engine.build(
+            lambda: task(spec, None),
+            lambda built: optimizers.build(
+                spec.optimizer.name,
+                dict(spec.optimizer.options),
+                learning_rate=execute._learning_rate(spec, built.total_steps),
+                ema_momentum=spec.train.ema_momentum,
+            ),
+        )
+        self._step = 0
+
+    def run(self, count: int) -> None:
+        """Runs the next steps in one compiled call, as the loop does.
+
+        Args:
+            count: how many; at most ``log_every_steps`` of the experiment.
+
+        Raises:
+            RuntimeError: the steps ended early: the loss was not finite.
+        """
+        losses = self._engine.run(self._step, count)["loss"]
+        if len(losses) != count or not np.isfinite(losses).all():
+            raise RuntimeError(
+                f"wanted {count} steps of finite loss, got {losses}"
+            )
+        self._step += count

@@ -1,0 +1,1 @@
+"""Numbers from arrays: pure NumPy, SciPy and scikit-learn."""

@@ -1,0 +1,372 @@
+"""The flags, and what they start.
+
+Flags are read here and nowhere else; library code takes arguments. Heavy
+modules are imported inside functions, so that ``--help`` and ``--mode=print``
+answer at once.
+"""
+
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from ls_tf import registry
+from ls_tf.resolve import EXPERIMENTS, RunIdentity, resolve
+from ls_tf.spec import SpecError, Value, as_dict, nearest, parse
+
+if TYPE_CHECKING:
+    from ls_tf.execute import Machine
+
+OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, 3, 4, 5
+MODES = ("train_and_eval", "train", "eval", "print")
+# Flags that say where things lie on this machine and not what is run.
+_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_USAGE = """\
+Trains and measures the experiments of the label-smoothing study, and rebuilds
+its tables and figures from recorded runs.
+
+  python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
+  python run_experiment.py --report=NAME [--run_missing]
+
+experiments: {experiments}
+reports: {reports}
+
+exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM or
+SIGINT with the state saved (the same command resumes); 4 the loss was not
+finite; 5 no space left for a checkpoint (the one before it is intact).
+"""
+
+
+def _define() -> flags.FlagValues:
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]
+    text, on = flags.DEFINE_string, flags.DEFINE_bool
+    text("experiment", None, "train and measure it", flag_values=values)
+    text("report", None, "rebuild a table or figure", flag_values=values)
+    text("alpha", None, "label smoothing, 0 to 1", flag_values=values)
+    text("seed", None, "the run's seed", flag_values=values)
+    flags.DEFINE_multi_string(
+        "set",
+        [],
+        "PATH=VALUE: any other field of the specification; may be repeated",
+        flag_values=values,
+    )
+    text("mode", MODES[0], f"one of {', '.join(MODES)}", flag_values=values)
+    text("runs_dir", "runs", "where records go", flag_values=values)
+    text("reports_dir", "reports", "where reports go", flag_values=values)
+    text(
+        "data_dir",
+        None,
+        "where TFDS data lies; default: TFDS_DATA_DIR, else TFDS's own",
+        flag_values=values,
+    )
+    text(
+        "strategy",
+        "default",
+        "default, mirrored or multi_worker; does not change the numbers",
+        flag_values=values,
+    )
+    text(
+        "micro_batches",
+        "1",
+        "parts in which a replica takes its batch, to save memory",
+        flag_values=values,
+    )
+    text(
+        "logical_devices",
+        "1",
+        "devices to make of one CPU, to rehearse --strategy=mirrored",
+        flag_values=values,
+    )
+    on("deterministic", False, "deterministic operations", flag_values=values)
+    on("smoke", False, "shrink the run to seconds", flag_values=values)
+    on(
+        "run_missing",
+        False,
+        "first train the runs that a report or a student needs",
+        flag_values=values,
+    )
+    text(
+        "readme",
+        None,
+        "with --report: also write its table into this file, between the "
+        "report's two marker lines",
+        flag_values=values,
+    )
+    on("help", False, "show this", short_name="h", flag_values=values)
+    return values
+
+
+def _say(message: str) -> None:
+    print(f"ls_tf: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _parse(argv: Sequence[str]) -> flags.FlagValues:
+    values = _define()
+    try:
+        rest = values(argv)
+    except flags.Error as error:
+        message = str(error).removeprefix("ERROR:: ")
+        raise SpecError(message) from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"--flagfile: wanted UTF-8 text: {error}") from None
+    if len(rest) > 1:
+        raise SpecError(f"wanted flags only, got '{rest[1]}'")
+    return values
+
+
+def _changes(values: flags.FlagValues) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    for text in values.set:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise SpecError(f"--set: wanted PATH=VALUE, got '{text}'")
+        if path == "seed":
+            raise SpecError("--set: the seed has its own flag, --seed")
+        found.pop(path, None)  # of two for one field, the place of the later
+        found[path] = value
+    if values.alpha is not None:
+        for path in ("alpha", "train.alpha"):
+            found.pop(path, None)
+        found["alpha"] = values.alpha
+    return found
+
+
+def _whole(name: str, text: str, least: int) -> int:
+    number = parse(text, int, f"--{name}")
+    if number < least:
+        raise SpecError(f"--{name}: wanted {least} or more, got {number}")
+    return int(number)
+
+
+def _identity(values: flags.FlagValues) -> RunIdentity:
+    seed = None if values.seed is None else _whole("seed", values.seed, 0)
+    return resolve(
+        values.experiment,
+        changed=_changes(values),
+        seed=seed,
+        smoke=values.smoke,
+    )
+
+
+def _print(identity: RunIdentity) -> None:
+    about = {
+        "experiment": identity.experiment,
+        "changes": as_dict(identity.changes),
+        "seed": identity.seed,
+        "folder": identity.folder,
+        "digest": identity.digest,
+        "spec": as_dict(identity.spec),
+    }
+    print(json.dumps(about, indent=2))
+
+
+def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
+    identity = _identity(values)
+    if values.mode == "print":
+        _print(identity)
+        return OK
+    from ls_tf import runs
+    from ls_tf.training import strategy
+
+    strategy.check(values.strategy)
+    is_writer = strategy.worker(values.strategy)[0] == 0
+    runs.refuse(values.runs_dir, identity, is_writer=is_writer)
+    path = runs.Path(values.runs_dir) / identity.folder
+    if values.mode != "eval" and runs.find(values.runs_dir, identity):
+        _say(f"run {identity.title} is finished already")
+        print(path)
+        return OK
+    from ls_tf import execute
+
+    machine = _machine(values, argv)
+    if values.run_missing:
+        before = execute.needed(identity)[:-1]
+        session = execute.Session(machine)
+        execute.make_missing(before, machine, session)
+    else:
+        _refuse_without_teacher(identity, values.runs_dir)
+        session = execute.Session(machine)
+    execute.run(identity, session, mode=values.mode)
+    print(path)
+    return OK
+
+
+def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
+    """Says that a teacher is missing before TensorFlow is imported."""
+    from ls_tf import execute
+    from ls_tf.resolve import teacher_of
+
+    teacher = teacher_of(identity)
+    if teacher is not None:
+        execute.record_of(teacher, runs_dir)
+
+
+def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
+    from ls_tf.execute import Machine
+
+    return Machine(
+        runs_dir=values.runs_dir,
+        data_dir=values.data_dir,
+        strategy=values.strategy,
+        logical_devices=_whole("logical_devices", values.logical_devices, 1),
+        micro_batches=_whole("micro_batches", values.micro_batches, 1),
+        deterministic=values.deterministic,
+        command=_recorded(argv),
+    )
+
+
+def _recorded(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command line for the record, without the paths of this machine."""
+    found = [argv[0].replace("\\", "/").rpartition("/")[2]]
+    words = iter(argv[1:])
+    for word in words:
+        name, equals, _ = word.lstrip("-").partition("=")
+        if name not in _PATHS:
+            found.append(word)
+        elif not equals:
+            next(words, None)  # the path is the next word
+    return tuple(found)
+
+
+def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
+    registry.check("ls_tf.reports", values.report)
+    from ls_tf.reports import _build
+
+    module = registry.get("ls_tf.reports", values.report)
+    wanted = _build.identities(module, smoke=values.smoke)
+    if values.run_missing:
+        from ls_tf import execute
+        from ls_tf.training import strategy
+
+        strategy.check(values.strategy)
+        execute.make_missing(wanted, _machine(values, argv))
+    page = _build.build(
+        values.report,
+        module,
+        runs_dir=values.runs_dir,
+        reports_dir=values.reports_dir,
+        smoke=values.smoke,
+        readme=values.readme,
+    )
+    print(page)
+    return OK
+
+
+def _refuse_unused(values: flags.FlagValues) -> None:
+    """Refuses a flag that would silently do nothing."""
+    is_report = values.report is not None
+    unused = ("alpha", "seed", "set", "mode") if is_report else ("readme",)
+    for name in unused:
+        if values[name].value != values[name].default:
+            other = "experiment" if is_report else "report"
+            raise SpecError(f"--{name} goes with --{other} only")
+
+
+def _start(argv: Sequence[str]) -> int:
+    values = _parse(argv)
+    if values.help:
+        print(
+            _USAGE.format(
+                experiments=", ".join(registry.names(EXPERIMENTS)),
+                reports=", ".join(registry.names("ls_tf.reports")),
+            )
+        )
+        print(values.main_module_help() or values.get_help())
+        return OK
+    if (values.experiment is None) == (values.report is None):
+        raise SpecError(
+            "wanted --experiment=NAME or --report=NAME; experiments: "
+            f"{', '.join(registry.names(EXPERIMENTS))}; reports: "
+            f"{', '.join(registry.names('ls_tf.reports'))}"
+        )
+    if values.mode not in MODES:
+        raise SpecError(
+            f"no mode '{values.mode}'; {nearest(values.mode, MODES)}"
+        )
+    for name in ("logical_devices", "micro_batches"):
+        _whole(name, str(values[name].value), 1)
+    _refuse_unused(values)
+    if values.report is not None:
+        return _report(values, argv)
+    return _experiment(values, argv)
+
+
+def _bad_input() -> tuple[type[Exception], ...]:
+    """The errors that say in one line what a person must change."""
+    kinds: list[type[Exception]] = [SpecError]
+    # Only modules that are loaded can have raised their error.
+    for module, name in (
+        ("ls_tf.runs", "RunError"),
+        ("ls_tf.data._dataset", "DataError"),
+        ("ls_tf.training.checkpoints", "CheckpointError"),
+        ("ls_tf.reports._build", "ReportError"),
+    ):
+        if module in sys.modules:
+            kinds.append(getattr(sys.modules[module], name))
+    return tuple(kinds)
+
+
+def _ended(error: BaseException) -> int | None:
+    """The exit code of an error that ends with one line; None for a bug."""
+    if isinstance(error, _bad_input()):
+        _say(str(error))
+        return BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        _say("interrupted; what was finished before is kept")
+        return STOPPED
+    if isinstance(error, BrokenPipeError):
+        # Who read our output, such as head, has gone: flush nothing to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    loop = sys.modules.get("ls_tf.training.loop")
+    if loop is not None and isinstance(error, loop.StoppedError):
+        _say("stopped; the state is saved and the same command resumes")
+        return STOPPED
+    if loop is not None and isinstance(error, loop.NonFiniteLossError):
+        _say(str(error))
+        return NOT_FINITE
+    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+        _say(
+            f"no space left ({error.strerror}): {error.filename}; the "
+            "checkpoint before is intact, the same command resumes from it"
+        )
+        return NO_SPACE
+    return None
+
+
+def main(argv: Sequence[str]) -> int:
+    """Does what the flags say.
+
+    Args:
+        argv: the program's name and the flags.
+
+    Returns:
+        int: the exit code; see ``--help``.
+
+    Source: ours.
+    """
+    # Before anything imports TensorFlow: its start-up lines are no message.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Before and after the training, SIGTERM ends the program as SIGINT does.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _start(argv)
+    except BaseException as error:
+        code = _ended(error)
+        if code is None:
+            raise
+        return code
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv))

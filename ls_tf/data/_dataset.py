@@ -1,0 +1,133 @@
+"""What a data set promises, and the small language of splits."""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+_SPLIT = re.compile(
+    r"(?P<base>\w+)(\[(?P<start>\d+%?)?:(?P<stop>\d+%?)?\])?", re.ASCII
+)
+
+
+class DataError(ValueError):
+    """A data set that is missing, unreadable or not what it should be."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """The contract of one data set.
+
+    Attributes:
+        name: the module's name.
+        sizes: number of examples of each split.
+        image_shape: (height, width, channels).
+        num_classes: K; labels are 0 .. K - 1.
+        class_names: K names, in the order of the labels.
+        licence: under which terms the data is given away.
+        source: how to get it and what to cite.
+        tfds: name in TensorFlow Datasets, or None if it does not come from
+            there.
+    """
+
+    name: str
+    sizes: Mapping[str, int]
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    class_names: tuple[str, ...]
+    licence: str
+    source: str
+    tfds: str | None = None
+
+
+def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:
+    """Reads the name of a split or of a part of one.
+
+    Args:
+        split: ``"train"``, ``"train[:50000]"``, ``"train[50000:]"``,
+            ``"test[10%:50%]"``; bounds are numbers of examples or whole
+            percentages, rounded to the nearest example.
+        sizes: number of examples of each split that exists.
+
+    Returns:
+        (base, start, stop): the examples start .. stop - 1 of ``base``.
+
+    Raises:
+        ValueError: if the text is malformed, names no split, leaves the
+            split's range or selects nothing.
+
+    Source: ours; the notation is that of TensorFlow Datasets.
+    """
+    exist = ", ".join(f"{name} ({size})" for name, size in sizes.items())
+    match = _SPLIT.fullmatch(split)
+    if match is None:
+        raise ValueError(
+            f"malformed split {split!r}: wanted a form like 'train', "
+            f"'train[:100]' or 'train[50%:]' of one of: {exist}"
+        )
+    base = match["base"]
+    if base not in sizes:
+        raise ValueError(f"no split {base!r} (in {split!r}); exist: {exist}")
+    size = sizes[base]
+
+    def position(text: str | None, default: int) -> int:
+        if text is None:
+            return default
+        if text.endswith("%"):
+            # Half an example rounds up; integers keep this exact.
+            return (int(text[:-1]) * size * 2 + 100) // 200
+        return int(text)
+
+    start = position(match["start"], 0)
+    stop = position(match["stop"], size)
+    if max(start, stop) > size:
+        raise ValueError(
+            f"split {split!r} wants examples {start}:{stop}, out of range; "
+            f"exist: {exist}"
+        )
+    if start >= stop:
+        raise ValueError(
+            f"split {split!r} is empty (examples {start}:{stop}); "
+            f"exist: {exist}"
+        )
+    return base, start, stop
+
+
+def check(info: DatasetInfo, base: str, arrays: Arrays) -> None:
+    """Compares a whole split with what its data set promises.
+
+    Args:
+        info: the promise.
+        base: name of the split.
+        arrays: ``image`` [N, H, W, C] and ``label`` [N].
+
+    Raises:
+        DataError: at the first difference: dtype, count, shape, label range.
+    """
+    image, label = arrays["image"], arrays["label"]
+    size = info.sizes[base]
+    where = f"{info.name}/{base}"
+    if image.dtype != np.uint8 or label.dtype != np.int32:
+        raise DataError(
+            f"{where}: wanted uint8 images and int32 labels, got "
+            f"{image.dtype} and {label.dtype}"
+        )
+    if len(image) != size or len(label) != size:
+        raise DataError(
+            f"{where}: wanted {size} examples, got {len(image)} images and "
+            f"{len(label)} labels"
+        )
+    if image.shape[1:] != info.image_shape or label.ndim != 1:
+        raise DataError(
+            f"{where}: wanted images of shape {info.image_shape} and one "
+            f"label each, got {image.shape[1:]} and {label.shape[1:]}"
+        )
+    low, high = int(label.min()), int(label.max())
+    if low < 0 or high >= info.num_classes:
+        raise DataError(
+            f"{where}: wanted labels 0 to {info.num_classes - 1}, got "
+            f"{low} to {high}"
+        )

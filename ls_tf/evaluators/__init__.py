@@ -1,0 +1,1 @@
+"""A trained model and a split in, numbers and arrays out."""

@@ -1,0 +1,1 @@
+"""Networks, one module each; `build` gives a keras.Model."""

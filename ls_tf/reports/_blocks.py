@@ -1,0 +1,72 @@
+"""What a report needs, and what it is made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ls_tf.spec import Value
+
+NO_RUN = "no run"  # a cell whose optional run is not there
+
+
+class ReportError(ValueError):
+    """A report that cannot be built; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A run that a report reads: experiment, changes and seed.
+
+    Without an ``optional`` one the report is built all the same; its cells
+    say so.
+    """
+
+    experiment: str
+    changes: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    seed: int = 0
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph, with a heading and a list where wanted."""
+
+    body: str
+    heading: str = ""
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table: cells keep all their digits, ``formats`` says how to show them.
+
+    ``formats`` maps a column to a format of its floats, e.g. ``.2f``; whole
+    numbers and text are shown as they are, None as a dash.
+    """
+
+    data: pd.DataFrame
+    name: str
+    caption: str
+    formats: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A figure, with the name of its files and its caption."""
+
+    figure: Figure
+    name: str
+    caption: str
+
+
+Block = Text | Table | Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A page: title and blocks, in the order of reading."""
+
+    title: str
+    blocks: tuple[Block, ...]

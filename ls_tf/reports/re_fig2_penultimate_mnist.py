@@ -1,0 +1,102 @@
+"""The penultimate layer on MNIST with hard and with smoothed labels.
+
+Source: Mueller et al. 2019, figure 1; Wagner et al. 2023, figure 2, MNIST.
+Run: python run_experiment.py --report=re_fig2_penultimate_mnist
+"""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ls_tf.reports import _draw, _tables
+from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
+from ls_tf.runs import Record
+
+TITLE = "The penultimate layer on MNIST, classes 0, 1 and 2"
+
+_HARD, _SMOOTHED = {"alpha": 0.0}, {"alpha": 0.1}
+REQUIRES = (Need("fc_mnist", _HARD), Need("fc_mnist", _SMOOTHED))
+
+_SPLITS = {"train": "training images", "report": "test images"}
+# Each claim is that the smoothed network's number is the lower one.
+_CLAIMS = (
+    ("tightness", "cluster spread / distance of templates", "tighter"),
+    ("tightness_by_centres", "cluster spread / distance of clusters",
+     "tighter"),
+    ("side_spread", "spread of the triangle's sides / mean side",
+     "more regular"),
+    ("scale", "mean distance of clusters", "smaller scale"),
+)  # fmt: skip
+
+
+def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
+    """Gives one row for each measure and split, and whether it fell."""
+    hard, smoothed = (
+        _tables.record_of(records, "fc_mnist", changes).scalars(
+            "penultimate", "report"
+        )
+        for changes in (_HARD, _SMOOTHED)
+    )
+    rows = []
+    for scalar, meaning, claim in _CLAIMS:
+        for split, title in _SPLITS.items():
+            name = f"{split}_{scalar}"
+            left, right = smoothed[name], hard[name]
+            holds = _tables.yes_no(_tables.is_less(left, right))
+            rows.append((meaning, title, right, left, f"{claim}?", holds))
+    columns = (
+        "measure", "split", "alpha=0", "alpha=0.1", "with smoothing", "holds",
+    )  # fmt: skip
+    return _tables.frame(columns, rows)
+
+
+def panels(records: Mapping[Need, Record]) -> list[_draw.Panel]:
+    """Gives the projected points of both networks."""
+    return [
+        _draw.Panel(
+            f"alpha = {changes['alpha']:g}",
+            _tables.record_of(records, "fc_mnist", changes).arrays(
+                "penultimate", "report"
+            ),
+        )
+        for changes in (_HARD, _SMOOTHED)
+    ]
+
+
+def draw(data: Sequence[_draw.Panel]) -> Figure:
+    """Draws the projections."""
+    return _draw.projection_figure(data, _SPLITS)
+
+
+def build(records: Mapping[Need, Record]) -> Report:
+    """Builds the page."""
+    data = collect(records)
+    count = sum(data["holds"] == "yes")
+    return Report(
+        TITLE,
+        (
+            Text(
+                "Three classes' last-layer weights (templates) span a plane; "
+                "the activations before the last layer are projected onto it. "
+                "Müller et al. see tight, regular clusters of a smaller scale "
+                f"with smoothed labels. Here {count} of {len(data)} measures "
+                "agree."
+            ),
+            Picture(
+                draw(panels(records)),
+                "penultimate",
+                "100 images of each class and split; crosses are the "
+                "templates. The axes of a row are the same, those of the two "
+                "rows are not. Seed 0.",
+            ),
+            Table(
+                data,
+                "geometry",
+                "The shape of the clusters, lower meaning as claimed; seed 0. "
+                "Lengths are in units of activation (of weights for the "
+                "templates).",
+                {"alpha=0": ".4f", "alpha=0.1": ".4f"},
+            ),
+        ),
+    )

@@ -1,0 +1,288 @@
+"""Accuracy and calibration of fully connected networks over alpha.
+
+Source: Wagner et al. 2023, tables 2 and 3, rows MNIST, EMNIST, Fashion-MNIST.
+Run: python run_experiment.py --report=re_table2_table3
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ls_tf.reports import _canvas, _paper, _tables
+from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.runs import Record
+
+TITLE = "Accuracy and calibration over alpha: fully connected networks"
+
+_ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
+_EXPERIMENTS = {
+    "MNIST": "fc_mnist",
+    "EMNIST": "fc_emnist",
+    "Fashion-MNIST": "fc_fashion_mnist",
+}
+_COLUMNS = tuple(f"alpha={alpha:g}" for alpha in _ALPHAS)
+_PRINTED = "Wagner et al. (1 run)"
+
+REQUIRES = (
+    *(
+        Need("fc_mnist", {"alpha": alpha}, seed, optional=seed != 0)
+        for seed in (0, 1, 2)
+        for alpha in _ALPHAS
+    ),
+    *(
+        Need(experiment, {"alpha": alpha}, 0, optional=True)
+        for experiment in ("fc_emnist", "fc_fashion_mnist")
+        for alpha in _ALPHAS
+    ),
+)
+
+# Rows of the third table: how T was found, and the names of T, of the ECE
+# before and of the ECE after it.
+_SCALINGS = (
+    ("by NLL, same images", "temperature_by_nll", "ece", "ece_scaled_by_nll"),
+    ("by ECE, same images", "temperature_by_ece", "ece", "ece_scaled_by_ece"),
+    (
+        "on one half, measured on the other",
+        "temperature_held_out",
+        "ece_held_out",
+        "ece_held_out_scaled",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class _Quantity:
+    """A number of each run, and how the papers' file calls and scales it."""
+
+    scalar: str
+    evaluator: str
+    printed: str
+    factor: float
+
+
+_ACCURACY = _Quantity("accuracy", "classification", "accuracy %", 100.0)
+_ECE = _Quantity("ece", "reliability", "ece", 1.0)
+
+
+def _spreads(
+    records: Mapping[Need, Record], experiment: str, what: _Quantity
+) -> list[_tables.Spread | None]:
+    """One spread over seeds for each alpha."""
+    spreads = []
+    for alpha in _ALPHAS:
+        found = _tables.by_seed(records, experiment, {"alpha": alpha})
+        values = _tables.scalar(found, what.scalar, what.evaluator)
+        spreads.append(_tables.spread(what.factor * v for v in values.values()))
+    return spreads
+
+
+def _ours(spreads: list[_tables.Spread | None]) -> list[tuple[Any, ...]]:
+    """The rows of one data set: mean, range if there is one, seeds."""
+
+    def row(name: str, field: str) -> tuple[Any, ...]:
+        none = 0 if field == "count" else NO_RUN
+        return (
+            name,
+            *(none if s is None else getattr(s, field) for s in spreads),
+        )
+
+    rows = [row("ours, mean", "mean")]
+    if any(s is not None and s.count > 1 for s in spreads):
+        rows += [row("ours, lowest", "low"), row("ours, highest", "high")]
+    return [*rows, row("ours, seeds", "count")]
+
+
+def _over_alpha(
+    records: Mapping[Need, Record], what: _Quantity
+) -> pd.DataFrame:
+    paper = _paper.numbers("re_table2_table3")
+    rows: list[tuple[Any, ...]] = []
+    for data, experiment in _EXPERIMENTS.items():
+        printed = (
+            _paper.value(paper, data, f"{what.printed} {c}") for c in _COLUMNS
+        )
+        rows.append((data, _PRINTED, *printed))
+        spreads = _spreads(records, experiment, what)
+        rows += [(data, *row) for row in _ours(spreads)]
+    return _tables.frame(("data", "who", *_COLUMNS), rows)
+
+
+def _scaling(records: Mapping[Need, Record]) -> pd.DataFrame:
+    paper = _paper.numbers("re_table2_table3")
+    rows: list[tuple[Any, ...]] = []
+    for data, experiment in _EXPERIMENTS.items():
+        printed = (
+            _paper.value(paper, data, name)
+            for name in ("temperature", "ece alpha=0", "ece scaled")
+        )
+        rows.append((data, f"{_PRINTED}, by ECE", *printed, 1))
+        found = _tables.by_seed(records, experiment, {"alpha": 0.0})
+        for how, *names in _SCALINGS:
+            spreads = [
+                _tables.spread(_tables.scalar(found, name).values())
+                for name in names
+            ]
+            means = (NO_RUN if s is None else s.mean for s in spreads)
+            rows.append((data, f"ours, {how}", *means, len(found)))
+    columns = ("data", "T fitted", "T", "ECE before", "ECE after", "runs")
+    return _tables.frame(columns, rows)
+
+
+def _signed(records: Mapping[Need, Record]) -> pd.DataFrame:
+    """Mean confidence less accuracy, percentage points; mean over seeds."""
+    what = _Quantity("signed_calibration_error", "reliability", "", 100.0)
+    rows = []
+    for data, experiment in _EXPERIMENTS.items():
+        spreads = _spreads(records, experiment, what)
+        means = (NO_RUN if s is None else s.mean for s in spreads)
+        rows.append((data, *means))
+    return _tables.frame(("data", *_COLUMNS), rows)
+
+
+def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
+    """Gives accuracy and ECE over alpha, temperature scaling, signs."""
+    return {
+        "accuracy": _over_alpha(records, _ACCURACY),
+        "ece": _over_alpha(records, _ECE),
+        "temperature_scaling": _scaling(records),
+        "signed_gap": _signed(records),
+    }
+
+
+def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
+    """Draws one quantity of one data set: printed and ours."""
+    rows = {
+        row[1]: row[2:]
+        for row in data[data["data"] == name].itertuples(index=False, name=None)
+    }
+    axes.plot(
+        _ALPHAS, rows[_PRINTED], "s--", color=_canvas.ORANGE, markersize=5
+    )
+    there = [i for i, v in enumerate(rows["ours, mean"]) if v != NO_RUN]
+    low, mean, high = (
+        [rows.get(f"ours, {kind}", rows["ours, mean"])[i] for i in there]
+        for kind in ("lowest", "mean", "highest")
+    )
+    alphas = [_ALPHAS[i] for i in there]
+    axes.vlines(alphas, low, high, color=_canvas.BLUE, linewidth=2)
+    axes.plot(alphas, mean, "o-", color=_canvas.BLUE, markersize=6)
+    _canvas.plain(axes)
+
+
+def draw(data: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draws accuracy and ECE over alpha for the data sets that have runs."""
+    table = data["accuracy"]
+    names = [
+        row[0]
+        for row in table.itertuples(index=False, name=None)
+        if row[1] == "ours, seeds" and any(row[2:])
+    ]
+    figure = Figure(
+        figsize=(4.3 * len(names) + 3.4, 3.6)
+        if len(names) == 1
+        else (3.9 * len(names), 5.8),
+        layout="constrained",
+    )
+    shape = (1, 2) if len(names) == 1 else (2, len(names))
+    grid = figure.subplots(*shape, squeeze=False)
+    cells = list(grid.T.flat) if len(names) > 1 else list(grid.flat)
+    for i, name in enumerate(names):
+        for axes, key, label in zip(
+            cells[2 * i : 2 * i + 2],
+            ("accuracy", "ece"),
+            ("test accuracy, %", "ECE (fraction)"),
+            strict=True,
+        ):
+            _line(axes, data[key], name)
+            axes.set_xticks(_ALPHAS, [f"{alpha:g}" for alpha in _ALPHAS])
+            axes.set_xlabel("alpha")
+            axes.set_ylabel(label)
+            if key == "accuracy" or len(names) == 1:
+                axes.set_title(name, fontsize=11)
+    cells[0].plot(
+        [], [], "s--", color=_canvas.ORANGE, label="Wagner et al. 2023 (1 run)"
+    )
+    cells[0].plot(
+        [],
+        [],
+        "o-",
+        color=_canvas.BLUE,
+        label="ours: mean, lowest to highest seed",
+    )
+    figure.legend(
+        loc="outside lower center", ncols=2, frameon=False, fontsize=9
+    )
+    return figure
+
+
+def _confidence(signed: pd.DataFrame) -> tuple[str, ...]:
+    """Says for each alpha which way the confidences are off."""
+    lines = []
+    for data, *gaps in signed.itertuples(index=False, name=None):
+        words = []
+        for column, gap in zip(_COLUMNS, gaps, strict=True):
+            if gap == NO_RUN:
+                continue
+            side = "over" if gap > 0 else "under"
+            words.append(f"{column} {side}-confident by {abs(gap):.2f}")
+        lines.append(f"{data}: {'; '.join(words) or NO_RUN}.")
+    return tuple(lines)
+
+
+def build(records: Mapping[Need, Record]) -> Report:
+    """Builds the page."""
+    data = collect(records)
+    places = {"accuracy": ".2f", "ece": ".4f", "signed_gap": "+.2f"}
+    digits = {key: {c: form for c in _COLUMNS} for key, form in places.items()}
+    return Report(
+        TITLE,
+        (
+            Table(
+                data["accuracy"],
+                "accuracy",
+                "Test accuracy, %. Printed: Wagner et al. 2023, table 2.",
+                digits["accuracy"],
+            ),
+            Table(
+                data["ece"],
+                "ece",
+                "Expected calibration error on the test set, 15 bins, no "
+                "temperature scaling (fraction). Printed: Wagner et al. 2023, "
+                "table 3.",
+                digits["ece"],
+            ),
+            Picture(
+                draw(data),
+                "over_alpha",
+                "Accuracy and expected calibration error over alpha.",
+            ),
+            Table(
+                data["temperature_scaling"],
+                "temperature_scaling",
+                "Temperature scaling of the networks with alpha 0; means over "
+                "runs. Wagner et al. choose T by the ECE of the test set on a "
+                "grid, so their T is fitted on what it is measured on, and so "
+                "are the rows “same images”. The last row fits by NLL on the "
+                "even-numbered test images and measures on the odd-numbered.",
+                {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
+            ),
+            Text(
+                "Mean confidence less accuracy on the test set, in percentage "
+                "points. A network is over-confident above 0 and "
+                "under-confident below: ECE alone does not tell which.",
+                "Over-confident or under-confident?",
+                _confidence(data["signed_gap"]),
+            ),
+            Table(
+                data["signed_gap"],
+                "signed_gap",
+                "Mean confidence less accuracy, percentage points; means over "
+                "seeds.",
+                digits["signed_gap"],
+            ),
+        ),
+    )

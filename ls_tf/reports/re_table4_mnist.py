@@ -1,0 +1,210 @@
+"""Distillation on MNIST: a better teacher whose student is worse.
+
+Source: Mueller et al. 2019, section 4; Wagner et al. 2023, table 4.
+Run: python run_experiment.py --report=re_table4_mnist
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ls_tf.reports import _canvas, _paper, _tables
+from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.runs import Record
+from ls_tf.spec import Value
+
+TITLE = "MNIST distillation: hard against smoothed teachers"
+
+_SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class _Network:
+    name: str
+    experiment: str
+    changes: Mapping[str, Value] = field(default_factory=dict)
+
+
+_HARD = _Network("teacher, hard targets and dropout", "fc_mnist_dropout")
+_SMOOTHED = _Network("teacher, smoothed", "fc_mnist", {"alpha": 0.1})
+_OF_HARD = _Network("student of the hard teacher", "fc_mnist_student")
+_OF_SMOOTHED = _Network(
+    "student of the smoothed teacher", "fc_mnist_student_of_smoothed"
+)
+_PLAIN = _Network("hard targets, no dropout", "fc_mnist", {"alpha": 0.0})
+_NETWORKS = (_HARD, _SMOOTHED, _OF_HARD, _OF_SMOOTHED, _PLAIN)
+
+REQUIRES = tuple(
+    Need(network.experiment, network.changes, seed, optional=seed != 0)
+    for seed in _SEEDS
+    for network in _NETWORKS
+)
+
+
+def _errors(
+    records: Mapping[Need, Record], network: _Network
+) -> dict[int, float]:
+    """Test errors in percent: seed -> error."""
+    found = _tables.by_seed(records, network.experiment, network.changes)
+    errors = _tables.scalar(found, "error", "classification")
+    return {seed: 100 * error for seed, error in errors.items()}
+
+
+def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
+    paper = _paper.numbers("re_table4_mnist")
+    rows = []
+    for claim, better, worse in (
+        (
+            "smoothed teacher better than the one with hard targets and "
+            "dropout",
+            _SMOOTHED,
+            _HARD,
+        ),
+        (
+            "its student worse than the student of the hard teacher",
+            _OF_HARD,
+            _OF_SMOOTHED,
+        ),
+        (
+            "smoothed teacher better than hard targets without dropout",
+            _SMOOTHED,
+            _PLAIN,
+        ),
+    ):
+        found = _tables.less_over_seeds(
+            _errors(records, better), _errors(records, worse)
+        )
+        low = _paper.value(paper, better.name, "M error %")
+        high = _paper.value(paper, worse.name, "M error %")
+        printed = None if low is None or high is None else low < high
+        rows.append(
+            (
+                claim,
+                None if printed is None else _tables.yes_no(printed),
+                _tables.yes_no(found.holds),
+                found.seeds_for,
+                found.seeds,
+            )
+        )
+    columns = ("claim", "Müller et al.", "ours", "seeds for it", "seeds")
+    return _tables.frame(columns, rows)
+
+
+def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
+    """Gives the table beside the papers', the errors by seed, the claims."""
+    paper = _paper.numbers("re_table4_mnist")
+    rows, singles = [], []
+    for network in _NETWORKS:
+        errors = _errors(records, network)
+        over = _tables.spread(errors.values())
+        printed = [
+            _paper.value(paper, network.name, f"{who} error %") for who in "MR"
+        ]
+        ours = (
+            (NO_RUN, NO_RUN, NO_RUN, 0)
+            if over is None
+            else (over.mean, over.low, over.high, over.count)
+        )
+        rows.append((network.name, *printed, *ours))
+        singles.append((network.name, *(errors.get(s, NO_RUN) for s in _SEEDS)))
+    columns = (
+        "network", "Müller et al.", "Wagner et al.", "ours, mean",
+        "ours, lowest", "ours, highest", "seeds",
+    )  # fmt: skip
+    return {
+        "errors": _tables.frame(columns, rows),
+        "by_seed": _tables.frame(
+            ("network", *(f"seed {s}" for s in _SEEDS)), singles
+        ),
+        "claims": _claims(records),
+    }
+
+
+def draw(data: pd.DataFrame) -> Figure:
+    """Draws the errors: ours with their range, the papers' beside them."""
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
+    axes = figure.subplots()
+    places = list(range(len(data)))[::-1]
+    for place, row in zip(places, data.itertuples(index=False), strict=True):
+        _, mueller, wagner, mean, low, high, _ = row
+        for value, marker, colour in (
+            (mueller, "D", _canvas.ORANGE),
+            (wagner, "s", _canvas.GREEN),
+        ):
+            if value is not None:
+                axes.plot(
+                    value, place + 0.16, marker, color=colour, markersize=7
+                )
+        if mean != NO_RUN:
+            axes.plot(
+                [low, high], [place - 0.16] * 2, color=_canvas.BLUE, linewidth=2
+            )
+            axes.plot(mean, place - 0.16, "o", color=_canvas.BLUE, markersize=8)
+    for label, marker, colour in (
+        ("Müller et al. 2019", "D", _canvas.ORANGE),
+        ("Wagner et al. 2023 (1 run)", "s", _canvas.GREEN),
+        ("ours: mean, lowest to highest seed", "o", _canvas.BLUE),
+    ):
+        axes.plot([], [], marker, color=colour, label=label)
+    axes.set_yticks(places, list(data["network"]))
+    axes.set_ylim(-0.6, len(data) - 0.4)
+    axes.set_xlabel("test error, %")
+    _canvas.plain(axes)
+    figure.legend(
+        loc="outside lower center", ncols=3, frameon=False, fontsize=9
+    )
+    return figure
+
+
+def _verdict(claims: pd.DataFrame) -> str:
+    rows = list(claims.itertuples(index=False, name=None))
+    teacher, student = (
+        f"{ours} ({count} of {seeds} seeds)"
+        for _, _, ours, count, seeds in rows[:2]
+    )
+    return (
+        f"Müller et al.'s ordering: smoothed teacher better than hard targets "
+        f"and dropout: {teacher}; its student worse: {student}."
+    )
+
+
+def build(records: Mapping[Need, Record]) -> Report:
+    """Builds the page."""
+    data = collect(records)
+    digits = {name: ".2f" for name in data["errors"].columns[1:6]}
+    singles = {name: ".2f" for name in data["by_seed"].columns[1:]}
+    return Report(
+        TITLE,
+        (
+            Text(_verdict(data["claims"])),
+            Table(
+                data["errors"],
+                "errors",
+                "Test error on MNIST, %. Ours over the seeds counted in the "
+                "last column. Printed: Müller et al. 2019, section 4; Wagner "
+                "et al. 2023, tables 2 and 4 (one run each).",
+                digits,
+            ),
+            Picture(
+                draw(data["errors"]),
+                "errors",
+                "The same numbers. The bar is the range over our seeds, not a "
+                "confidence interval.",
+            ),
+            Table(
+                data["claims"],
+                "claims",
+                "Claims, for the means over the seeds that both networks have, "
+                "and the number of single seeds that agree. The first one "
+                "compares smoothing with dropout; the third, smoothing alone.",
+            ),
+            Table(
+                data["by_seed"],
+                "by_seed",
+                "Test error by seed, %. A student has the seed of its teacher.",
+                singles,
+            ),
+        ),
+    )

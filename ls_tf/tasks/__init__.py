@@ -1,0 +1,1 @@
+"""What a run computes: model, data and loss put together."""

@@ -1,0 +1,87 @@
+"""What a task gives to an engine, and what an engine gives to an evaluator.
+
+A task says what to compute: a pure loss over a batch, as sums. An engine says
+how: it holds the variables, runs the steps and returns host arrays. Neither
+knows the other's insides, so that one task runs on every engine.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec
+
+Tensor = Any
+Sums = dict[str, Tensor]
+
+
+class Trained(Protocol):
+    """A trained model as evaluators see it: arrays on the host."""
+
+    spec: ExperimentSpec
+    model: keras.Model
+
+    def labels(self, role: str) -> np.ndarray:
+        """int32 [N]: the labels of a role's split."""
+
+    def outputs(
+        self, role: str, index: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """The model's outputs on a role's split, or on some examples of it.
+
+        Returns:
+            dict: ``logits`` [N, K] and ``penultimate`` [N, D], float32, in
+            the split's order, every example once.
+        """
+
+
+class Task(Protocol):
+    """A model, its data and its loss."""
+
+    spec: ExperimentSpec
+    model: keras.Model
+    num_examples: int  # of the training split
+    total_steps: int
+    logged: tuple[str, ...]  # the sums of `loss`, less the weight
+    # What stays on the device through the run: name -> [N, ...].
+    resident: Mapping[str, np.ndarray]
+
+    def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
+        """What the batches of steps start..start+count-1 are made of.
+
+        Returns:
+            dict of integer arrays [count, batch, ...]; ``index`` holds the
+            example ids.
+        """
+
+    def batch(
+        self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Makes one batch from resident data and one step's draws."""
+
+    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+        """Sums over a batch, in training mode.
+
+        Returns:
+            dict of float32 scalars: ``loss`` (what is minimised) and
+            ``weight`` (what to divide by) at least; the others are logged
+            divided by ``weight``.
+        """
+
+    def examples(self, role: str) -> Mapping[str, np.ndarray]:
+        """Model inputs and labels of a role's split, as stored."""
+
+    def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The model's outputs in inference mode on stored examples."""
+
+    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+        """Refuses, before the training, an evaluator that would fail after.
+
+        Raises:
+            ValueError: an unknown option, or data that does not suffice.
+        """
+
+    def measure(self, evaluator: EvaluatorSpec, trained: Trained) -> Any:
+        """Runs one evaluator; returns its ``Measurement``."""

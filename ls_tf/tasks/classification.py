@@ -1,0 +1,207 @@
+"""Image classification with hard or smoothed targets."""
+
+import inspect
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_tf import registry, seeds
+from ls_tf.data import _image_ops, _plan
+from ls_tf.evaluators._measurement import Measurement
+from ls_tf.losses import label_smoothing
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
+from ls_tf.tasks._protocol import Sums, Tensor, Trained
+
+
+def build_model(spec: ExperimentSpec) -> keras.Model:
+    """Builds the network of a specification, freshly initialised.
+
+    Args:
+        spec: the experiment; its data set gives classes and image shape.
+
+    Returns:
+        keras.Model: images [B, H, W, C] -> ``logits`` and ``penultimate``.
+
+    Raises:
+        ValueError: an option out of range.
+
+    Source: ours.
+    """
+    info = registry.get("ls_tf.data", spec.data.name, "data set").INFO
+    model = registry.get("ls_tf.models", spec.model.name).build(
+        **spec.model.options,
+        num_classes=info.num_classes,
+        image_shape=info.image_shape,
+        seed=seeds.derive(spec.seed, "model"),
+    )
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model '{spec.model.name}' built a {type(model)}")
+    return model
+
+
+def num_steps(spec: ExperimentSpec, num_examples: int) -> int:
+    """The run's length in steps; a last part of a batch counts as a step."""
+    train = spec.train
+    if train.steps is not None:
+        return train.steps
+    if train.epochs is None:
+        raise SpecError("train: wanted steps or epochs, got neither")
+    return math.ceil(train.epochs * num_examples / train.global_batch_size)
+
+
+class Classification:
+    """One network trained on labels.
+
+    Source: Mueller et al. 2019, section 1.1.
+    """
+
+    logged: tuple[str, ...] = ("loss", "nll", "accuracy")
+
+    def __init__(self, spec: ExperimentSpec, data_dir: str | None) -> None:
+        """Loads the training split and builds the network.
+
+        Args:
+            spec: the experiment.
+            data_dir: where TFDS data lies; None means TFDS's own default.
+
+        Raises:
+            ValueError: the data is missing or not as its contract says, the
+                batch is larger than the data, or an option is out of range.
+        """
+        self.spec = spec
+        self._data_dir = data_dir
+        self._loaded: dict[str, Mapping[str, np.ndarray]] = {}
+        self._data = registry.get("ls_tf.data", spec.data.name, "data set")
+        train = self.examples("train")
+        self.num_examples = len(train["label"])
+        self.total_steps = num_steps(spec, self.num_examples)
+        self._augmentation = _image_ops.augmentation(spec.data.augmentation)
+        self._plan = _plan.EpochPlan(
+            self.num_examples,
+            spec.train.global_batch_size,
+            spec.seed,
+            self._augmentation,
+        )
+        self.resident: dict[str, np.ndarray] = {
+            "image": self._augmentation.prepare(train["image"]),
+            "label": train["label"],
+        }
+        self.model = build_model(spec)
+        self._num_classes = self._data.INFO.num_classes
+        self._prior = (
+            np.bincount(train["label"], minlength=self._num_classes)
+            / self.num_examples
+        ).astype(np.float32)
+        # Keras's own loss is exact for the uniform form, and ours elsewhere.
+        self._keras_loss = keras.losses.CategoricalCrossentropy(
+            from_logits=True,
+            label_smoothing=spec.train.alpha,
+            reduction=None,
+        )
+
+    def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
+        """See ``Task.plan``."""
+        return self._plan.steps(start, count)
+
+    def batch(
+        self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """See ``Task.batch``: ``image``, ``label`` and ``weight``."""
+        index = draws["index"]
+        label = ops.take(resident["label"], index, axis=0)
+        return {
+            "image": self._augmentation.apply(resident["image"], index, draws),
+            "label": label,
+            "weight": ops.ones(ops.shape(label), "float32"),
+        }
+
+    def example_loss(self, labels: Tensor, logits: Tensor) -> Tensor:
+        """The smoothed cross-entropy of each example, float32 [B].
+
+        Source: Mueller et al. 2019, section 1.1; the other forms: ours.
+        """
+        train = self.spec.train
+        if train.smoothing == "uniform":
+            targets = ops.one_hot(labels, self._num_classes, dtype="float32")
+            return self._keras_loss(targets, logits)
+        prior = self._prior if train.smoothing == "prior" else None
+        spread = "others" if train.smoothing == "others" else "uniform"
+        return label_smoothing.sparse_loss(
+            labels, logits, alpha=train.alpha, spread=spread, prior=prior
+        )
+
+    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+        """See ``Task.loss``: also the plain NLL and the correct answers."""
+        outputs = self.model(batch["image"], training=True)
+        logits = ops.cast(outputs["logits"], "float32")
+        return self._sums(batch, logits, self.example_loss)
+
+    def _sums(
+        self, batch: Mapping[str, Tensor], logits: Tensor, example_loss: Any
+    ) -> Sums:
+        labels, weight = batch["label"], batch["weight"]
+        correct = ops.cast(
+            ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels),
+            "float32",
+        )
+        scale = self.spec.train.loss_scale
+        return {
+            "loss": scale * ops.sum(weight * example_loss(labels, logits)),
+            "weight": ops.sum(weight),
+            "nll": ops.sum(weight * label_smoothing.nll(labels, logits)),
+            "accuracy": ops.sum(weight * correct),
+        }
+
+    def examples(self, role: str) -> Mapping[str, np.ndarray]:
+        """See ``Task.examples``: ``image`` uint8 and ``label`` int32."""
+        split = getattr(self.spec.data, role)
+        if split not in self._loaded:
+            self._loaded[split] = self._data.load(
+                split, data_dir=self._data_dir
+            )
+        return self._loaded[split]
+
+    def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See ``Task.predict``: float32 ``logits`` and ``penultimate``."""
+        images = _image_ops.evaluation_images(batch["image"])
+        outputs = self.model(images, training=False)
+        return {
+            name: ops.cast(outputs[name], "float32")
+            for name in ("logits", "penultimate")
+        }
+
+    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+        """See ``Task.check``."""
+        module = registry.get("ls_tf.evaluators", evaluator.name)
+        options = {"role": evaluator.role, **evaluator.options}
+        try:
+            inspect.signature(module.evaluate).bind(trained, **options)
+        except TypeError as error:
+            raise SpecError(f"evaluators: {evaluator.name}: {error}") from None
+        if hasattr(module, "check"):
+            module.check(trained, **options)
+
+    def measure(
+        self, evaluator: EvaluatorSpec, trained: Trained
+    ) -> Measurement:
+        """See ``Task.measure``."""
+        module = registry.get("ls_tf.evaluators", evaluator.name)
+        found: Measurement = module.evaluate(
+            trained, role=evaluator.role, **evaluator.options
+        )
+        return found
+
+
+def build(
+    spec: ExperimentSpec, *, data_dir: str | None, teacher: None = None
+) -> Classification:
+    """Builds the task; see ``Classification``."""
+    if spec.teacher is not None or teacher is not None:
+        raise SpecError(
+            "task 'classification' takes no teacher; use task 'distillation'"
+        )
+    return Classification(spec, data_dir)

@@ -1,0 +1,135 @@
+"""Distillation: a student trained on labels and on a teacher's logits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_tf.data import _image_ops
+from ls_tf.losses import distillation
+from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec
+from ls_tf.tasks._protocol import Sums, Tensor
+from ls_tf.tasks.classification import Classification, build_model
+
+_TEACHER_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A trained teacher: its specification, and how to load its weights."""
+
+    spec: ExperimentSpec
+    load: Callable[[keras.Model], None]
+
+
+class Distillation(Classification):
+    """A student of a frozen teacher; both see the same augmented view.
+
+    Without augmentation every example has one view, so the teacher's logits
+    are computed once and stay on the device beside the labels; with it, the
+    teacher runs beside the student, in inference mode.
+
+    Source: Mueller et al. 2019, section 4 and App. A.5.
+    """
+
+    def __init__(
+        self, spec: ExperimentSpec, data_dir: str | None, teacher: Teacher
+    ) -> None:
+        """Builds student and teacher.
+
+        Args:
+            spec: the student's experiment.
+            data_dir: where TFDS data lies; None means TFDS's own default.
+            teacher: the trained teacher.
+
+        Raises:
+            ValueError: see ``Classification``; or teacher and student have
+                not the same classes.
+        """
+        if spec.teacher is None:
+            raise SpecError("task 'distillation' needs a teacher")
+        if spec.train.alpha:
+            raise SpecError(
+                "alpha: wanted 0, a distilled student's labels are hard, got "
+                f"{spec.train.alpha}"
+            )
+        super().__init__(spec, data_dir)
+        self._how: TeacherSpec = spec.teacher
+        self._teacher = build_model(teacher.spec)
+        teacher.load(self._teacher)
+        self._teacher.trainable = False
+        ours, theirs = (
+            m.output["logits"].shape[-1] for m in (self.model, self._teacher)
+        )
+        if ours != theirs:
+            raise SpecError(
+                f"teacher: wanted {ours} classes as the student's, got {theirs}"
+            )
+        if spec.data.augmentation == "none":
+            logits = self._logits_of(self.examples("train")["image"])
+            self.resident["teacher_logits"] = logits
+
+    def _logits_of(self, images: np.ndarray) -> np.ndarray:
+        parts = [
+            ops.convert_to_numpy(
+                self._teacher(
+                    _image_ops.evaluation_images(
+                        ops.convert_to_tensor(images[i : i + _TEACHER_BATCH])
+                    ),
+                    training=False,
+                )["logits"]
+            )
+            for i in range(0, len(images), _TEACHER_BATCH)
+        ]
+        return np.concatenate(parts).astype(np.float32)
+
+    def batch(
+        self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """See ``Task.batch``: the teacher's logits stand beside the labels."""
+        batch = super().batch(resident, draws)
+        if "teacher_logits" in resident:
+            logits = ops.take(
+                resident["teacher_logits"], draws["index"], axis=0
+            )
+        else:
+            logits = self._teacher(batch["image"], training=False)["logits"]
+        return {**batch, "teacher_logits": ops.cast(logits, "float32")}
+
+    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+        """See ``Task.loss``: (1 - beta) H(labels) + beta x the match."""
+        outputs = self.model(batch["image"], training=True)
+        logits = ops.cast(outputs["logits"], "float32")
+        how, teacher_logits = self._how, batch["teacher_logits"]
+
+        def example_loss(labels: Tensor, logits: Tensor) -> Tensor:
+            if how.matching == "logits":
+                return distillation.logit_matching_loss(
+                    labels,
+                    logits,
+                    teacher_logits,
+                    beta=how.beta,
+                    reduction=how.logit_reduction,
+                )
+            return distillation.distillation_loss(
+                labels,
+                logits,
+                teacher_logits,
+                beta=how.beta,
+                teacher_temperature=how.teacher_temperature,
+                student_temperature=how.student_temperature,
+                scale_by_temperature_squared=how.scale_by_temperature_squared,
+            )
+
+        return self._sums(batch, logits, example_loss)
+
+
+def build(
+    spec: ExperimentSpec, *, data_dir: str | None, teacher: Teacher | None
+) -> Distillation:
+    """Builds the task; see ``Distillation``."""
+    if teacher is None:
+        raise SpecError("task 'distillation' needs a trained teacher")
+    return Distillation(spec, data_dir, teacher)

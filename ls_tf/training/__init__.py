@@ -1,0 +1,1 @@
+"""How a run is carried out: loop, engines, checkpoints, summaries."""

@@ -1,0 +1,198 @@
+"""Checkpoints that any engine can write and read.
+
+A checkpoint is a folder ``step-000001000`` with one safetensors file of named
+arrays (no pickle) and a manifest of their names, shapes, dtypes and the
+file's SHA-256. It is written under a temporary name and renamed, and the one
+before it is kept, so that a kill, a full disk or a damaged file costs at most
+the steps since the previous checkpoint.
+"""
+
+import contextlib
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from absl import logging
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from ls_tf.runs import Path
+from ls_tf.spec import SpecError
+
+_ARRAYS = "arrays.safetensors"
+_MANIFEST = "manifest.json"
+KEPT = 2
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; the message is one line."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after some step."""
+
+    step: int
+    arrays: Mapping[str, np.ndarray]
+    extra: Mapping[str, Any]  # JSON: seconds trained so far
+
+
+def _name(step: int) -> str:
+    return f"step-{step:09d}"
+
+
+def _manifest(checkpoint: Checkpoint, data: bytes) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "step": checkpoint.step,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "arrays": {
+            name: {"shape": list(array.shape), "dtype": str(array.dtype)}
+            for name, array in checkpoint.arrays.items()
+        },
+        "extra": dict(checkpoint.extra),
+    }
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Writes a checkpoint, then drops all but the newest two.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        checkpoint: what to write.
+
+    Raises:
+        OSError: the file system refused, e.g. a full disk; the checkpoints
+            that were there are untouched and nothing partial is left.
+
+    Source: ours.
+    """
+    final = folder / _name(checkpoint.step)
+    temporary = folder / f".{final.name}.{uuid.uuid4().hex[:8]}.tmp"
+    # safetensors wants C order; a 0-d array is kept 0-d by asarray.
+    arrays = {k: np.asarray(v, order="C") for k, v in checkpoint.arrays.items()}
+    data = safetensors.save(arrays)
+    try:
+        temporary.mkdir(parents=True)
+        (temporary / _ARRAYS).write_bytes(data)
+        manifest = json.dumps(_manifest(checkpoint, data), indent=1)
+        (temporary / _MANIFEST).write_text(manifest)
+        if final.exists():
+            final.rmtree()
+        temporary.rename(final)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.rmtree()
+        raise
+    for old in steps(folder)[:-KEPT]:
+        (folder / _name(old)).rmtree()
+
+
+def sweep(folder: Path) -> None:
+    """Removes what a kill left half-written."""
+    if not folder.exists():
+        return
+    for path in folder.iterdir():
+        if path.name.startswith(".step-") and path.name.endswith(".tmp"):
+            path.rmtree()
+
+
+def steps(folder: Path) -> list[int]:
+    """Lists the steps that have a checkpoint, in order."""
+    if not folder.exists():
+        return []
+    return sorted(
+        int(path.name.removeprefix("step-"))
+        for path in folder.iterdir()
+        if path.name.startswith("step-")
+    )
+
+
+def read(folder: Path, step: int) -> Checkpoint:
+    """Reads one checkpoint and checks it against its manifest.
+
+    Raises:
+        CheckpointError: missing, truncated or altered.
+    """
+    path = folder / _name(step)
+    try:
+        manifest = json.loads((path / _MANIFEST).read_text())
+        data = (path / _ARRAYS).read_bytes()
+        if len(data) != manifest["bytes"]:
+            raise CheckpointError(
+                f"checkpoint {path} is truncated: wanted {manifest['bytes']} "
+                f"bytes, got {len(data)}"
+            )
+        if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+            raise CheckpointError(
+                f"checkpoint {path} is corrupted: its SHA-256 differs from "
+                "the manifest's"
+            )
+        arrays = safetensors.load(data)
+        for name, about in manifest["arrays"].items():
+            if list(arrays[name].shape) != about["shape"]:
+                raise CheckpointError(
+                    f"checkpoint {path}: array {name} is not as its manifest "
+                    "says"
+                )
+        return Checkpoint(int(manifest["step"]), arrays, manifest["extra"])
+    except CheckpointError:
+        raise
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise CheckpointError(
+            f"checkpoint {path} cannot be read: {error}"
+        ) from None
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole.
+
+    A damaged one is reported and the one before it is used.
+
+    Returns:
+        The checkpoint; None if there is none at all.
+
+    Raises:
+        CheckpointError: there are checkpoints but none of them is whole.
+
+    Source: ours.
+    """
+    there = steps(folder)
+    for step in reversed(there):
+        try:
+            return read(folder, step)
+        except CheckpointError as error:
+            logging.warning("%s; trying the one before it", error)
+    if there:
+        raise CheckpointError(
+            f"no checkpoint in {folder} can be read; remove the folder to "
+            "train from the start"
+        )
+    return None
+
+
+def match(
+    wanted: Mapping[str, tuple[int, ...]], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Refuses arrays that are not those of a set of variables.
+
+    Args:
+        wanted: variable name -> shape.
+        arrays: what a checkpoint holds under the same prefix.
+
+    Raises:
+        SpecError: one line that names the first difference.
+    """
+    for name, shape in wanted.items():
+        if name not in arrays:
+            raise SpecError(f"checkpoint has no array '{name}'")
+        if tuple(arrays[name].shape) != tuple(shape):
+            raise SpecError(
+                f"checkpoint array '{name}': wanted shape {tuple(shape)}, "
+                f"got {tuple(arrays[name].shape)}"
+            )

@@ -1,0 +1,109 @@
+"""The devices of a run: a tf.distribute strategy by name.
+
+One strategy a process: a second one with other tensor shapes can break the
+first one's collectives.
+"""
+
+import json
+import os
+from typing import Any
+
+from ls_tf.spec import SpecError, nearest
+
+NAMES = ("default", "mirrored", "multi_worker")
+
+
+def check(name: str, environment: dict[str, str] | None = None) -> None:
+    """Refuses an unknown strategy or a malformed TF_CONFIG, without TF.
+
+    Raises:
+        SpecError: one line.
+    """
+    if name not in NAMES:
+        raise SpecError(f"no strategy '{name}'; {nearest(name, NAMES)}")
+    if name == "multi_worker":
+        task_of(environment)
+
+
+def task_of(environment: dict[str, str] | None = None) -> tuple[int, int]:
+    """Reads this worker's place from TF_CONFIG.
+
+    Args:
+        environment: default: the process's own.
+
+    Returns:
+        (index, number of workers).
+
+    Raises:
+        SpecError: one line that says what is wrong with TF_CONFIG.
+    """
+    environment = dict(os.environ) if environment is None else environment
+    text = environment.get("TF_CONFIG", "")
+    shape = (
+        'wanted {"cluster": {"worker": ["host:port", ...]}, '
+        '"task": {"type": "worker", "index": 0}}'
+    )
+    if not text:
+        raise SpecError(f"TF_CONFIG is not set; {shape}")
+    try:
+        config = json.loads(text)
+        workers = config["cluster"]["worker"]
+        kind, index = config["task"]["type"], config["task"]["index"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpecError(
+            f"TF_CONFIG is malformed ({type(error).__name__}: {error}); {shape}"
+        ) from None
+    if set(config["cluster"]) != {"worker"} or kind != "worker":
+        raise SpecError(f"TF_CONFIG: only workers are supported; {shape}")
+    if not isinstance(workers, list) or not all(
+        isinstance(w, str) and w.rpartition(":")[2].isdigit() for w in workers
+    ):
+        raise SpecError(f"TF_CONFIG: worker addresses are malformed; {shape}")
+    if not isinstance(index, int) or not 0 <= index < len(workers):
+        raise SpecError(
+            f"TF_CONFIG: wanted a task index of 0 to {len(workers) - 1}, "
+            f"got {index!r}"
+        )
+    return index, len(workers)
+
+
+def worker(name: str) -> tuple[int, int]:
+    """This process's index and the number of processes; the first writes.
+
+    Raises:
+        SpecError: TF_CONFIG malformed.
+    """
+    return task_of() if name == "multi_worker" else (0, 1)
+
+
+def make(name: str, *, logical_devices: int = 1) -> Any:
+    """Makes the strategy; must come before any other TensorFlow work.
+
+    Args:
+        name: "default" (one device), "mirrored" (all local GPUs, or the
+            logical CPU devices) or "multi_worker" (as TF_CONFIG says).
+        logical_devices: how many devices to make of one CPU; for tests and
+            rehearsals of many devices.
+
+    Returns:
+        tf.distribute.Strategy.
+
+    Raises:
+        SpecError: unknown name, or TF_CONFIG malformed.
+    """
+    check(name)
+    import tensorflow as tf
+
+    if logical_devices > 1:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * logical_devices,
+        )
+    if name == "mirrored":
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        devices = [d.name for d in tf.config.list_logical_devices(kind)]
+        return tf.distribute.MirroredStrategy(devices)
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    tf.config.list_logical_devices()  # starts the devices here, not later
+    return tf.distribute.get_strategy()

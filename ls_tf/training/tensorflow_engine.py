@@ -1,0 +1,288 @@
+"""The TensorFlow engine: one compiled call runs many steps.
+
+On one device the whole loop, data included, is one program, compiled by XLA
+where the experiment says so. Over several replicas each step takes an equal
+slice of the global batch, sums of losses and gradients are all-reduced, and
+only then divided, decayed and clipped, so that the number of replicas does
+not change the step.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from ls_tf.spec import ExperimentSpec, SpecError
+from ls_tf.tasks._protocol import Task
+from ls_tf.training import checkpoints
+from ls_tf.training._engine import max_chunk
+from ls_tf.training._variables import named
+
+Tensors = Mapping[str, Any]
+# (gradients, variables) -> gradients: decay and clipping, after the reduce.
+Transform = Callable[[list[Any], list[Any]], list[Any]]
+
+_PREDICT_BATCH = 1000
+# Odd, so that replica ids below 2**32 give different noise keys.
+_NOISE_STRIDE = 0x9E3779B1
+
+
+class TensorFlowEngine:
+    """Runs a task's steps with tf.distribute; see ``Engine``."""
+
+    name = "tensorflow"
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        strategy: tf.distribute.Strategy,
+        transform: Transform,
+        *,
+        micro_batches: int = 1,
+        worker: tuple[int, int] = (0, 1),
+    ) -> None:
+        """Takes a strategy; ``build`` makes the variables.
+
+        Args:
+            spec: the experiment.
+            strategy: where to run.
+            transform: what happens to the mean gradient before the optimizer.
+            micro_batches: in how many parts a replica takes its batch.
+            worker: this process's index and the number of processes.
+        """
+        self._spec = spec
+        self._strategy = strategy
+        self._transform = transform
+        self._micro_batches = micro_batches
+        self._worker, self._num_workers = worker
+        self.is_chief = self._worker == 0
+        self.num_replicas = strategy.num_replicas_in_sync
+        self._capacity = max_chunk(spec)
+
+    def build(
+        self,
+        make_task: Callable[[], Task],
+        make_optimizer: Callable[[Task], Any],
+    ) -> Task:
+        """See ``Engine.build``."""
+        batch = self._spec.train.global_batch_size
+        parts = self.num_replicas * self._micro_batches
+        if batch % parts:
+            raise SpecError(
+                f"train.global_batch_size: wanted a multiple of {parts} "
+                f"({self.num_replicas} replicas x {self._micro_batches} "
+                f"micro-batches), got {batch}"
+            )
+        with self._strategy.scope():
+            self._task = make_task()
+            self._model = self._task.model
+            self._optimizer = make_optimizer(self._task)
+            self._optimizer.build(self._model.trainable_variables)
+        self._variables = {
+            **named("model", self._model.variables),
+            **named("optimizer", self._optimizer.variables),
+        }
+        self._resident = self._place(self._task.resident)
+        self._fold_noise()
+        self._program = self._compile()
+        self._predict = tf.function(
+            self._task.predict,
+            jit_compile=self._spec.train.xla and self.num_replicas == 1,
+            reduce_retracing=True,
+        )
+        return self._task
+
+    def _place(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
+        if self.num_replicas == 1:
+            return {k: tf.constant(v) for k, v in arrays.items()}
+        return {
+            k: self._strategy.experimental_distribute_values_from_function(
+                lambda _, v=v: tf.constant(v)
+            )
+            for k, v in arrays.items()
+        }
+
+    def _fold_noise(self) -> None:
+        """Gives every replica its own noise.
+
+        Keras's seed generators start equal on all replicas, which would draw
+        the same dropout mask for each slice of the batch. Replica 0 keeps the
+        state that checkpoints hold; the others are a function of it.
+        """
+        if self.num_replicas == 1:
+            return
+        states = [
+            v for v in self._model.variables if "seed_generator_state" in v.path
+        ]
+        values = [tf.constant(np.asarray(v.numpy())) for v in states]
+
+        def fold() -> None:
+            context = tf.distribute.get_replica_context()
+            replica = tf.cast(context.replica_id_in_sync_group, tf.int64)
+            for state, value in zip(states, values, strict=True):
+                key = tf.cast(value[0], tf.int64) + replica * _NOISE_STRIDE
+                key = tf.cast(key % 2**31, value.dtype)
+                # Replica 0 keeps the key that checkpoints hold.
+                key = tf.where(replica == 0, value[0], key)
+                state.value.assign(tf.stack([key, value[1]]))
+
+        tf.function(lambda: self._strategy.run(fold))()
+
+    def _gradients(
+        self, resident: Tensors, draws: Tensors
+    ) -> tuple[dict[str, Any], list[Any]]:
+        """Sums and their gradients on this replica's slice; no collective."""
+        variables = [v.value for v in self._model.trainable_variables]
+        parts = self._micro_batches
+        total: dict[str, Any] = {}
+        grads: list[Any] = [0.0] * len(variables)
+        for part in range(parts):
+            mine = {k: _slice(v, part, parts) for k, v in draws.items()}
+            batch = self._task.batch(resident, mine)
+            with tf.GradientTape() as tape:
+                sums = self._task.loss(batch)
+            found = tape.gradient(
+                sums["loss"], variables, unconnected_gradients="zero"
+            )
+            total = {k: total.get(k, 0.0) + v for k, v in sums.items()}
+            grads = [a + b for a, b in zip(grads, found, strict=True)]
+        return total, grads
+
+    def _step(self, resident: Tensors, draws: Tensors) -> dict[str, Any]:
+        """One step on one replica; returns means over all of them."""
+        variables = self._model.trainable_variables
+        replicas = self.num_replicas
+        if replicas > 1:
+            context = tf.distribute.get_replica_context()
+            replica = context.replica_id_in_sync_group
+            draws = {k: _slice(v, replica, replicas) for k, v in draws.items()}
+        sums, grads = self._gradients(resident, draws)
+        if replicas > 1:
+            sums, grads = context.all_reduce(
+                tf.distribute.ReduceOp.SUM, (sums, grads)
+            )
+        grads = [g / sums["weight"] for g in grads]
+        grads = self._transform(grads, variables)
+        # Keras adds up what the replicas give it: each gives its share.
+        self._optimizer.apply([g / replicas for g in grads], variables)
+        return {k: sums[k] / sums["weight"] for k in self._task.logged}
+
+    def _compile(self) -> Any:
+        def program(resident: Tensors, draws: Tensors, count: Any) -> Any:
+            def more(i: Any, finite: Any, logs: Any) -> Any:
+                return tf.logical_and(i < count, finite)
+
+            def body(i: Any, finite: Any, logs: Any) -> Any:
+                row = {k: v[i] for k, v in draws.items()}
+                if self.num_replicas == 1:
+                    means = self._step(resident, row)
+                else:
+                    means = {
+                        k: self._strategy.experimental_local_results(v)[0]
+                        for k, v in self._strategy.run(
+                            self._step, args=(resident, row)
+                        ).items()
+                    }
+                logs = {
+                    k: tf.tensor_scatter_nd_update(v, [[i]], [means[k]])
+                    for k, v in logs.items()
+                }
+                return i + 1, tf.math.is_finite(means["loss"]), logs
+
+            logs = {k: tf.zeros([self._capacity]) for k in self._task.logged}
+            start = (tf.constant(0), tf.constant(True), logs)
+            return tf.while_loop(more, body, start)
+
+        # XLA holds the whole loop only where no collective is in it.
+        jit = self._spec.train.xla and self.num_replicas == 1
+        return tf.function(program, jit_compile=jit, autograph=False)
+
+    def run(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """See ``Engine.run``."""
+        if not 0 < count <= self._capacity:
+            raise ValueError(
+                f"wanted 1 to {self._capacity} steps in one call, got {count}"
+            )
+        plan = self._task.plan(start, count)
+        pad = self._capacity - count
+        draws = {
+            k: tf.constant(np.concatenate([v, np.repeat(v[:1], pad, axis=0)]))
+            for k, v in plan.items()
+        }
+        done, _, logs = self._program(self._resident, draws, tf.constant(count))
+        return {k: v.numpy()[: int(done)] for k, v in logs.items()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See ``Engine.state``."""
+        return {k: np.array(v.numpy()) for k, v in self._variables.items()}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """See ``Engine.load``."""
+        shapes = {k: tuple(v.shape) for k, v in self._variables.items()}
+        checkpoints.match(shapes, arrays)
+        for name, variable in self._variables.items():
+            variable.assign(arrays[name])
+        self._fold_noise()
+
+    def predict(
+        self, examples: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See ``Engine.predict``."""
+        total = len(next(iter(examples.values())))
+        size = min(_PREDICT_BATCH, total)
+        parts: list[dict[str, np.ndarray]] = []
+        for first in range(0, total, size):
+            # The last batch is filled up to one shape and cut afterwards.
+            index = np.minimum(np.arange(first, first + size), total - 1)
+            outputs = self._predict(
+                {k: tf.constant(v[index]) for k, v in examples.items()}
+            )
+            kept = min(size, total - first)
+            parts.append({k: v.numpy()[:kept] for k, v in outputs.items()})
+        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """See ``Engine.averaged_weights``."""
+        if not self._spec.train.ema_momentum:
+            yield
+            return
+        variables = self._model.trainable_variables
+        kept = [np.array(v.numpy()) for v in variables]
+        self._optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, kept, strict=True):
+                variable.assign(value)
+
+    def agree(self, stop: bool, count: int) -> tuple[bool, int]:
+        """See ``Engine.agree``."""
+        if self._num_workers == 1:
+            return stop, count
+        mine = tf.constant([float(stop), float(count * self.is_chief)])
+        # Every replica of a worker says the same: undo the repetition.
+        local = self.num_replicas // self._num_workers
+        told = self._strategy.run(lambda: mine)
+        total = self._strategy.reduce("SUM", told, axis=None).numpy() / local
+        return bool(total[0] > 0), int(round(total[1]))
+
+    def devices(self) -> list[str]:
+        """See ``Engine.devices``."""
+        kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+        return [
+            tf.config.experimental.get_device_details(d).get(
+                "device_name", kind
+            )
+            for d in tf.config.list_physical_devices(kind)
+        ]
+
+
+def _slice(array: Any, part: Any, parts: int) -> Any:
+    """The part-th of ``parts`` equal slices along the first axis."""
+    if parts == 1:
+        return array
+    size = array.shape[0] // parts
+    return array[part * size : (part + 1) * size]

@@ -1,0 +1,55 @@
+"""Package metadata and dependencies of ls_tf; they are stated only here."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="ls_tf",
+    version="0.1.0",
+    description=(
+        "Reference implementation of the label-smoothing study 'When Does "
+        "Label Smoothing Help?' and of the papers that answered it."
+    ),
+    long_description=Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["ls_tf", "ls_tf.*"]),
+    package_data={"ls_tf.reports": ["*.csv", "*.html"]},
+    install_requires=[
+        "tensorflow>=2.21",
+        "keras>=3.15",
+        "tensorflow-datasets>=4.9.10",
+        # tensorflow-datasets 4.9.10 imports it without declaring it.
+        "importlib_resources>=6.0",
+        "absl-py>=2.1",
+        "etils[epath]>=1.9",
+        "numpy>=2.0",
+        "scipy>=1.13",
+        "scikit-learn>=1.5",
+        "pandas>=2.2",
+        "matplotlib>=3.9",
+        "tensorboard>=2.20",
+        "safetensors>=0.5",
+        "sacrebleu>=2.4",
+        "sentencepiece>=0.2",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "dev": [
+            "pytest>=8.0",
+            "ruff>=0.6",
+            "mypy>=1.11",
+            "pandas-stubs",
+        ],
+        # Only benchmarks/ imports these: the named peers it compares with.
+        "benchmark": ["torch>=2.3", "pillow>=10.0"],
+    },
+    entry_points={"console_scripts": ["ls_tf = ls_tf.cli:run"]},
+    classifiers=[
+        "License :: OSI Approved :: Apache Software License",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)

@@ -1,0 +1,75 @@
+"""What every test may rely on: no network, and TensorFlow behind Keras."""
+
+import ipaddress
+import os
+import socket
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# For the processes that tests start: a proxy that nobody is.
+_NOWHERE = "http://127.0.0.1:9"
+_NEAR = "localhost,127.0.0.1,::1"
+
+
+class NetworkBlockedError(OSError):
+    """A test tried to reach another machine."""
+
+
+def _is_near(host):
+    if host in (None, "", b"", "localhost", socket.gethostname()):
+        return True
+    host = host.decode() if isinstance(host, bytes) else host
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _refuse_far(host):
+    if not _is_near(host):
+        raise NetworkBlockedError(f"tests have no network, wanted {host!r}")
+
+
+def _guard(method):
+    def guarded(self, *args):
+        address = args[-1]
+        inet = self.family in (socket.AF_INET, socket.AF_INET6)
+        if inet and isinstance(address, tuple):
+            _refuse_far(address[0])
+        elif not inet and self.family != socket.AF_UNIX:
+            raise NetworkBlockedError(f"tests have no {self.family!r} sockets")
+        return method(self, *args)
+
+    return guarded
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_proxy():
+    """For the whole session: fixtures of a module start processes too."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+            patch.setenv(name, _NOWHERE)
+        for name in ("no_proxy", "NO_PROXY"):
+            patch.setenv(name, _NEAR)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _blocked_network(request, monkeypatch):
+    """Only UNIX sockets and loopback; ``@pytest.mark.network`` lifts it."""
+    if request.node.get_closest_marker("network"):
+        return
+    for name in ("connect", "connect_ex", "sendto"):
+        method = getattr(socket.socket, name)
+        monkeypatch.setattr(socket.socket, name, _guard(method))
+    look_up = socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **kwargs):
+        _refuse_far(host)
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)

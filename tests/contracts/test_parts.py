@@ -1,0 +1,152 @@
+"""Every model, data set, loss, evaluator and report keeps its contract.
+
+Parts are found by their file: a new one is tested without being named here.
+"""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+
+from ls_tf import registry
+
+DOCUMENTED = [
+    (package, name)
+    for package in (
+        "ls_tf.models",
+        "ls_tf.data",
+        "ls_tf.losses",
+        "ls_tf.evaluators",
+        "ls_tf.tasks",
+        "ls_tf.reports",
+        "ls_tf.analysis",
+    )
+    for name in registry.names(package)
+]
+
+
+@pytest.mark.parametrize(("package", "name"), DOCUMENTED)
+def test_every_public_thing_is_documented(package, name):
+    module = registry.get(package, name)
+    assert module.__doc__
+    for key, thing in vars(module).items():
+        if key.startswith("_") or getattr(thing, "__module__", "") != (
+            module.__name__
+        ):
+            continue
+        if inspect.isfunction(thing) or inspect.isclass(thing):
+            assert inspect.getdoc(thing), f"{module.__name__}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [d for d in DOCUMENTED if d[0] in ("ls_tf.losses", "ls_tf.analysis")],
+)
+def test_every_formula_has_a_source(package, name):
+    module = registry.get(package, name)
+    for key, thing in vars(module).items():
+        if (
+            inspect.isfunction(thing)
+            and not key.startswith("_")
+            and thing.__module__ == module.__name__
+            and "Returns:" in (thing.__doc__ or "")
+        ):
+            text = f"{thing.__doc__}{module.__doc__}"
+            assert "Source:" in text, f"{module.__name__}.{key}"
+
+
+def references():
+    for name in registry.names("ls_tf.models"):
+        module = registry.get("ls_tf.models", name)
+        for i, reference in enumerate(module.REFERENCE):
+            yield pytest.param(name, i, id=f"{name}-{i}", marks=[]), reference
+
+
+@pytest.mark.parametrize(("name", "i"), [param for param, _ in references()])
+@pytest.mark.filterwarnings(
+    # Keras 3.15 converts its variables as NumPy 2 does not like.
+    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+)
+def test_a_model_is_its_reference(name, i, tmp_path):
+    module = registry.get("ls_tf.models", name)
+    reference = module.REFERENCE[i]
+    assert reference.source
+    model = module.build(**reference.options, seed=0)
+    trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    assert trainable == reference.parameters
+    shape = reference.options["image_shape"]
+    images = np.random.default_rng(0).random((3, *shape), np.float32)
+    outputs = model(images, training=False)
+    logits = np.asarray(outputs["logits"])
+    assert logits.shape == (3, reference.options["num_classes"])
+    assert logits.dtype == np.float32
+    # The last layer multiplies the penultimate activations.
+    layer = model.get_layer("logits")
+    np.testing.assert_allclose(
+        logits,
+        np.asarray(outputs["penultimate"]) @ layer.kernel.numpy()
+        + layer.bias.numpy(),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+    # The same seed, the same weights; another one, others.
+    again = module.build(**reference.options, seed=0)
+    other = module.build(**reference.options, seed=1)
+    first = model.trainable_variables[0].numpy()
+    np.testing.assert_array_equal(first, again.trainable_variables[0].numpy())
+    assert not np.array_equal(first, other.trainable_variables[0].numpy())
+    # Weights shared as a Keras file give the same answers.
+    model.save_weights(tmp_path / "shared.weights.h5")
+    other.load_weights(tmp_path / "shared.weights.h5")
+    np.testing.assert_array_equal(
+        logits, np.asarray(other(images, training=False)["logits"])
+    )
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.models"))
+def test_two_steps_train_a_small_model(name):
+    module = registry.get("ls_tf.models", name)
+    model = module.build(**module.REFERENCE[0].options, seed=0)
+    shape = module.REFERENCE[0].options["image_shape"]
+    images = np.random.default_rng(0).random((8, *shape), np.float32)
+    labels = np.arange(8) % module.REFERENCE[0].options["num_classes"]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(
+        keras.optimizers.SGD(0.01),
+        loss={"logits": loss, "penultimate": None},
+        jit_compile=False,
+    )
+    losses = [model.train_on_batch(images, {"logits": labels}) for _ in "ab"]
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.data"))
+def test_a_data_set_states_its_contract(name):
+    info = registry.get("ls_tf.data", name).INFO
+    assert info.name == name
+    assert info.licence and info.source
+    assert set(info.sizes) >= {"train", "test"}
+    assert all(size > 0 for size in info.sizes.values())
+    assert len(info.class_names) == info.num_classes
+    assert len(set(info.class_names)) == info.num_classes
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.evaluators"))
+def test_an_evaluator_takes_a_trained_model_and_a_role(name):
+    module = registry.get("ls_tf.evaluators", name)
+    parameters = inspect.signature(module.evaluate).parameters
+    assert list(parameters)[:2] == ["trained", "role"]
+    assert parameters["role"].kind is inspect.Parameter.KEYWORD_ONLY
+    for option in list(parameters)[2:]:
+        assert parameters[option].default is not inspect.Parameter.empty
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
+def test_a_report_says_what_it_requires(name):
+    module = registry.get("ls_tf.reports", name)
+    assert isinstance(module.REQUIRES, tuple)
+    assert module.TITLE
+    assert callable(module.build)
+    for need in module.REQUIRES:
+        registry.check("ls_tf.experiments", need.experiment)

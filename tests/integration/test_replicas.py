@@ -1,0 +1,112 @@
+"""One device, two, micro-batches and two workers train the same weights.
+
+Each case is a process of its own: one strategy a process.
+"""
+
+import json
+import socket
+
+import numpy as np
+import pytest
+from command_line import arrays
+
+pytestmark = pytest.mark.slow
+
+FLAGS = (
+    "--experiment=fc_digits",
+    "--set=train.steps=60",
+    "--set=train.log_every_steps=20",
+    "--set=train.ema_momentum=0.9",
+    "--set=train.weight_decay=0.0001",
+    "--set=train.decay_exclude=logits/bias",
+    "--set=train.clip_global_norm=1.0",
+    "--set=optimizer.options.nesterov=true",
+    "--set=train.checkpoint_every_steps=30",
+)
+TWO = ("--strategy=mirrored", "--logical_devices=2")
+
+
+@pytest.fixture(scope="module")
+def one(shared_line):
+    shared_line(*FLAGS)
+    return shared_line.folder_of(*FLAGS)
+
+
+def assert_close(a, b):
+    for name in a:
+        np.testing.assert_allclose(
+            a[name], b[name], rtol=0, atol=1e-6, err_msg=name
+        )
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [TWO, ("--micro_batches=5",), (*TWO, "--micro_batches=5")],
+    ids=["two", "micro", "two_micro"],
+)
+def test_the_machine_does_not_change_the_weights(line, one, machine):
+    line(*FLAGS, *machine)
+    assert_close(arrays(line.folder_of(*FLAGS)), arrays(one))
+
+
+def _ports(number):
+    sockets = [socket.socket() for _ in range(number)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    found = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return found
+
+
+def start_workers(line, *flags):
+    workers = [f"127.0.0.1:{port}" for port in _ports(2)]
+    return [
+        line.start(
+            *flags,
+            "--strategy=multi_worker",
+            TF_CONFIG=json.dumps(
+                {
+                    "cluster": {"worker": workers},
+                    "task": {"type": "worker", "index": index},
+                }
+            ),
+        )
+        for index in range(2)
+    ]
+
+
+def test_two_workers_train_the_same_weights(line, one):
+    processes = start_workers(line, *FLAGS)
+    for process in processes:
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
+    folder = line.folder_of(*FLAGS)
+    assert_close(arrays(folder), arrays(one))
+    run = json.loads((folder / "run.json").read_text())
+    assert run["replicas"] == 2
+    assert run["outcome"] == "finished"
+
+
+def test_a_checkpoint_of_two_replicas_goes_on_on_one(line, one):
+    longer = [f for f in FLAGS if "checkpoint" not in f and "steps=60" not in f]
+    longer += ["--set=train.steps=60", "--set=train.checkpoint_every_steps=30"]
+    line(*longer, *TWO)
+    folder = line.folder_of(*longer)
+    # Back to step 30, then on with one device.
+    newest = sorted((folder / "checkpoints").glob("step-*"))
+    assert [p.name for p in newest] == ["step-000000030", "step-000000060"]
+    for file in newest[1].iterdir():
+        file.unlink()
+    newest[1].rmdir()
+    run = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**run, "outcome": "running"}))
+    line(*longer)
+    assert_close(arrays(folder), arrays(one))
+
+
+def test_a_batch_that_does_not_split_is_refused(line):
+    done = line(*FLAGS, *TWO, "--set=train.global_batch_size=51", code=2)
+    assert "wanted a multiple of 2" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert not line.runs.exists()

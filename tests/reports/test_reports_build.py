@@ -1,0 +1,307 @@
+import html.parser
+import pathlib
+import types
+
+import pytest
+
+from ls_tf import registry, runs
+from ls_tf.reports import _build, _canvas, _tables
+from ls_tf.reports._blocks import NO_RUN, Need, Report, ReportError, Table, Text
+from ls_tf.resolve import resolve
+
+HARD = Need("fc_digits", {"alpha": 0.0})
+SMOOTHED = Need("fc_digits", {"alpha": 0.1})
+SECOND = Need("fc_digits", {"alpha": 0.0}, seed=1, optional=True)
+
+
+def module(*needs, title="A title"):
+    """A report of one table: the accuracy of each need."""
+
+    def build(records):
+        rows = [
+            (
+                str(need.changes["alpha"]),
+                records[need].scalars("reliability", "report")["accuracy"]
+                if need in records
+                else NO_RUN,
+            )
+            for need in needs
+        ]
+        data = _tables.frame(("alpha", "accuracy"), rows)
+        table = Table(data, "accuracy", "What it is.", {"accuracy": ".3f"})
+        return Report(title, (Text("Some text & <b>more</b>."), table))
+
+    return types.SimpleNamespace(REQUIRES=needs, build=build)
+
+
+def build(made, tmp_path, **options):
+    return _build.build(
+        "a_report",
+        made,
+        runs_dir=str(tmp_path / "runs"),
+        reports_dir=str(tmp_path / "reports"),
+        **options,
+    )
+
+
+def test_a_need_is_a_key_whose_changes_count():
+    assert {Need("a", {"alpha": 0.1}): 1}[Need("a", {"alpha": 0.1})] == 1
+    assert Need("a", {"alpha": 0.1}) != Need("a", {"alpha": 0.2})
+
+
+def test_identities_are_those_of_the_needs_that_are_not_optional():
+    found = _build.identities(module(HARD, SMOOTHED, SECOND), smoke=False)
+    assert [i.folder for i in found] == [
+        "fc_digits/alpha=0/seed=0",
+        "fc_digits/paper/seed=0",
+    ]
+    shrunk = _build.identities(module(HARD), smoke=True)
+    assert [i.folder for i in shrunk] == ["fc_digits/smoke,alpha=0/seed=0"]
+
+
+def test_missing_runs_are_one_line_with_commands_and_nothing_is_written(
+    store, tmp_path
+):
+    folder = store([HARD])
+    with pytest.raises(ReportError) as caught:
+        build(module(HARD, SMOOTHED, SECOND), tmp_path)
+    command = resolve("fc_digits", changed={"alpha": 0.1}).command()
+    assert str(caught.value) == (
+        "report a_report: 1 of 2 runs missing or unfinished; make them with: "
+        f"{command} --runs_dir={folder} (or add --run_missing)"
+    )
+    assert not (tmp_path / "reports").exists()
+
+
+def test_commands_of_several_missing_runs_in_the_default_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ReportError) as caught:
+        _build.build(
+            "a_report",
+            module(HARD, SMOOTHED),
+            runs_dir="runs",
+            reports_dir="reports",
+        )
+    one, two = (
+        resolve("fc_digits", changed={"alpha": alpha}).command()
+        for alpha in (0.0, 0.1)
+    )
+    assert f"make them with: {one}; {two} (or add" in str(caught.value)
+    assert "--experiment=fc_digits --alpha=0.0" in one
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_runs_folder_with_a_space_is_quoted(tmp_path):
+    with pytest.raises(ReportError, match="--runs_dir='/a folder'"):
+        _build.build(
+            "r", module(HARD), runs_dir="/a folder", reports_dir=str(tmp_path)
+        )
+
+
+def test_an_unfinished_run_counts_as_missing(store, tmp_path):
+    folder = store([HARD])
+    identity = resolve("fc_digits", changed={"alpha": 0.0})
+    with runs.opened(folder, identity) as directory:
+        directory.update(outcome="stopped")
+    with pytest.raises(ReportError, match="1 of 1 runs missing"):
+        build(module(HARD), tmp_path)
+
+
+def test_an_optional_run_that_is_missing_is_named_on_the_page(store, tmp_path):
+    store([HARD])
+    page = pathlib.Path(build(module(HARD, SECOND), tmp_path))
+    text = page.read_text()
+    assert "--experiment=fc_digits --alpha=0.0 --seed=1 --runs_dir=" in text
+    assert '<td class="number">no run</td>' in text
+    assert (page.parent / "accuracy.csv").read_text() == (
+        f"alpha,accuracy\n0.0,{1 - (0.022 + 0.002)!r}\n0.0,no run\n"
+    )
+
+
+def test_the_page_tells_where_its_numbers_come_from(store, tmp_path):
+    store([HARD, SECOND], optional=True)
+    page = pathlib.Path(build(module(HARD, SECOND), tmp_path)).read_text()
+    footer = page[page.index("<footer>") :]
+    for word in (
+        "fc_digits/alpha=0/seed=0",
+        "fc_digits/alpha=0/seed=1",
+        "<td>0123456789ab</td>",
+        "<td>0123456789ab (altered)</td>",
+        "tensorflow 2.21.0",
+        "CPU &lt;0&gt;",
+        ">60000<",
+        ">81.2<",
+        "digits: train train, calibrate test[:250], report test[250:]",
+    ):
+        assert word in footer, word
+
+
+def test_a_resumed_run_names_both_commits(store):
+    run = {
+        "history": [
+            {"git": {"commit": "a" * 40, "dirty": False}},
+            {"git": {"commit": "a" * 40, "dirty": False}},
+            {"git": {"commit": "b" * 40, "dirty": True}},
+            {"git": {"commit": None, "dirty": None}},
+        ]
+    }
+    expected = f"{'a' * 12}, {'b' * 12} (altered), unknown"
+    assert _build._commits(run) == expected
+
+
+class _Links(html.parser.HTMLParser):
+    VOID = ("meta", "img")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.sources = [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in self.VOID:
+            self.open.append(tag)
+        self.sources += [v for k, v in attrs if k in ("src", "href")]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
+def test_every_report_is_self_contained_and_repeats_byte_for_byte(
+    name, store, tmp_path
+):
+    made = registry.get("ls_tf.reports", name)
+    folder = store(made.REQUIRES)
+    files = []
+    for _ in range(2):  # the second one replaces the first
+        page = pathlib.Path(
+            _build.build(
+                name,
+                made,
+                runs_dir=folder,
+                reports_dir=str(tmp_path / "reports"),
+            )
+        )
+        assert page == tmp_path / "reports" / name / "index.html"
+        files.append({p.name: p.read_bytes() for p in page.parent.iterdir()})
+        assert [p.name for p in (tmp_path / "reports").iterdir()] == [name]
+    assert files[0] == files[1]
+    links = _Links()
+    text = page.read_text()
+    links.feed(text)
+    assert links.open == []
+    assert all(s.startswith("data:image/png;base64,") for s in links.sources)
+    assert "http" not in text and "@import" not in text and "url(" not in text
+    pictures = [n for n in files[0] if n.endswith(".png")]
+    assert len(pictures) == len(links.sources) > 0
+    for picture in pictures:
+        assert files[0][picture[:-3] + "pdf"].startswith(b"%PDF")
+    assert all(
+        n[:-2] + "csv" in files[0] for n in files[0] if n.endswith(".md")
+    )
+
+
+@pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
+def test_every_report_reads_smoke_runs_and_says_so(
+    name, store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(_canvas, "png", lambda figure: b"")  # costs time
+    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+    made = registry.get("ls_tf.reports", name)
+    folder = store(made.REQUIRES, smoke=True)
+    page = _build.build(
+        name,
+        made,
+        runs_dir=folder,
+        reports_dir=str(tmp_path / "reports"),
+        smoke=True,
+    )
+    assert "its numbers mean nothing" in pathlib.Path(page).read_text()
+
+
+def test_everything_is_escaped(store, tmp_path):
+    store([HARD])
+    made = module(HARD, title="<script>alert(1)</script>")
+    page = pathlib.Path(build(made, tmp_path)).read_text()
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "Some text &amp; &lt;b&gt;more&lt;/b&gt;." in page
+
+
+def test_other_files_of_the_folder_are_left_alone(store, tmp_path):
+    store([HARD])
+    other = tmp_path / "reports" / "a_report" / "notes.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("mine")
+    build(module(HARD), tmp_path)
+    assert other.read_text() == "mine"
+
+
+def test_a_failed_write_leaves_the_old_page(store, tmp_path, monkeypatch):
+    store([HARD])
+    page = pathlib.Path(build(module(HARD, title="old"), tmp_path))
+    before = page.read_bytes()
+    write = runs.write_bytes
+
+    def full(path, data):
+        if path.name == "index.html":
+            raise PermissionError(13, "Permission denied", str(path))
+        write(path, data)
+
+    monkeypatch.setattr(runs, "write_bytes", full)
+    with pytest.raises(ReportError, match="cannot be written: Permission"):
+        build(module(HARD, title="new"), tmp_path)
+    assert page.read_bytes() == before
+    assert [p.name for p in page.parent.parent.iterdir()] == ["a_report"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(store, tmp_path):
+    store([HARD])
+    (tmp_path / "reports").write_text("a file")
+    with pytest.raises(ReportError, match="cannot be written") as caught:
+        build(module(HARD), tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_readme_gets_the_first_table(store, tmp_path):
+    store([HARD])
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "# Ü\n<!-- report:other -->\nkept\n<!-- /report:other -->\n"
+        "<!-- report:a_report -->\nold\n<!-- /report:a_report -->\nend\n"
+    )
+    expected = (
+        "# Ü\n<!-- report:other -->\nkept\n<!-- /report:other -->\n"
+        "<!-- report:a_report -->\n\n"
+        "| alpha | accuracy |\n| --- | ---: |\n| 0.0 | 0.976 |\n\n"
+        "What it is.\n\n"
+        "<!-- /report:a_report -->\nend\n"
+    )
+    for _ in range(2):
+        build(module(HARD), tmp_path, readme=str(readme))
+        assert readme.read_text() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "no markers",
+        "<!-- report:a_report -->",
+        "<!-- /report:a_report --><!-- report:a_report -->",
+        "<!-- report:a_report --><!-- /report:a_report -->" * 2,
+    ],
+)
+def test_a_readme_without_its_markers_stops_before_anything_is_written(
+    text, store, tmp_path
+):
+    store([HARD])
+    readme = tmp_path / "README.md"
+    if text is not None:
+        readme.write_text(text)
+    with pytest.raises(ReportError) as caught:
+        build(module(HARD), tmp_path, readme=str(readme))
+    assert "README.md" in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "reports").exists()
+    assert text is None or readme.read_text() == text

@@ -1,0 +1,146 @@
+"""The task's batches and sums, against slow NumPy."""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from ls_tf.experiments import fc_digits
+from ls_tf.spec import EvaluatorSpec, SpecError, override
+from ls_tf.tasks import classification
+
+SMALL = {"model.options.hidden": (8,), "train.steps": 10}
+
+
+def make(**changes):
+    spec = override(fc_digits.SPEC, {**SMALL, **changes})
+    return classification.build(spec, data_dir=None, teacher=None)
+
+
+def batch_of(task, step=0):
+    draws = {k: v[0] for k, v in task.plan(step, 1).items()}
+    resident = {
+        k: keras.ops.convert_to_tensor(v) for k, v in task.resident.items()
+    }
+    return draws, task.batch(resident, draws)
+
+
+def log_probs(logits):
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def test_a_batch_holds_the_examples_of_its_plan():
+    task = make()
+    draws, batch = batch_of(task, step=3)
+    examples = task.examples("train")
+    index = draws["index"]
+    np.testing.assert_array_equal(
+        np.asarray(batch["label"]), examples["label"][index]
+    )
+    np.testing.assert_allclose(
+        np.asarray(batch["image"]),
+        examples["image"][index].astype(np.float64) / 255,
+        atol=1e-7,
+    )
+    np.testing.assert_array_equal(np.asarray(batch["weight"]), np.ones(50))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("smoothing", ["uniform", "others", "prior"])
+def test_the_loss_is_a_sum_against_numpy(alpha, smoothing):
+    task = make(
+        **{
+            "alpha": alpha,
+            "train.smoothing": smoothing,
+            "train.loss_scale": 3.0,
+        }
+    )
+    _, batch = batch_of(task)
+    sums = {k: float(v) for k, v in task.loss(batch).items()}
+    logits = np.asarray(
+        task.model(batch["image"], training=True)["logits"], np.float64
+    )
+    labels = np.asarray(batch["label"])
+    logp = log_probs(logits)
+    rows = np.arange(len(labels))
+    if smoothing == "uniform":
+        target = np.full(logp.shape, alpha / 10)
+        target[rows, labels] += 1 - alpha
+    elif smoothing == "others":
+        target = np.full(logp.shape, alpha / 9)
+        target[rows, labels] = 1 - alpha
+    else:
+        counts = np.bincount(task.examples("train")["label"], minlength=10)
+        target = np.tile(alpha * counts / counts.sum(), (len(labels), 1))
+        target[rows, labels] += 1 - alpha
+    want = -3.0 * (target * logp).sum()
+    assert sums["loss"] == pytest.approx(want, rel=1e-5)
+    assert sums["nll"] == pytest.approx(-logp[rows, labels].sum(), rel=1e-5)
+    assert sums["accuracy"] == (logits.argmax(-1) == labels).sum()
+    assert sums["weight"] == 50
+    assert set(task.logged) | {"weight"} == set(sums)
+
+
+def test_weight_zero_changes_no_sum():
+    task = make()
+    _, batch = batch_of(task)
+    weight = np.ones(50, np.float32)
+    weight[10:] = 0
+    masked = task.loss({**batch, "weight": weight})
+    cut = task.loss({k: v[:10] for k, v in batch.items()})
+    for name, value in masked.items():
+        assert float(value) == pytest.approx(float(cut[name]), rel=1e-5)
+
+
+def test_a_part_of_a_batch_counts_as_a_step():
+    # 1297 / 50 = 25.94 batches an epoch
+    assert make(**{"train.epochs": 1.0}).total_steps == 26
+    assert make(**{"train.epochs": 2.5}).total_steps == math.ceil(64.85)
+    assert make(**{"train.steps": 7}).total_steps == 7
+
+
+def test_predict_is_inference_on_stored_examples():
+    task = make(**{"model.options.dropout_rate": 0.5})
+    images = task.examples("report")["image"][:4]
+    first = task.predict({"image": images})
+    again = task.predict({"image": images})
+    np.testing.assert_array_equal(first["logits"], again["logits"])
+    assert first["logits"].shape == (4, 10)
+    assert first["penultimate"].shape == (4, 8)
+
+
+class Labels:
+    """A trained model of which only the labels are asked."""
+
+    def __init__(self, task):
+        self.task, self.spec = task, task.spec
+
+    def labels(self, role):
+        return self.task.examples(role)["label"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"per_class": 500}, "wanted 500 examples"),
+        ({"classes": (0, 1, 12)}, "wanted class 12"),
+        ({"classes": (0, 1, 1)}, "three different classes"),
+        ({"clases": (0, 1, 2)}, "clases"),
+    ],
+)
+def test_an_evaluator_that_would_fail_is_refused_before(options, says):
+    task = make()
+    evaluator = EvaluatorSpec("penultimate", options=options)
+    with pytest.raises(ValueError, match=says):
+        task.check(evaluator, Labels(task))
+
+
+def test_a_teacher_is_refused():
+    from ls_tf.spec import TeacherSpec
+
+    spec = dataclasses.replace(fc_digits.SPEC, teacher=TeacherSpec("fc_digits"))
+    with pytest.raises(SpecError, match="takes no teacher"):
+        classification.build(spec, data_dir=None, teacher=None)

@@ -1,0 +1,605 @@
+"""Tests of ls_tf.cli: flags, exit codes, and what bad input leads to."""
+
+import errno
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+import types
+
+import pytest
+
+from ls_tf import cli, registry, runs
+from ls_tf.resolve import resolve
+
+ROOT = pathlib.Path(__file__).parents[1]
+DIGITS = "--experiment=fc_digits"
+
+
+def tree(folder):
+    return {
+        str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None
+        for p in folder.rglob("*")
+    }
+
+
+@pytest.fixture
+def line(tmp_path, monkeypatch, capsys):
+    """Runs the command line here; gives exit code, output, error lines."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+    def run(*flags):
+        code = cli.main(["run_experiment.py", *flags])
+        out, err = capsys.readouterr()
+        return code, out, err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def refused(line, tmp_path):
+    """Bad input: exit code 2, one line, nothing written; gives the line."""
+
+    def run(*flags):
+        before = tree(tmp_path)
+        code, out, err = line(*flags)
+        assert (code, out) == (2, "")
+        assert len(err) == 1
+        assert err[0].startswith("ls_tf: ")
+        assert "Traceback" not in err[0]
+        assert tree(tmp_path) == before
+        return err[0].removeprefix("ls_tf: ")
+
+    return run
+
+
+@pytest.fixture
+def printed(line):
+    def run(*flags):
+        code, out, err = line(*flags, "--mode=print")
+        assert (code, err) == (0, [])
+        return json.loads(out)
+
+    return run
+
+
+def process(*flags, **environment):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "run_experiment.py"), *flags],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+# --- help and print
+
+
+def test_help_says_what_exists(line):
+    code, out, err = line("--help")
+    assert (code, err) == (0, [])
+    for package in ("experiments", "reports"):
+        names = ", ".join(registry.names(f"ls_tf.{package}"))
+        assert f"\n{package}: {names}\n" in out
+    assert "exit codes: 0 done; 2 bad input" in out
+    for flag in (
+        "experiment",
+        "report",
+        "alpha",
+        "seed",
+        "set",
+        "mode",
+        "runs_dir",
+        "reports_dir",
+        "data_dir",
+        "strategy",
+        "micro_batches",
+        "deterministic",
+        "smoke",
+        "run_missing",
+        "flagfile",
+    ):
+        assert re.search(rf"--(\[no\])?{flag}\b", out), flag
+    assert line("-h") == (code, out, err)
+
+
+def test_print_shows_the_resolved_run(printed, tmp_path):
+    found = printed(DIGITS, "--alpha=0.25", "--seed=3", "--set=train.steps=9")
+    identity = resolve(
+        "fc_digits", changed={"alpha": 0.25, "train.steps": 9}, seed=3
+    )
+    assert found["experiment"] == "fc_digits"
+    assert found["changes"] == {"alpha": 0.25, "train.steps": 9}
+    assert found["seed"] == 3
+    assert found["digest"] == identity.digest
+    assert found["folder"] == "fc_digits/alpha=0.25,train.steps=9/seed=3"
+    assert found["spec"]["train"]["alpha"] == 0.25
+    assert found["spec"]["train"]["epochs"] is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_machine_does_not_change_what_is_printed(printed):
+    assert printed(DIGITS) == printed(
+        DIGITS,
+        "--strategy=mirrored",
+        "--micro_batches=2",
+        "--logical_devices=2",
+        "--deterministic",
+        "--runs_dir=elsewhere",
+        "--data_dir=nowhere",
+    )
+
+
+_HEAVY = {
+    *("tensorflow", "keras", "jax", "torch", "tensorboard", "safetensors"),
+    *("numpy", "scipy", "sklearn", "pandas", "matplotlib", "etils", "tqdm"),
+}
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"),
+    [
+        (["--help"], 0),
+        ([DIGITS, "--mode=print"], 0),
+        (["--experiment=fc_digits_student", "--smoke", "--mode=print"], 0),
+        (["--experiment=fc_digit"], 2),
+        (["--report=quick_tuor"], 2),
+        ([DIGITS, "--alpha=2"], 2),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_what_needs_no_library_loads_none(flags, code):
+    program = (
+        "import sys\n"
+        "from ls_tf import cli\n"
+        f"code = cli.main(['x', *{flags!r}])\n"
+        f"loaded = sorted({_HEAVY!r} & set(sys.modules))\n"
+        "print('LOADED', code, loaded)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1] == f"LOADED {code} []", done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "limit"),
+    [(["--help"], 0.3), ([DIGITS, "--mode=print"], 0.5)],
+    ids=["help", "print"],
+)
+def test_an_answer_comes_at_once(flags, limit):
+    took = []
+    for _ in range(10):  # the best one: other work may share the machine
+        began = time.perf_counter()
+        assert process(*flags).returncode == 0
+        took.append(time.perf_counter() - began)
+    assert min(took) < limit
+
+
+def test_the_reader_of_the_output_may_leave():
+    command = [sys.executable, str(ROOT / "run_experiment.py"), "--help"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        running.stdout.close()
+        err = running.stderr.read()
+    assert (running.returncode, err) == (0, b"")
+
+
+# --- flags and flagfiles
+
+
+def test_later_flags_win(printed):
+    assert printed(DIGITS, "--alpha=0.2", "--alpha=0.3")["changes"] == {
+        "alpha": 0.3
+    }
+    assert printed(DIGITS, "--seed=1", "--seed=2")["seed"] == 2
+    path = "--set=train.weight_decay="
+    found = printed(DIGITS, f"{path}0.5", f"{path}0.25")
+    assert found["changes"] == {"train.weight_decay": 0.25}
+
+
+def test_alpha_wins_over_set(printed):
+    for flags in (
+        ("--alpha=0.3", "--set=alpha=0.2", "--set=train.alpha=0.4"),
+        ("--set=train.alpha=0.4", "--alpha=0.3"),
+    ):
+        assert printed(DIGITS, *flags)["changes"] == {"alpha": 0.3}
+
+
+def test_the_later_length_wins(printed):
+    steps, epochs = "--set=train.steps=", "--set=train.epochs="
+    for flags, changes in (
+        ((steps + "5", epochs + "2"), {"train.epochs": 2.0}),
+        ((epochs + "2", steps + "5"), {"train.steps": 5}),
+        ((steps + "5", epochs + "2", steps + "6"), {"train.steps": 6}),
+    ):
+        assert printed(DIGITS, *flags)["changes"] == changes
+
+
+def test_flagfiles_are_composed_from_left_to_right(printed, tmp_path):
+    one, two = tmp_path / "one.flags", tmp_path / "two.flags"
+    one.write_text(
+        "# a comment\n--experiment=fc_digits\n--alpha=0.2\n\n"
+        "--set=train.steps=5\n--smoke\n"
+    )
+    two.write_text("--alpha=0.3\n--set=train.steps=6\n--seed=4\n--nosmoke\n")
+
+    def found(*flags):
+        made = printed(*flags)
+        spec = made["spec"]["train"]
+        return spec["alpha"], spec["steps"], made["seed"], made["folder"]
+
+    first, second = f"--flagfile={one}", f"--flagfile={two}"
+    assert found(first)[:3] == (0.2, 5, 0)
+    assert found(first, second)[:3] == (0.3, 6, 4)
+    assert found(second, first)[:3] == (0.2, 5, 4)
+    assert found(first, second, "--alpha=0")[:2] == (0.0, 6)
+    assert found("--alpha=0", first)[0] == 0.2
+    assert "smoke" in found(second, first)[3]
+    assert "smoke" not in found(first, second)[3]
+
+
+def test_set_values_may_hold_an_equals_sign_and_commas(printed):
+    reason = "a=b, c"
+    found = printed(DIGITS, f"--set=data.same_split_reason={reason}")
+    assert found["changes"] == {"data.same_split_reason": reason}
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "wanted --experiment=NAME or --report=NAME; experiments: fc_di"),
+        (
+            [DIGITS, "--report=quick_tour"],
+            "wanted --experiment=NAME or --report=NAME",
+        ),
+        (
+            ["--experiment=fc_digitz"],
+            "no experiment 'fc_digitz'; existing: .*; did you mean 'fc_digits'",
+        ),
+        (["--experiment="], "no experiment ''; existing: fc_digits, "),
+        (["--experiment=../fc_digits"], "no experiment '../fc_digits'; exist"),
+        (
+            ["--report=quick_tuor"],
+            "no report 'quick_tuor'; existing: .*; did you mean 'quick_tour'",
+        ),
+        (["--report=_build"], "no report '_build'; existing: "),
+        ([DIGITS, "--alhpa=0.1"], "Unknown command line flag 'alhpa'.*alpha"),
+        ([DIGITS, "--bogus"], "Unknown command line flag 'bogus'"),
+        ([DIGITS, "fc_mnist"], "wanted flags only, got 'fc_mnist'"),
+        ([DIGITS, "--alpha"], "alpha"),
+        ([DIGITS, "--mode=prnit"], "no mode 'prnit'; .* did you mean 'print'"),
+        ([DIGITS, "--smoke=maybe"], "smoke=maybe"),
+        (["--report=quick_tour", "--alpha=0"], "--alpha goes with --experime"),
+        (["--report=quick_tour", "--mode=print"], "--mode goes with --experim"),
+        (["--report=quick_tour", "--set=a=b"], "--set goes with --experiment"),
+        ([DIGITS, "--readme=README.md"], "--readme goes with --report only"),
+        # fields
+        ([DIGITS, "--set=train.alhpa=1"], "no field 'train.alhpa'.*'alpha'"),
+        ([DIGITS, "--set=trian.alpha=1"], "no field 'trian'.*mean 'train'"),
+        ([DIGITS, "--set=model.options.hiden=1"], "did you mean 'hidden'"),
+        ([DIGITS, "--set=train=1"], "'train' is a group of fields, wanted"),
+        ([DIGITS, "--set=teacher.beta=1"], "this experiment has no teacher"),
+        ([DIGITS, "--set=evaluators.9.name=x"], "existing: 0 to 2"),
+        ([DIGITS, "--set"], "set"),
+        ([DIGITS, "--set="], "--set: wanted PATH=VALUE, got ''"),
+        ([DIGITS, "--set=train.steps"], "--set: wanted PATH=VALUE, got 'tra"),
+        ([DIGITS, "--set==5"], "--set: wanted PATH=VALUE, got '=5'"),
+        ([DIGITS, "--set=.=5"], "no field ''; existing: data, "),
+        ([DIGITS, "--set=seed=5"], "the seed has its own flag, --seed"),
+        ([DIGITS, "--set=model.name=resnt"], "no model 'resnt'; existing: "),
+        ([DIGITS, "--set=data.name=digts"], "no data set 'digts'; existing: "),
+        # types
+        ([DIGITS, "--alpha=high"], "alpha: wanted a finite number, got 'high'"),
+        ([DIGITS, "--alpha="], "alpha: wanted a finite number, got ''"),
+        ([DIGITS, "--seed=1.5"], "--seed: wanted a whole number, got '1.5'"),
+        ([DIGITS, "--seed=--1"], "--seed: wanted a whole number, got '--1'"),
+        ([DIGITS, "--seed=²"], "--seed: wanted a whole number, got '²'"),
+        ([DIGITS, "--set=train.steps=1.5"], "steps: wanted a whole number or"),
+        ([DIGITS, "--set=train.xla=1"], "train.xla: wanted true or false, got"),
+        ([DIGITS, "--set=train.xla=none"], "wanted true or false, got 'none'"),
+        ([DIGITS, "--set=learning_rate=none"], "wanted a finite number, got"),
+        (
+            [DIGITS, "--set=model.options.hidden=16,x"],
+            "hidden: wanted whole numbers between commas, got '16,x'",
+        ),
+        # ranges
+        ([DIGITS, "--alpha=-0.1"], "alpha: wanted 0 to 1, got -0.1"),
+        ([DIGITS, "--alpha=1.1"], "alpha: wanted 0 to 1, got 1.1"),
+        ([DIGITS, "--alpha=nan"], "alpha: wanted a finite number, got 'nan'"),
+        ([DIGITS, "--alpha=inf"], "alpha: wanted a finite number, got 'inf'"),
+        ([DIGITS, "--seed=-1"], "--seed: wanted 0 or more, got -1"),
+        ([DIGITS, "--set=train.steps=-5"], "steps: wanted 1 or more, got -5"),
+        ([DIGITS, "--set=train.steps=0"], "steps: wanted 1 or more, got 0"),
+        ([DIGITS, "--set=train.epochs=-1"], "epochs: wanted more than 0, got"),
+        ([DIGITS, "--set=train.epochs=none"], "steps or epochs, one of them"),
+        ([DIGITS, "--set=train.global_batch_size=0"], "size: wanted 1 or more"),
+        ([DIGITS, "--set=train.global_batch_size=-8"], "1 or more, got -8"),
+        (
+            [DIGITS, "--set=train.global_batch_size=2.5"],
+            "wanted a whole number",
+        ),
+        ([DIGITS, "--micro_batches=0"], "--micro_batches: wanted 1 or more"),
+        ([DIGITS, "--micro_batches=x"], "--micro_batches: wanted a whole num"),
+        ([DIGITS, "--logical_devices=-1"], "--logical_devices: wanted 1 or"),
+        ([DIGITS, "--strategy=mirorred"], "no strategy .* mean 'mirrored'"),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_bad_input_is_one_line(refused, flags, message):
+    assert re.search(message, refused(*flags))
+
+
+@pytest.mark.parametrize("mode", cli.MODES)
+def test_bad_input_is_refused_in_every_mode(refused, mode):
+    assert "wanted 0 to 1" in refused(DIGITS, "--alpha=7", f"--mode={mode}")
+
+
+def test_bad_flagfiles(refused, tmp_path):
+    assert "no_such.flags" in refused("--flagfile=no_such.flags")
+    assert "Is a directory" in refused(f"--flagfile={tmp_path}")
+    assert "flagfile" in refused("--flagfile")
+    path = tmp_path / "a.flags"
+    path.write_bytes(b"\xff\xfe--alpha=1\n")
+    assert "--flagfile: wanted UTF-8" in refused(DIGITS, f"--flagfile={path}")
+    path.write_text("--alhpa=1\n")
+    assert "alhpa" in refused(DIGITS, f"--flagfile={path}")
+    path.write_text("alpha=1\n")
+    assert "wanted flags only, got 'alpha=1'" in refused(
+        DIGITS, f"--flagfile={path}"
+    )
+    path.write_text("--alpha=0.1 # a comment\n")
+    assert "alpha: wanted a finite number" in refused(
+        DIGITS, f"--flagfile={path}"
+    )
+
+
+TASK = '"task": {"type": "worker", "index": 0}}'
+WORKERS = '"cluster": {"worker": ["localhost:2222", "localhost:2223"]}'
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "not json",
+        "{",
+        "[]",
+        "3",
+        "null",
+        '"text"',
+        "{}",
+        '{"cluster": {}}',
+        '{"cluster": []}',
+        "{" + WORKERS + "}",
+        "{" + WORKERS + ', "task": {}}',
+        "{" + WORKERS + ', "task": []}',
+        "{" + WORKERS + ', "task": {"type": "worker"}}',
+        "{" + WORKERS + ', "task": {"type": "worker", "index": 2}}',
+        "{" + WORKERS + ', "task": {"type": "worker", "index": -1}}',
+        "{" + WORKERS + ', "task": {"type": "worker", "index": "0"}}',
+        "{" + WORKERS + ', "task": {"type": "chief", "index": 0}}',
+        '{"cluster": {"worker": []}, ' + TASK,
+        '{"cluster": {"worker": "a:1"}, ' + TASK,
+        '{"cluster": {"worker": ["a"]}, ' + TASK,
+        '{"cluster": {"worker": [1]}, ' + TASK,
+        '{"cluster": {"worker": ["a:1"], "ps": ["b:1"]}, '
+        '"task": {"type": "worker", "index": 0}}',
+    ],
+)
+def test_a_malformed_tf_config(refused, monkeypatch, config):
+    monkeypatch.setenv("TF_CONFIG", config)
+    message = refused(DIGITS, "--strategy=multi_worker")
+    assert message.startswith("TF_CONFIG")
+
+
+def test_no_tf_config(refused):
+    message = refused(DIGITS, "--strategy=multi_worker")
+    assert message.startswith("TF_CONFIG is not set; wanted ")
+
+
+# --- run directories
+
+
+IDENTITY = resolve("fc_digits", smoke=True)
+
+
+@pytest.fixture
+def record(tmp_path):
+    """A finished record of the smoke run; gives its folder."""
+    with runs.opened(str(tmp_path / "runs"), IDENTITY) as directory:
+        directory.update(outcome="finished")
+    return tmp_path / "runs" / IDENTITY.folder
+
+
+def edit(file, **fields):
+    file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+
+
+def test_a_finished_run_is_not_run_again(line, record, tmp_path):
+    before = tree(tmp_path)
+    code, out, err = line(DIGITS, "--smoke")
+    assert code == 0
+    assert out.splitlines()[-1] == f"runs/{IDENTITY.folder}"
+    assert err == ["ls_tf: run fc_digits seed=0 is finished already"]
+    assert tree(tmp_path) == before
+
+
+def test_a_run_directory_of_another_digest(refused, record):
+    edit(record / "run.json", digest="f" * 64)
+    message = refused(DIGITS, "--smoke")
+    assert "holds another specification" in message
+    assert IDENTITY.folder in message
+
+
+def test_a_run_directory_of_a_newer_record(refused, record):
+    edit(record / "run.json", version=99)
+    message = refused(DIGITS, "--smoke")
+    assert "record version 99" in message
+    assert "use a newer ls_tf" in message
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_a_damaged_run_directory(refused, record, text):
+    (record / "run.json").write_text(text)
+    assert "run.json is damaged" in refused(DIGITS, "--smoke")
+
+
+def test_a_run_directory_in_use(refused, tmp_path):
+    with runs.opened(str(tmp_path / "runs"), IDENTITY):
+        message = refused(DIGITS, "--smoke")
+    where = f"in use by pid {os.getpid()} on {socket.gethostname()}"
+    assert where in message
+
+
+def test_a_file_for_a_runs_directory(refused, tmp_path):
+    (tmp_path / "file").write_text("")
+    message = refused(DIGITS, "--runs_dir=file")
+    assert "file is not a directory" in message
+
+
+def test_a_student_without_its_teacher(refused):
+    message = refused("--experiment=fc_digits_student", "--smoke")
+    teacher = re.search(r"python run_experiment.py (--experiment=\S+)", message)
+    assert teacher.group(1) == "--experiment=fc_digits"
+
+
+def test_a_report_without_its_runs(refused):
+    message = refused("--report=quick_tour")
+    assert "--experiment=fc_digits " in message
+
+
+# --- the program
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--experiment=fc_digitz"], "did you mean 'fc_digits'"),
+        (["--flagfile=/no/such.flags"], "/no/such.flags"),
+        ([DIGITS, "--alpha=x", "--mode=print"], "got 'x'"),
+    ],
+    ids=["experiment", "flagfile", "alpha"],
+)
+def test_the_program_ends_with_one_line(flags, word):
+    done = process(*flags)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert word in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [
+        (["--set=train.global_batch_size=5000"], "5000"),
+        (
+            [
+                "--set=train.global_batch_size=51",
+                "--strategy=mirrored",
+                "--logical_devices=2",
+            ],
+            "51",
+        ),
+        (["--set=optimizer.options.momentun=0.5"], "momentun"),
+        (["--set=optimizer.name=Momentun"], "Momentun"),
+        (["--set=schedule.name=linear_to_zeor"], "linear_to_zeor"),
+        (["--set=data.train=trian"], "trian"),
+        (["--set=data.augmentation=shfit2"], "shfit2"),
+        (["--set=model.options.hidden=0,4"], "hidden"),
+        (["--runs_dir=/proc/self/runs"], "cannot be written"),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else "",
+)
+def test_what_only_the_run_can_refuse_is_one_line_too(tmp_path, flags, word):
+    done = process(DIGITS, "--smoke", f"--runs_dir={tmp_path / 'runs'}", *flags)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert word in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+# --- how an error ends
+
+
+@pytest.fixture
+def ended(monkeypatch, capsys):
+    """The exit code and the lines of an error of the work."""
+
+    def run(error):
+        def start(argv):
+            raise error
+
+        monkeypatch.setattr(cli, "_start", start)
+        code = cli.main(["x"])
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert len(err.splitlines()) == 1
+        return code, err
+
+    return run
+
+
+def test_exit_codes(ended, monkeypatch):
+    loop = types.SimpleNamespace(
+        StoppedError=type("StoppedError", (Exception,), {}),
+        NonFiniteLossError=type("NonFiniteLossError", (Exception,), {}),
+    )
+    monkeypatch.setitem(sys.modules, "ls_tf.training.loop", loop)
+    assert ended(runs.RunError("two\nlines")) == (2, "ls_tf: two lines\n")
+    assert ended(KeyboardInterrupt())[0] == 3
+    code, said = ended(loop.StoppedError())
+    assert code == 3
+    assert "the same command resumes" in said
+    assert ended(loop.NonFiniteLossError("at step 5")) == (
+        4,
+        "ls_tf: at step 5\n",
+    )
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        code, said = ended(OSError(number, os.strerror(number), "a/file"))
+        assert code == 5
+        assert "a/file" in said
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    for error in (
+        ValueError("a bug"),
+        OSError(errno.EIO, "broken"),
+        KeyError(),
+    ):
+
+        def start(argv, error=error):
+            raise error
+
+        monkeypatch.setattr(cli, "_start", start)
+        with pytest.raises(type(error)):
+            cli.main(["x"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--runs_dir=/home/someone/runs", "--alpha=0"),
+        ("--runs_dir", "/home/someone/runs", "--alpha=0"),
+        ("--alpha=0", "-data_dir=gs://bucket/data"),
+        ("--alpha=0", "--readme"),
+    ],
+)
+def test_the_recorded_command_holds_no_path_of_the_machine(words):
+    found = cli._recorded(["/opt/x/run_experiment.py", *words])
+    assert found == ("run_experiment.py", "--alpha=0")
