@@ -42,7 +42,13 @@ setup(
             "ruff>=0.6",
             "mypy>=1.11",
             "pandas-stubs",
+            "jax>=0.8",  # the tests run both engines
         ],
+        # The JAX engine, on a CPU, on CUDA GPUs and on Cloud TPUs. gcsfs
+        # reaches gs:// on a machine without TensorFlow.
+        "jax": ["jax>=0.8"],
+        "jax-cuda": ["jax[cuda13]>=0.8"],
+        "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
         # Only benchmarks/ imports these: the named peers it compares with.
         "benchmark": ["torch>=2.3", "pillow>=10.0"],
     },

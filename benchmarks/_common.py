@@ -256,7 +256,9 @@ def record(
             "commit": _git("rev-parse", "HEAD"),
             "dirty": None if changed is None else bool(changed),
         },
-        "versions": versions("tensorflow", "keras", "numpy", "torch", "pillow"),
+        "versions": versions(
+            "tensorflow", "jax", "keras", "numpy", "torch", "pillow"
+        ),
         "machine": dict(about),
         "settings": dict(settings),
         "timings": {k: v.record() for k, v in timings.items()},

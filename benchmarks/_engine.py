@@ -1,4 +1,4 @@
-"""The project's own training step, on random data of MNIST's size.
+"""The project's own training step, on random data of a real set's size.
 
 What the images show does not change the time of a step; that one pixel in
 five is not black, as in MNIST, keeps the activations of a usual size.
@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ls_tf import execute
+from ls_tf import execute, registry
 from ls_tf.data import mnist
+from ls_tf.data._dataset import DatasetInfo
 from ls_tf.resolve import resolve
+from ls_tf.session import Machine, Session
+from ls_tf.spec import ExperimentSpec
 from ls_tf.tasks.classification import Classification
 
 EXPERIMENT = "fc_mnist"
@@ -20,20 +23,23 @@ EXPERIMENT = "fc_mnist"
 LEARNING_RATE = 0.01
 
 
-def random_split(split: str) -> dict[str, np.ndarray]:
-    """Makes a split of MNIST's shape and size.
+def random_split(
+    split: str, info: DatasetInfo = mnist.INFO
+) -> dict[str, np.ndarray]:
+    """Makes a split of a data set's shape and size.
 
     Args:
         split: "train" or "test".
+        info: the data set.
 
     Returns:
-        ``image`` uint8 [N, 28, 28, 1], ``label`` int32 [N].
+        ``image`` uint8 [N, H, W, C], ``label`` int32 [N].
     """
     rng = np.random.default_rng(0)
-    shape = (mnist.INFO.sizes[split], *mnist.INFO.image_shape)
+    shape = (info.sizes[split], *info.image_shape)
     image = rng.integers(0, 256, shape, np.uint8)
     image[rng.integers(0, 100, shape, np.uint8) >= 19] = 0
-    label = rng.integers(0, mnist.INFO.num_classes, shape[0], np.int32)
+    label = rng.integers(0, info.num_classes, shape[0], np.int32)
     return {"image": image, "label": label}
 
 
@@ -42,9 +48,10 @@ class RandomData(Classification):
 
     def examples(self, role: str) -> Mapping[str, np.ndarray]:
         """See ``Task.examples``."""
-        split = getattr(self.spec.data, role)
+        split = getattr(self.spec.data, role).partition("[")[0]
         if split not in self._loaded:
-            self._loaded[split] = random_split(split)
+            info = registry.get("ls_tf.data", self.spec.data.name).INFO
+            self._loaded[split] = random_split(split, info)
         return self._loaded[split]
 
 
@@ -55,9 +62,14 @@ class ConstantBatch(RandomData):
     so that the compiler cannot work it out in advance.
     """
 
-    def __init__(self, spec: Any, data_dir: str | None) -> None:
+    def __init__(
+        self,
+        spec: Any,
+        data_dir: str | None,
+        like: Classification | None = None,
+    ) -> None:
         """Makes the batch; see ``Classification``."""
-        super().__init__(spec, data_dir)
+        super().__init__(spec, data_dir, like)
         size = spec.train.global_batch_size
         train = self.examples("train")
         self.resident = {
@@ -89,6 +101,10 @@ class Steps:
         batch_size: int,
         xla: bool = True,
         task: type[Classification] = RandomData,
+        engine: str = "tensorflow",
+        experiment: str = EXPERIMENT,
+        networks: int = 1,
+        changed: Mapping[str, Any] | None = None,
     ) -> None:
         """Builds model, optimizer and engine.
 
@@ -96,32 +112,46 @@ class Steps:
             batch_size: B.
             xla: whether XLA compiles the steps.
             task: where the data comes from.
+            engine: its name.
+            experiment: whose step.
+            networks: how many are stacked.
+            changed: other fields of the experiment.
         """
         from ls_tf import optimizers
-        from ls_tf.training.tensorflow_engine import TensorFlowEngine
+        from ls_tf.training._engine import Recipe
 
-        identity = resolve(
-            EXPERIMENT,
-            changed={
-                "train.global_batch_size": batch_size,
-                "train.xla": xla,
-                "learning_rate": LEARNING_RATE,
-            },
-        )
-        self.spec = spec = identity.spec
-        session = execute.Session(execute.Machine())
-        self._engine = TensorFlowEngine(
-            spec, session.strategy, execute._transform(spec)
-        )
-        self.task = self._engine.build(
-            lambda: task(spec, None),
-            lambda built: optimizers.build(
-                spec.optimizer.name,
-                dict(spec.optimizer.options),
-                learning_rate=execute._learning_rate(spec, built.total_steps),
-                ema_momentum=spec.train.ema_momentum,
-            ),
-        )
+        specs = [
+            resolve(
+                experiment,
+                changed={
+                    "train.global_batch_size": batch_size,
+                    "train.xla": xla,
+                    "learning_rate": LEARNING_RATE,
+                    **(changed or {}),
+                },
+                seed=seed,
+            ).spec
+            for seed in range(networks)
+        ]
+        self.spec = specs[0]
+
+        def recipe(spec: ExperimentSpec) -> Recipe:
+            return Recipe(
+                lambda like: task(spec, None, like),
+                lambda built: optimizers.build(
+                    spec.optimizer.name,
+                    dict(spec.optimizer.options),
+                    learning_rate=execute._learning_rate(
+                        spec, built.total_steps
+                    ),
+                    ema_momentum=spec.train.ema_momentum,
+                ),
+            )
+
+        opened = Session(Machine(engine=engine))
+        self._engine = opened.engine(self.spec, execute._transform(self.spec))
+        self._engine.build([recipe(spec) for spec in specs])
+        self.task = self._engine.networks[0].task
         self._step = 0
 
     def run(self, count: int) -> None:
@@ -133,9 +163,10 @@ class Steps:
         Raises:
             RuntimeError: the steps ended early: the loss was not finite.
         """
-        losses = self._engine.run(self._step, count)["loss"]
-        if len(losses) != count or not np.isfinite(losses).all():
-            raise RuntimeError(
-                f"wanted {count} steps of finite loss, got {losses}"
-            )
+        for logs in self._engine.run(self._step, count):
+            losses = logs["loss"]
+            if len(losses) != count or not np.isfinite(losses).all():
+                raise RuntimeError(
+                    f"wanted {count} steps of finite loss, got {losses}"
+                )
         self._step += count

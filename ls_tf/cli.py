@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ls_tf import registry
-from ls_tf.resolve import EXPERIMENTS, RunIdentity, resolve
+from ls_tf import registry, stack
+from ls_tf.resolve import EXPERIMENTS, RunIdentity
 from ls_tf.spec import SpecError, Value, as_dict, nearest, parse
 
 if TYPE_CHECKING:
-    from ls_tf.execute import Machine
+    from ls_tf.session import Machine
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, 3, 4, 5
-MODES = ("train_and_eval", "train", "eval", "print")
+MODES = ("train_and_eval", "train", "eval", "print", "prepare")
 # Flags that say where things lie on this machine and not what is run.
-_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme")
+_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _USAGE = """\
@@ -64,13 +64,29 @@ def _define() -> flags.FlagValues:
     text(
         "data_dir",
         None,
-        "where TFDS data lies; default: TFDS_DATA_DIR, else TFDS's own",
+        "where TFDS data lies, or a file that --mode=prepare wrote; default: "
+        "TFDS_DATA_DIR, else TFDS's own",
+        flag_values=values,
+    )
+    text(
+        "prepared",
+        None,
+        "with --mode=prepare: the file to write; default: EXPERIMENT.npz",
+        flag_values=values,
+    )
+    text("engine", "tensorflow", "tensorflow or jax", flag_values=values)
+    flags.DEFINE_multi_string(
+        "stack",
+        [],
+        "FIELD:VALUE,... or FIELD:FIRST..LAST: train these runs in one "
+        "program (--engine=jax); several multiply",
         flag_values=values,
     )
     text(
         "strategy",
         "default",
-        "default, mirrored or multi_worker; does not change the numbers",
+        "default (one device), mirrored (all local ones), multi_worker or "
+        "tpu; does not change the numbers",
         flag_values=values,
     )
     text(
@@ -146,10 +162,12 @@ def _whole(name: str, text: str, least: int) -> int:
     return int(number)
 
 
-def _identity(values: flags.FlagValues) -> RunIdentity:
+def _identities(values: flags.FlagValues) -> list[RunIdentity]:
+    """The run that the flags mean, or the runs of a stack."""
     seed = None if values.seed is None else _whole("seed", values.seed, 0)
-    return resolve(
+    return stack.identities(
         values.experiment,
+        stack.parse(values.stack),
         changed=_changes(values),
         seed=seed,
         smoke=values.smoke,
@@ -169,38 +187,72 @@ def _print(identity: RunIdentity) -> None:
 
 
 def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
-    identity = _identity(values)
+    identities = _identities(values)
     if values.mode == "print":
-        _print(identity)
+        for identity in identities:
+            _print(identity)
         return OK
-    from ls_tf import runs
+    if values.mode == "prepare":
+        return _prepare(values, identities[0])
+    from ls_tf import runs, session
     from ls_tf.training import strategy
 
-    strategy.check(values.strategy)
+    session.check(values.engine, values.strategy)
+    stack.check(identities, values.engine)
     is_writer = strategy.worker(values.strategy)[0] == 0
-    runs.refuse(values.runs_dir, identity, is_writer=is_writer)
-    path = runs.Path(values.runs_dir) / identity.folder
-    if values.mode != "eval" and runs.find(values.runs_dir, identity):
-        _say(f"run {identity.title} is finished already")
-        print(path)
-        return OK
+    wanted = []
+    for identity in identities:
+        runs.refuse(values.runs_dir, identity, is_writer=is_writer)
+        if values.mode != "eval" and runs.find(values.runs_dir, identity):
+            _say(f"run {identity.title} is finished already")
+        else:
+            wanted.append(identity)
+    if wanted:
+        _train(values, argv, wanted)
+    for identity in identities:
+        print(runs.Path(values.runs_dir) / identity.folder)
+    return OK
+
+
+def _train(
+    values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
+) -> None:
     from ls_tf import execute
+    from ls_tf.session import Session
 
     machine = _machine(values, argv)
     if values.run_missing:
-        before = execute.needed(identity)[:-1]
-        session = execute.Session(machine)
-        execute.make_missing(before, machine, session)
+        before = [b for one in wanted for b in execute.needed(one)[:-1]]
+        opened = Session(machine)
+        execute.make_missing(
+            before, machine, opened, stacked=bool(values.stack)
+        )
     else:
-        _refuse_without_teacher(identity, values.runs_dir)
-        session = execute.Session(machine)
-    execute.run(identity, session, mode=values.mode)
+        for identity in wanted:
+            _refuse_without_teacher(identity, values.runs_dir)
+        opened = Session(machine)
+    execute.run(wanted, opened, mode=values.mode)
+
+
+def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
+    """Writes the arrays of an experiment to one portable file."""
+    from ls_tf.data import _source
+
+    path = values.prepared or f"{identity.experiment}.npz"
+    data = identity.spec.data
+    _source.prepare(
+        path,
+        experiment=identity.experiment,
+        module=registry.get("ls_tf.data", data.name),
+        splits=(data.train, data.calibrate, data.report),
+        data_dir=values.data_dir,
+    )
     print(path)
     return OK
 
 
 def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
-    """Says that a teacher is missing before TensorFlow is imported."""
+    """Says that a teacher is missing before an engine is started."""
     from ls_tf import execute
     from ls_tf.resolve import teacher_of
 
@@ -210,11 +262,12 @@ def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
 
 
 def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
-    from ls_tf.execute import Machine
+    from ls_tf.session import Machine
 
     return Machine(
         runs_dir=values.runs_dir,
         data_dir=values.data_dir,
+        engine=values.engine,
         strategy=values.strategy,
         logical_devices=_whole("logical_devices", values.logical_devices, 1),
         micro_batches=_whole("micro_batches", values.micro_batches, 1),
@@ -243,11 +296,13 @@ def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     module = registry.get("ls_tf.reports", values.report)
     wanted = _build.identities(module, smoke=values.smoke)
     if values.run_missing:
-        from ls_tf import execute
-        from ls_tf.training import strategy
+        from ls_tf import execute, session
 
-        strategy.check(values.strategy)
-        execute.make_missing(wanted, _machine(values, argv))
+        session.check(values.engine, values.strategy)
+        # With JAX, runs that differ in a few numbers train together.
+        execute.make_missing(
+            wanted, _machine(values, argv), stacked=values.engine == "jax"
+        )
     page = _build.build(
         values.report,
         module,
@@ -263,11 +318,15 @@ def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
 def _refuse_unused(values: flags.FlagValues) -> None:
     """Refuses a flag that would silently do nothing."""
     is_report = values.report is not None
-    unused = ("alpha", "seed", "set", "mode") if is_report else ("readme",)
+    unused = (
+        ("alpha", "seed", "set", "mode", "stack") if is_report else ("readme",)
+    )
     for name in unused:
         if values[name].value != values[name].default:
             other = "experiment" if is_report else "report"
             raise SpecError(f"--{name} goes with --{other} only")
+    if values.prepared is not None and values.mode != "prepare":
+        raise SpecError("--prepared goes with --mode=prepare only")
 
 
 def _start(argv: Sequence[str]) -> int:

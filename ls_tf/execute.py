@@ -1,123 +1,29 @@
-"""Carries out one run: parts put together, trained, measured, recorded."""
+"""Carries out runs: parts put together, trained, measured, recorded.
+
+A run is trained alone, or side by side with others of its kind as one stack;
+everything here takes the list of the runs that are trained together.
+"""
 
 import contextlib
-import os
-import platform
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_tf import registry, runs
+from ls_tf import registry, runs, stack
 from ls_tf.resolve import RunIdentity, teacher_of
 from ls_tf.runs import Record, RunDirectory
+from ls_tf.session import Machine, Session
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
 
 if TYPE_CHECKING:
-    from ls_tf.training.loop import Hooks, Loop, StopRequest
-    from ls_tf.training.summaries import Summaries
+    from ls_tf.training._engine import Recipe
+    from ls_tf.training.loop import Hooks, Member, StopRequest
 
 
 class MissingRunError(SpecError):
     """A run that another one needs is not there; says how to make it."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where and how to run; none of it may change the numbers."""
-
-    runs_dir: str = "runs"
-    data_dir: str | None = None
-    strategy: str = "default"
-    logical_devices: int = 1
-    micro_batches: int = 1
-    deterministic: bool = False
-    command: tuple[str, ...] = ()
-
-
-def _git() -> dict[str, Any]:
-    """The commit of the code that runs, and whether it was altered."""
-
-    def ask(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-
-    try:
-        changed = ask("status", "--porcelain", "--untracked-files=no")
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(changed)}
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Drops what TensorFlow's C++ start-up writes to standard error.
-
-    It speaks of CUDA and of rounding on every start, before any setting of
-    its own is read; errors come as exceptions all the same.
-    """
-    sys.stderr.flush()
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(sink)
-
-
-class Session:
-    """The process's devices: one strategy, however many runs."""
-
-    def __init__(self, machine: Machine) -> None:
-        """Prepares TensorFlow; costs seconds, so only when a run needs it."""
-        os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        from ls_tf.training import strategy
-
-        self.machine = machine
-        strategy.check(machine.strategy)
-        self.worker = strategy.worker(machine.strategy)
-        with _quiet():
-            self.strategy = strategy.make(
-                machine.strategy, logical_devices=machine.logical_devices
-            )
-        if machine.deterministic:
-            import tensorflow as tf
-
-            tf.config.experimental.enable_op_determinism()
-
-    def facts(self, devices: list[str]) -> dict[str, Any]:
-        """Fields of ``run.json`` about this process."""
-        import keras
-        import tensorflow as tf
-
-        return {
-            "command": list(self.machine.command),
-            "git": _git(),
-            "versions": {
-                "python": platform.python_version(),
-                "tensorflow": tf.__version__,
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-            },
-            "engine": "tensorflow",
-            "strategy": self.machine.strategy,
-            "replicas": self.strategy.num_replicas_in_sync,
-            "devices": devices,
-            "host_cpus": os.cpu_count(),
-        }
 
 
 def needed(identity: RunIdentity) -> list[RunIdentity]:
@@ -153,11 +59,11 @@ def _teacher(identity: RunIdentity, runs_dir: str) -> Any:
 
 
 class _Trained:
-    """A task's model at one step, its outputs computed once for each split."""
+    """A network at one step, its outputs computed once for each split."""
 
-    def __init__(self, task: Any, predict: Callable[..., Any]) -> None:
-        self.spec, self.model = task.spec, task.model
-        self._task, self._predict = task, predict
+    def __init__(self, network: Any) -> None:
+        self.spec, self.model = network.task.spec, network.task.model
+        self._task, self._predict = network.task, network.predict
         self._cache: dict[str, Mapping[str, np.ndarray]] = {}
 
     def labels(self, role: str) -> np.ndarray:
@@ -187,17 +93,20 @@ def _learning_rate(spec: ExperimentSpec, total_steps: int) -> Any:
     )
 
 
-def _transform(spec: ExperimentSpec) -> Callable[[list[Any], list[Any]], Any]:
+def _transform(spec: ExperimentSpec) -> Callable[..., list[Any]]:
     from ls_tf import optimizers
 
     train = spec.train
 
-    def transform(grads: list[Any], variables: list[Any]) -> list[Any]:
+    def transform(
+        grads: list[Any], variables: list[Any], values: list[Any] | None
+    ) -> list[Any]:
         grads = optimizers.decayed(
             grads,
             variables,
             weight_decay=train.weight_decay,
             exclude=train.decay_exclude,
+            values=values,
         )
         return optimizers.clipped(grads, train.clip_global_norm)
 
@@ -215,29 +124,16 @@ def _one_line() -> Iterator[None]:
         raise SpecError(str(error)) from error
 
 
-def _build(identity: RunIdentity, session: Session) -> tuple[Any, Any]:
-    """Builds engine and task.
-
-    Raises:
-        SpecError: what the specification asks for cannot be built; library
-            errors about values are told in their own one line.
-    """
+def _recipe(identity: RunIdentity, machine: Machine) -> "Recipe":
     from ls_tf import optimizers
-    from ls_tf.training.tensorflow_engine import TensorFlowEngine
+    from ls_tf.training._engine import Recipe
 
-    spec, machine = identity.spec, session.machine
+    spec = identity.spec
     teacher = _teacher(identity, machine.runs_dir)
-    engine = TensorFlowEngine(
-        spec,
-        session.strategy,
-        _transform(spec),
-        micro_batches=machine.micro_batches,
-        worker=session.worker,
-    )
 
-    def make_task() -> Any:
+    def make_task(like: Any) -> Any:
         return registry.get("ls_tf.tasks", spec.task).build(
-            spec, data_dir=machine.data_dir, teacher=teacher
+            spec, data_dir=machine.data_dir, teacher=teacher, like=like
         )
 
     def make_optimizer(task: Any) -> Any:
@@ -248,18 +144,35 @@ def _build(identity: RunIdentity, session: Session) -> tuple[Any, Any]:
             ema_momentum=spec.train.ema_momentum,
         )
 
+    return Recipe(make_task, make_optimizer)
+
+
+def _build(identities: Sequence[RunIdentity], session: Session) -> Any:
+    """Builds the engine with its networks.
+
+    Raises:
+        SpecError: what a specification asks for cannot be built; library
+            errors about values are told in their own one line.
+    """
+    from ls_tf import optimizers
+
+    spec = identities[0].spec
+    engine = session.engine(spec, _transform(spec))
+    recipes = [_recipe(one, session.machine) for one in identities]
     with _one_line():
-        task = engine.build(make_task, make_optimizer)
+        engine.build(recipes)
+        # Of a stack, all are alike in what can be wrong here.
+        network = engine.networks[0]
         # A name in decay_exclude that fits no variable shows here.
         optimizers.decay_penalty(
-            task.model.trainable_variables,
+            network.task.model.trainable_variables,
             weight_decay=spec.train.weight_decay,
             exclude=spec.train.decay_exclude,
         )
-        trained = _Trained(task, engine.predict)
+        trained = _Trained(network)
         for evaluator in spec.evaluators:
-            task.check(evaluator, trained)
-    return engine, task
+            network.task.check(evaluator, trained)
+    return engine
 
 
 def _pictures(
@@ -270,25 +183,32 @@ def _pictures(
     return _draw.pictures(evaluator, arrays)
 
 
-def _hooks(engine: Any, task: Any) -> "Hooks":
+def _hooks(network: Any) -> "Hooks":
     from ls_tf.training.loop import Hooks
 
     def measure(evaluator: EvaluatorSpec) -> Any:
-        return task.measure(evaluator, _Trained(task, engine.predict))
+        return network.task.measure(evaluator, _Trained(network))
 
     return Hooks(measure=measure, pictures=_pictures)
 
 
-def _final_measurements(
-    engine: Any,
-    task: Any,
-    loop: "Loop",
-    directory: RunDirectory,
-    summaries: "Summaries",
-) -> None:
+def _member(
+    identity: RunIdentity, network: Any, directory: RunDirectory | None
+) -> "Member":
+    from ls_tf.training.loop import Member
+
+    schedule = _learning_rate(identity.spec, network.task.total_steps)
+    rate = schedule if callable(schedule) else (lambda step: schedule)
+    return Member(
+        network, directory, lambda step: float(rate(step)), _hooks(network)
+    )
+
+
+def _final_measurements(member: "Member", directory: RunDirectory) -> None:
     """Measures the finished network and writes the measurement files."""
-    trained = _Trained(task, engine.predict)
-    with engine.averaged_weights():
+    task = member.task
+    trained = _Trained(member.network)
+    with member.network.measuring():
         for evaluator in task.spec.evaluators:
             found = task.measure(evaluator, trained)
             directory.measure(
@@ -300,36 +220,7 @@ def _final_measurements(
                 scalars=found.scalars,
                 arrays=found.arrays,
             )
-            loop.publish(evaluator, found, summaries)
-
-
-def _train(
-    loop: "Loop",
-    directory: RunDirectory | None,
-    summaries: "Summaries",
-    stop: "StopRequest",
-    title: str,
-    start: int,
-    total: int,
-) -> None:
-    from ls_tf.training.loop import NonFiniteLossError, StoppedError
-    from ls_tf.training.progress import Progress
-
-    progress = Progress(title, start, total)
-    try:
-        loop.run(stop, summaries, progress)
-    except StoppedError:
-        if directory is not None:
-            directory.update(outcome="stopped", ended=runs.now())
-        raise
-    except NonFiniteLossError as error:
-        if directory is not None:
-            directory.update(
-                outcome="failed", reason=str(error), ended=runs.now()
-            )
-        raise
-    finally:
-        progress.close()
+            member.publish(evaluator, found)
 
 
 @contextlib.contextmanager
@@ -340,22 +231,44 @@ def _record(
     if not engine.is_chief:
         yield None
         return
-    facts = session.facts(engine.devices())
+    facts = session.facts(engine, identity.spec)
     with runs.opened(session.machine.runs_dir, identity, **facts) as directory:
         yield directory
 
 
+def _folder(identity: RunIdentity, runs_dir: str) -> runs.Path:
+    return runs.Path(runs_dir) / identity.folder / "checkpoints"
+
+
+def _restore(
+    members: Sequence["Member"],
+    identities: Sequence[RunIdentity],
+    runs_dir: str,
+) -> int:
+    """Sets all networks to the newest step that all have; returns it."""
+    from ls_tf.training import checkpoints
+
+    folders = [_folder(one, runs_dir) for one in identities]
+    if len(members) == 1:
+        return members[0].restore(checkpoints.latest(folders[0]))
+    for member, found in zip(
+        members, checkpoints.latest_common(folders), strict=True
+    ):
+        member.restore(found)
+    return members[0].step
+
+
 def run(
-    identity: RunIdentity,
+    identities: Sequence[RunIdentity],
     session: Session,
     *,
     mode: str = "train_and_eval",
     title: str = "",
 ) -> None:
-    """Trains and measures one run, from wherever it stands.
+    """Trains and measures one run, or several together, from where they stand.
 
     Args:
-        identity: the run.
+        identities: the run; or those of a stack, see ``stack.check``.
         session: the process's devices.
         mode: "train_and_eval", "train" or "eval".
         title: what the progress line says; default: the run's title.
@@ -363,104 +276,168 @@ def run(
     Raises:
         SpecError, RunError, DataError, CheckpointError: bad input; one line.
         StoppedError: a signal came; the state is saved.
-        NonFiniteLossError: see ``Loop.run``.
+        NonFiniteLossError: with step, example ids and last finite loss; the
+            other runs of a stack are finished.
         OSError: the disk is full; the last checkpoint is intact.
 
     Source: ours.
     """
+    stack.check(identities, session.machine.engine)
+    runs_dir = session.machine.runs_dir
+    for one in identities:
+        runs.refuse(runs_dir, one, is_writer=session.worker[0] == 0)
+    for group in _resumable(identities, runs_dir):
+        name = title or (
+            group[0].title
+            if len(group) == 1
+            else f"{group[0].experiment}, {len(group)} networks"
+        )
+        _run_together(group, session, mode, name)
+
+
+def _resumable(
+    identities: Sequence[RunIdentity], runs_dir: str
+) -> list[list[RunIdentity]]:
+    """Parts a stack into groups that can go on from one common step.
+
+    A stack that was killed while it saved has members a checkpoint apart, but
+    each keeps two; members that were added later have none.
+    """
+    from ls_tf.training import checkpoints
+
+    if len(identities) == 1:
+        return [list(identities)]
+    steps = {
+        one.folder: set(checkpoints.steps(_folder(one, runs_dir)))
+        for one in identities
+    }
+    fresh = [one for one in identities if not steps[one.folder]]
+    begun = [one for one in identities if steps[one.folder]]
+    groups = [begun]
+    if begun and not set.intersection(*(steps[one.folder] for one in begun)):
+        groups = [[one] for one in begun]
+    return [group for group in (*groups, fresh) if group]
+
+
+def _run_together(
+    identities: Sequence[RunIdentity], session: Session, mode: str, title: str
+) -> None:
     import keras
 
     from ls_tf.training import checkpoints
-    from ls_tf.training.loop import Loop, stop_requests
+    from ls_tf.training.loop import NonFiniteLossError, stop_requests
     from ls_tf.training.summaries import Summaries
 
     runs_dir = session.machine.runs_dir
-    runs.refuse(runs_dir, identity, is_writer=session.worker[0] == 0)
     keras.utils.clear_session()
-    with stop_requests() as stop:
-        engine, task = _build(identity, session)
-        folder = runs.Path(runs_dir) / identity.folder / "checkpoints"
-        with _record(identity, session, engine) as directory:
+    with stop_requests() as stop, contextlib.ExitStack() as opened:
+        engine = _build(identities, session)
+        members = []
+        for one, network in zip(identities, engine.networks, strict=True):
+            directory = opened.enter_context(_record(one, session, engine))
             if directory is not None:
-                checkpoints.sweep(folder)
-            checkpoint = checkpoints.latest(folder)
-            schedule = _learning_rate(identity.spec, task.total_steps)
-            rate = schedule if callable(schedule) else (lambda step: schedule)
-            loop = Loop(
-                engine,
-                task,
-                directory,
-                lambda step: float(rate(step)),
-                _hooks(engine, task),
+                checkpoints.sweep(_folder(one, runs_dir))
+            members.append(_member(one, network, directory))
+        start = _restore(members, identities, runs_dir)
+        total = members[0].task.total_steps
+        if mode == "eval" and start < total:
+            raise MissingRunError(
+                f"run {identities[0].title} is at step {start} of {total}; "
+                f"finish it with: {identities[0].command()}"
             )
-            start = loop.restore(checkpoint)
-            if mode == "eval" and start < task.total_steps:
-                raise MissingRunError(
-                    f"run {identity.title} is at step {start} of "
-                    f"{task.total_steps}; finish it with: {identity.command()}"
-                )
-            logs = None if directory is None else str(directory.tensorboard)
-            summaries = Summaries(logs, start)
-            _describe(summaries, identity)
-            if directory is not None:
-                directory.update(
-                    outcome="running", steps=task.total_steps, step=start
-                )
-            _train(
-                loop,
-                directory,
-                summaries,
-                stop,
-                title or identity.title,
-                start,
-                task.total_steps,
+        for one, member in zip(identities, members, strict=True):
+            if member.directory is None:
+                continue
+            member.summaries = Summaries(
+                str(member.directory.tensorboard), start
             )
-            if directory is not None:
-                _finish(engine, task, loop, directory, summaries, mode)
+            opened.callback(member.summaries.close)
+            _describe(member, one)
+            member.directory.update(outcome="running", steps=total, step=start)
+        _train(engine, members, stop, title, start, total)
+        for member in members:
+            if member.directory is not None and not member.failure:
+                _finish(member, member.directory, mode)
+        failures = [
+            f"{one.title}: {member.failure}"
+            if len(members) > 1
+            else member.failure
+            for one, member in zip(identities, members, strict=True)
+            if member.failure
+        ]
+        if failures:
+            raise NonFiniteLossError("; ".join(failures))
 
 
-def _describe(summaries: "Summaries", identity: RunIdentity) -> None:
+def _train(
+    engine: Any,
+    members: Sequence["Member"],
+    stop: "StopRequest",
+    title: str,
+    start: int,
+    total: int,
+) -> None:
+    from ls_tf.training.loop import Loop, StoppedError
+    from ls_tf.training.progress import Progress
+
+    progress = Progress(title, start, total)
+    try:
+        Loop(engine, members).run(stop, progress)
+    except StoppedError:
+        for member in members:
+            if member.directory is not None and not member.failure:
+                member.directory.update(outcome="stopped", ended=runs.now())
+        raise
+    finally:
+        progress.close()
+        for member in members:
+            if member.directory is not None and member.failure:
+                member.directory.update(
+                    outcome="failed", reason=member.failure, ended=runs.now()
+                )
+
+
+def _describe(member: "Member", identity: RunIdentity) -> None:
     values = {
         "experiment": identity.experiment,
         "alpha": identity.spec.train.alpha,
         "seed": identity.seed,
     }
-    summaries.hparams(
+    member.summaries.hparams(
         {**values, **identity.changes}, identity.folder.rsplit("/", 1)[0]
     )
 
 
-def _finish(
-    engine: Any,
-    task: Any,
-    loop: "Loop",
-    directory: RunDirectory,
-    summaries: "Summaries",
-    mode: str,
-) -> None:
+def _finish(member: "Member", directory: RunDirectory, mode: str) -> None:
     began = time.perf_counter()
     if mode != "train":
-        _final_measurements(engine, task, loop, directory, summaries)
-    summaries.finish(True)
+        _final_measurements(member, directory)
+    member.summaries.finish(True)
+    total = member.task.total_steps
     seconds = float(directory.run.get("train_seconds", 0.0))
     directory.update(
         outcome="trained" if mode == "train" else "finished",
-        step=task.total_steps,
+        step=total,
         ended=runs.now(),
         eval_seconds=round(time.perf_counter() - began, 3),
-        steps_per_second=round(task.total_steps / max(seconds, 1e-9), 2),
+        steps_per_second=round(total / max(seconds, 1e-9), 2),
     )
 
 
 def make_missing(
-    wanted: list[RunIdentity], machine: Machine, session: Session | None = None
+    wanted: Sequence[RunIdentity],
+    machine: Machine,
+    session: Session | None = None,
+    *,
+    stacked: bool = False,
 ) -> None:
-    """Trains, one after the other, the runs that have no finished record.
+    """Trains the runs that have no finished record.
 
     Args:
         wanted: the runs; their teachers are added before them.
         machine: where to run.
         session: default: one is made when the first run needs it.
+        stacked: train those together that can be; else one after the other.
 
     Raises:
         See ``run``.
@@ -470,9 +447,16 @@ def make_missing(
         for one in needed(identity):
             if runs.find(machine.runs_dir, one) is None:
                 missing.setdefault(one.folder, one)
-    for i, one in enumerate(missing.values(), 1):
+    groups = (
+        stack.groups(list(missing.values()))
+        if stacked
+        else [[one] for one in missing.values()]
+    )
+    for i, group in enumerate(groups, 1):
         session = session or Session(machine)
-        run(one, session, title=f"[{i}/{len(missing)}] {one.title}")
+        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        title = f"[{i}/{len(groups)}] {group[0].title}{more}"
+        run(group, session, title=title)
 
 
 def record_of(identity: RunIdentity, runs_dir: str) -> Record:

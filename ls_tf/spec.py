@@ -98,7 +98,9 @@ class TrainSpec:
     ema_momentum: float = 0.0  # 0: no weight average
     log_every_steps: int = 100
     checkpoint_every_steps: int = 1000
-    xla: bool = True
+    xla: bool = True  # the TensorFlow engine's; JAX always compiles
+    # "float32" | "tensorfloat32" (matrix products only) | "bfloat16" (mixed)
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -432,6 +434,11 @@ def _check_train(t: TrainSpec) -> None:
         t.smoothing in kinds,
         f"train.smoothing: got '{t.smoothing}'; {nearest(t.smoothing, kinds)}",
     )
+    kinds = ("float32", "tensorfloat32", "bfloat16")
+    _require(
+        t.precision in kinds,
+        f"train.precision: got '{t.precision}'; {nearest(t.precision, kinds)}",
+    )
 
 
 def _check_evaluators(evaluators: tuple[EvaluatorSpec, ...]) -> None:
@@ -478,3 +485,10 @@ def _check_teacher(teacher: TeacherSpec) -> None:
     for name in ("teacher_temperature", "student_temperature"):
         value = getattr(teacher, name)
         _require(value > 0, f"teacher.{name}: wanted more than 0, got {value}")
+    _require(
+        not teacher.scale_by_temperature_squared
+        or teacher.teacher_temperature == teacher.student_temperature,
+        "teacher.scale_by_temperature_squared: wanted one temperature, got "
+        f"teacher {teacher.teacher_temperature} and student "
+        f"{teacher.student_temperature}",
+    )

@@ -1,6 +1,7 @@
 """Tests of ls_tf.cli: flags, exit codes, and what bad input leads to."""
 
 import errno
+import importlib.util
 import json
 import os
 import pathlib
@@ -98,6 +99,9 @@ def test_help_says_what_exists(line):
         "runs_dir",
         "reports_dir",
         "data_dir",
+        "engine",
+        "stack",
+        "prepared",
         "strategy",
         "micro_batches",
         "deterministic",
@@ -338,6 +342,21 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         ([DIGITS, "--micro_batches=x"], "--micro_batches: wanted a whole num"),
         ([DIGITS, "--logical_devices=-1"], "--logical_devices: wanted 1 or"),
         ([DIGITS, "--strategy=mirorred"], "no strategy .* mean 'mirrored'"),
+        ([DIGITS, "--engine=jaxx"], "no engine 'jaxx'; .*did you mean 'jax'"),
+        (
+            [DIGITS, "--engine=jax", "--strategy=multi_worker"],
+            "TF_CONFIG is not set|--engine=jax runs in one process",
+        ),
+        ([DIGITS, "--stack=seed:0..1"], "wants --engine=jax, got tensorflow"),
+        (
+            [DIGITS, "--engine=jax", "--stack=model.options.hidden:8,16"],
+            "networks of one program cannot differ in 'model.options.hidden'",
+        ),
+        ([DIGITS, "--stack=seed:0..1", "--seed=3"], "is stacked and set"),
+        (["--report=quick_tour", "--stack=seed:0..1"], "--experiment only"),
+        ([DIGITS, "--set=train.precision=half"], "train.precision: got 'half'"),
+        ([DIGITS, "--prepared=x.npz"], "--prepared goes with --mode=prepare"),
+        ([DIGITS, "--mode=prepare", "--prepared=x.zip"], "x.zip"),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
@@ -348,6 +367,67 @@ def test_bad_input_is_one_line(refused, flags, message):
 @pytest.mark.parametrize("mode", cli.MODES)
 def test_bad_input_is_refused_in_every_mode(refused, mode):
     assert "wanted 0 to 1" in refused(DIGITS, "--alpha=7", f"--mode={mode}")
+
+
+@pytest.mark.parametrize(
+    ("engine", "advice"),
+    [("jax", r"pip install -e '\.\[jax\]'"), ("tensorflow", "--engine=jax")],
+)
+def test_an_engine_that_is_not_installed(refused, monkeypatch, engine, advice):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == engine else find(name, *more),
+    )
+    message = refused(DIGITS, f"--engine={engine}")
+    assert re.search(f"wants the package {engine}.*{advice}", message)
+
+
+def test_another_backend_in_this_process(refused):
+    import keras
+
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    message = refused(DIGITS, "--smoke", f"--engine={other}")
+    assert f"Keras runs on {keras.backend.backend()}" in message
+
+
+def test_prepare_writes_one_file_that_serves_as_the_data(line, tmp_path):
+    code, out, _ = line(DIGITS, "--mode=prepare")
+    assert (code, out) == (0, "fc_digits.npz\n")
+    assert [p.name for p in tmp_path.iterdir()] == ["fc_digits.npz"]
+    path = tmp_path / "sub" / "mine.npz"
+    code, out, _ = line(DIGITS, "--mode=prepare", f"--prepared={path}")
+    assert (code, out) == (0, f"{path}\n")
+    code, _, _ = line(DIGITS, "--smoke", f"--data_dir={path}")
+    assert code == 0
+
+
+def test_a_prepared_file_of_another_data_set(line, refused):
+    line(DIGITS, "--mode=prepare")
+    mnist = ("--experiment=fc_mnist", "--data_dir=fc_digits.npz")
+    message = refused(*mnist)
+    for word in ("digits", "fc_digits", "mnist", "--mode=prepare"):
+        assert word in message
+
+
+@pytest.mark.slow
+def test_a_stack_too_large_says_how_many_would_fit(tmp_path):
+    done = process(
+        DIGITS,
+        "--engine=jax",
+        "--set=model.options.hidden=8000,8000",
+        "--stack=seed:0..499",
+        f"--runs_dir={tmp_path / 'runs'}",
+    )
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert re.fullmatch(
+        r"ls_tf: --stack: 500 networks need about \d+\.\d GiB of memory, "
+        r"there are \d+\.\d; about \d+ would fit",
+        message,
+    )
+    assert not (tmp_path / "runs").exists()
 
 
 def test_bad_flagfiles(refused, tmp_path):

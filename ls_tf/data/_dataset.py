@@ -1,6 +1,7 @@
 """What a data set promises, and the small language of splits."""
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Mapping
 
@@ -131,3 +132,20 @@ def check(info: DatasetInfo, base: str, arrays: Arrays) -> None:
             f"{where}: wanted labels 0 to {info.num_classes - 1}, got "
             f"{low} to {high}"
         )
+
+
+def digest(array: np.ndarray) -> str:
+    """Gives the SHA-256 of an array's dtype, shape and values, as hex."""
+    found = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()
+
+
+def line(error: BaseException) -> str:
+    """Shortens an error of another library to one line."""
+    # TensorFlow adds where in its graph it was.
+    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?", "", str(error))
+    words = " ".join(text.split())
+    if len(words) > 200:
+        words = words[:200] + " ..."
+    return f"{type(error).__name__}: {words}"

@@ -6,10 +6,8 @@ TensorFlow nor TFDS.
 """
 
 import contextlib
-import hashlib
 import json
 import os
-import re
 import threading
 import urllib.error
 import urllib.parse
@@ -75,7 +73,8 @@ def _find_data_dir(
         exists, is_dir = folder.exists(), folder.is_dir()
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
-            f"{info.name}: cannot look into data_dir {folder}: {_line(error)}"
+            f"{info.name}: cannot look into data_dir {folder}: "
+            f"{_dataset.line(error)}"
         ) from error
     if named and not exists:
         raise DataError(
@@ -90,16 +89,6 @@ def _find_data_dir(
     return folder
 
 
-def _line(error: BaseException) -> str:
-    """Shortens an error of another library to one line."""
-    # TensorFlow adds where in its graph it was.
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?", "", str(error))
-    words = " ".join(text.split())
-    if len(words) > 200:
-        words = words[:200] + " ..."
-    return f"{type(error).__name__}: {words}"
-
-
 # --- The cache of decoded arrays --------------------------------------------
 
 
@@ -110,7 +99,9 @@ def _read_cache(cache: epath.Path, base: str) -> Arrays | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        logging.warning("Rebuilding %s/%s: %s", cache, base, _line(error))
+        logging.warning(
+            "Rebuilding %s/%s: %s", cache, base, _dataset.line(error)
+        )
         return None
     try:
         if manifest["version"] != _CACHE_VERSION:
@@ -119,10 +110,12 @@ def _read_cache(cache: epath.Path, base: str) -> Arrays | None:
         for key in _KEYS:
             with (cache / f"{base}_{key}.npy").open("rb") as file:
                 arrays[key] = np.load(file, allow_pickle=False)
-            if _digest(arrays[key]) != manifest["sha256"][key]:
+            if _dataset.digest(arrays[key]) != manifest["sha256"][key]:
                 raise ValueError(f"{base}_{key}.npy is not what was written")
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        logging.warning("Rebuilding %s/%s: %s", cache, base, _line(error))
+        logging.warning(
+            "Rebuilding %s/%s: %s", cache, base, _dataset.line(error)
+        )
         return None
     return arrays
 
@@ -135,7 +128,7 @@ def _write_cache(
         "version": _CACHE_VERSION,
         "origin": origin,
         "count": len(arrays["label"]),
-        "sha256": {key: _digest(arrays[key]) for key in _KEYS},
+        "sha256": {key: _dataset.digest(arrays[key]) for key in _KEYS},
     }
     # Every file appears under its name only when it is whole, and the
     # manifest last: a reader finds all of it or nothing. The names are the
@@ -156,20 +149,13 @@ def _write_cache(
         logging.warning(
             "Going on without a cache of decoded arrays in %s: %s",
             cache,
-            _line(error),
+            _dataset.line(error),
         )
         for name in names:
             try:
                 (cache / f"{name}{suffix}").unlink(missing_ok=True)
             except Exception:
                 break
-
-
-def _digest(array: np.ndarray) -> str:
-    head = f"{array.dtype.str} {array.shape} ".encode()
-    digest = hashlib.sha256(head)
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 # --- TFDS -------------------------------------------------------------------
@@ -188,7 +174,7 @@ def _decode(
     except Exception as error:  # TFDS raises nearly anything.
         raise DataError(
             f"{info.name}: cannot read its TFDS description in {folder}: "
-            f"{_line(error)}"
+            f"{_dataset.line(error)}"
         ) from error
     if not prepared:
         _download(info, builder, folder)
@@ -198,7 +184,7 @@ def _decode(
     except Exception as error:
         raise DataError(
             f"{info.name}/{base}: the TFDS files in {builder.data_path} "
-            f"cannot be read or are damaged: {_line(error)}"
+            f"cannot be read or are damaged: {_dataset.line(error)}"
         ) from error
     return arrays, str(builder.info.full_name)
 
@@ -246,8 +232,8 @@ def _download(info: DatasetInfo, builder: Any, folder: epath.Path) -> None:
     except Exception as error:
         raise DataError(
             f"{info.name}: not in {folder} (looked for {builder.data_path}), "
-            f"and it cannot be downloaded ({_line(error)}); run `python -m "
-            "tensorflow_datasets.scripts.cli.main build "
+            f"and it cannot be downloaded ({_dataset.line(error)}); run "
+            "`python -m tensorflow_datasets.scripts.cli.main build "
             f"{info.tfds} --data_dir={folder}` where there is a network, or "
             "point --data_dir or TFDS_DATA_DIR to where it lies"
         ) from error

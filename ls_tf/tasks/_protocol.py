@@ -47,6 +47,11 @@ class Task(Protocol):
     logged: tuple[str, ...]  # the sums of `loss`, less the weight
     # What stays on the device through the run: name -> [N, ...].
     resident: Mapping[str, np.ndarray]
+    # Those of `resident` that another alpha, seed or teacher would change.
+    own_resident: tuple[str, ...]
+    # Numbers that the loss takes as arguments, so that one compiled step can
+    # serve networks that differ in them.
+    hyperparameters: Mapping[str, float]
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """What the batches of steps start..start+count-1 are made of.
@@ -61,13 +66,28 @@ class Task(Protocol):
     ) -> dict[str, Tensor]:
         """Makes one batch from resident data and one step's draws."""
 
-    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+    def loss(
+        self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
+    ) -> Sums:
         """Sums over a batch, in training mode.
+
+        Args:
+            batch: what ``batch`` made.
+            hyperparameters: the task's own as numbers, or float32 scalars in
+                their place.
 
         Returns:
             dict of float32 scalars: ``loss`` (what is minimised) and
             ``weight`` (what to divide by) at least; the others are logged
             divided by ``weight``.
+        """
+
+    def check_stack(self) -> None:
+        """Refuses to be trained in one program with others of its kind.
+
+        Raises:
+            ValueError: something beside ``own_resident`` and
+                ``hyperparameters`` would differ.
         """
 
     def examples(self, role: str) -> Mapping[str, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from ls_tf import registry, seeds
-from ls_tf.data import _image_ops, _plan
+from ls_tf.data import _image_ops, _plan, _source
 from ls_tf.evaluators._measurement import Measurement
 from ls_tf.losses import label_smoothing
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
@@ -32,12 +32,18 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
     Source: ours.
     """
     info = registry.get("ls_tf.data", spec.data.name, "data set").INFO
-    model = registry.get("ls_tf.models", spec.model.name).build(
-        **spec.model.options,
-        num_classes=info.num_classes,
-        image_shape=info.image_shape,
-        seed=seeds.derive(spec.seed, "model"),
-    )
+    before = keras.config.dtype_policy()
+    if spec.train.precision == "bfloat16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = registry.get("ls_tf.models", spec.model.name).build(
+            **spec.model.options,
+            num_classes=info.num_classes,
+            image_shape=info.image_shape,
+            seed=seeds.derive(spec.seed, "model"),
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
     if not isinstance(model, keras.Model):
         raise TypeError(f"model '{spec.model.name}' built a {type(model)}")
     return model
@@ -60,13 +66,21 @@ class Classification:
     """
 
     logged: tuple[str, ...] = ("loss", "nll", "accuracy")
+    own_resident: tuple[str, ...] = ()
 
-    def __init__(self, spec: ExperimentSpec, data_dir: str | None) -> None:
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        data_dir: str | None,
+        like: "Classification | None" = None,
+    ) -> None:
         """Loads the training split and builds the network.
 
         Args:
             spec: the experiment.
-            data_dir: where TFDS data lies; None means TFDS's own default.
+            data_dir: where TFDS data lies, or a prepared file; None means
+                TFDS's own default.
+            like: a task on the same data, to share its arrays.
 
         Raises:
             ValueError: the data is missing or not as its contract says, the
@@ -74,7 +88,9 @@ class Classification:
         """
         self.spec = spec
         self._data_dir = data_dir
-        self._loaded: dict[str, Mapping[str, np.ndarray]] = {}
+        self._loaded: dict[str, Mapping[str, np.ndarray]] = (
+            {} if like is None else like._loaded
+        )
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
         train = self.examples("train")
         self.num_examples = len(train["label"])
@@ -87,21 +103,18 @@ class Classification:
             self._augmentation,
         )
         self.resident: dict[str, np.ndarray] = {
-            "image": self._augmentation.prepare(train["image"]),
+            "image": self._augmentation.prepare(train["image"])
+            if like is None
+            else like.resident["image"],
             "label": train["label"],
         }
+        self.hyperparameters: dict[str, float] = {"alpha": spec.train.alpha}
         self.model = build_model(spec)
         self._num_classes = self._data.INFO.num_classes
         self._prior = (
             np.bincount(train["label"], minlength=self._num_classes)
             / self.num_examples
         ).astype(np.float32)
-        # Keras's own loss is exact for the uniform form, and ours elsewhere.
-        self._keras_loss = keras.losses.CategoricalCrossentropy(
-            from_logits=True,
-            label_smoothing=spec.train.alpha,
-            reduction=None,
-        )
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""
@@ -119,7 +132,9 @@ class Classification:
             "weight": ops.ones(ops.shape(label), "float32"),
         }
 
-    def example_loss(self, labels: Tensor, logits: Tensor) -> Tensor:
+    def example_loss(
+        self, labels: Tensor, logits: Tensor, alpha: Any
+    ) -> Tensor:
         """The smoothed cross-entropy of each example, float32 [B].
 
         Source: Mueller et al. 2019, section 1.1; the other forms: ours.
@@ -127,21 +142,35 @@ class Classification:
         train = self.spec.train
         if train.smoothing == "uniform":
             targets = ops.one_hot(labels, self._num_classes, dtype="float32")
-            return self._keras_loss(targets, logits)
+            # Keras's own loss is exact for this form, but it wants alpha as
+            # a number; a tensor is mixed in before, by the same formula.
+            if not isinstance(alpha, int | float):
+                targets = targets * (1 - alpha) + alpha / self._num_classes
+                alpha = 0.0
+            loss = keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=alpha, reduction=None
+            )
+            return loss(targets, logits)
         prior = self._prior if train.smoothing == "prior" else None
         spread = "others" if train.smoothing == "others" else "uniform"
         return label_smoothing.sparse_loss(
-            labels, logits, alpha=train.alpha, spread=spread, prior=prior
+            labels, logits, alpha=alpha, spread=spread, prior=prior
         )
 
-    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+    def loss(
+        self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
+    ) -> Sums:
         """See ``Task.loss``: also the plain NLL and the correct answers."""
         outputs = self.model(batch["image"], training=True)
         logits = ops.cast(outputs["logits"], "float32")
-        return self._sums(batch, logits, self.example_loss)
+        return self._sums(
+            batch,
+            logits,
+            self.example_loss(batch["label"], logits, hyperparameters["alpha"]),
+        )
 
     def _sums(
-        self, batch: Mapping[str, Tensor], logits: Tensor, example_loss: Any
+        self, batch: Mapping[str, Tensor], logits: Tensor, losses: Tensor
     ) -> Sums:
         labels, weight = batch["label"], batch["weight"]
         correct = ops.cast(
@@ -150,18 +179,21 @@ class Classification:
         )
         scale = self.spec.train.loss_scale
         return {
-            "loss": scale * ops.sum(weight * example_loss(labels, logits)),
+            "loss": scale * ops.sum(weight * losses),
             "weight": ops.sum(weight),
             "nll": ops.sum(weight * label_smoothing.nll(labels, logits)),
             "accuracy": ops.sum(weight * correct),
         }
 
+    def check_stack(self) -> None:
+        """See ``Task.check_stack``: any two can."""
+
     def examples(self, role: str) -> Mapping[str, np.ndarray]:
         """See ``Task.examples``: ``image`` uint8 and ``label`` int32."""
         split = getattr(self.spec.data, role)
         if split not in self._loaded:
-            self._loaded[split] = self._data.load(
-                split, data_dir=self._data_dir
+            self._loaded[split] = _source.load(
+                self._data, split, data_dir=self._data_dir
             )
         return self._loaded[split]
 
@@ -197,11 +229,15 @@ class Classification:
 
 
 def build(
-    spec: ExperimentSpec, *, data_dir: str | None, teacher: None = None
+    spec: ExperimentSpec,
+    *,
+    data_dir: str | None,
+    teacher: None = None,
+    like: Classification | None = None,
 ) -> Classification:
     """Builds the task; see ``Classification``."""
     if spec.teacher is not None or teacher is not None:
         raise SpecError(
             "task 'classification' takes no teacher; use task 'distillation'"
         )
-    return Classification(spec, data_dir)
+    return Classification(spec, data_dir, like)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,14 +36,19 @@ class Distillation(Classification):
     """
 
     def __init__(
-        self, spec: ExperimentSpec, data_dir: str | None, teacher: Teacher
+        self,
+        spec: ExperimentSpec,
+        data_dir: str | None,
+        teacher: Teacher,
+        like: "Distillation | None" = None,
     ) -> None:
         """Builds student and teacher.
 
         Args:
             spec: the student's experiment.
-            data_dir: where TFDS data lies; None means TFDS's own default.
+            data_dir: see ``Classification``.
             teacher: the trained teacher.
+            like: see ``Classification``.
 
         Raises:
             ValueError: see ``Classification``; or teacher and student have
@@ -55,8 +61,13 @@ class Distillation(Classification):
                 "alpha: wanted 0, a distilled student's labels are hard, got "
                 f"{spec.train.alpha}"
             )
-        super().__init__(spec, data_dir)
+        super().__init__(spec, data_dir, like)
         self._how: TeacherSpec = spec.teacher
+        self.hyperparameters = {
+            "beta": self._how.beta,
+            "teacher_temperature": self._how.teacher_temperature,
+            "student_temperature": self._how.student_temperature,
+        }
         self._teacher = build_model(teacher.spec)
         teacher.load(self._teacher)
         self._teacher.trainable = False
@@ -70,6 +81,7 @@ class Distillation(Classification):
         if spec.data.augmentation == "none":
             logits = self._logits_of(self.examples("train")["image"])
             self.resident["teacher_logits"] = logits
+            self.own_resident = ("teacher_logits",)
 
     def _logits_of(self, images: np.ndarray) -> np.ndarray:
         parts = [
@@ -98,38 +110,60 @@ class Distillation(Classification):
             logits = self._teacher(batch["image"], training=False)["logits"]
         return {**batch, "teacher_logits": ops.cast(logits, "float32")}
 
-    def loss(self, batch: Mapping[str, Tensor]) -> Sums:
+    def loss(
+        self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
+    ) -> Sums:
         """See ``Task.loss``: (1 - beta) H(labels) + beta x the match."""
         outputs = self.model(batch["image"], training=True)
         logits = ops.cast(outputs["logits"], "float32")
-        how, teacher_logits = self._how, batch["teacher_logits"]
-
-        def example_loss(labels: Tensor, logits: Tensor) -> Tensor:
-            if how.matching == "logits":
-                return distillation.logit_matching_loss(
-                    labels,
-                    logits,
-                    teacher_logits,
-                    beta=how.beta,
-                    reduction=how.logit_reduction,
-                )
-            return distillation.distillation_loss(
-                labels,
+        how, beta = self._how, hyperparameters["beta"]
+        if how.matching == "logits":
+            losses = distillation.logit_matching_loss(
+                batch["label"],
                 logits,
-                teacher_logits,
-                beta=how.beta,
-                teacher_temperature=how.teacher_temperature,
-                student_temperature=how.student_temperature,
-                scale_by_temperature_squared=how.scale_by_temperature_squared,
+                batch["teacher_logits"],
+                beta=beta,
+                reduction=how.logit_reduction,
             )
+        else:
+            squared = how.scale_by_temperature_squared
+            student = hyperparameters["student_temperature"]
+            teacher = hyperparameters["teacher_temperature"]
+            losses = distillation.distillation_loss(
+                batch["label"],
+                logits,
+                batch["teacher_logits"],
+                beta=beta,
+                # One temperature where its square scales: the specification
+                # has checked that they are equal.
+                teacher_temperature=student if squared else teacher,
+                student_temperature=student,
+                scale_by_temperature_squared=squared,
+            )
+        return self._sums(batch, logits, losses)
 
-        return self._sums(batch, logits, example_loss)
+    def check_stack(self) -> None:
+        """See ``Task.check_stack``: not if the teachers run beside.
+
+        Raises:
+            SpecError: with augmentation each student needs its own teacher.
+        """
+        if "teacher_logits" not in self.resident:
+            raise SpecError(
+                "--stack: students of augmented images run their teacher "
+                "beside them and cannot share one program; wanted "
+                "data.augmentation=none"
+            )
 
 
 def build(
-    spec: ExperimentSpec, *, data_dir: str | None, teacher: Teacher | None
+    spec: ExperimentSpec,
+    *,
+    data_dir: str | None,
+    teacher: Teacher | None,
+    like: Distillation | None = None,
 ) -> Distillation:
     """Builds the task; see ``Distillation``."""
     if teacher is None:
         raise SpecError("task 'distillation' needs a trained teacher")
-    return Distillation(spec, data_dir, teacher)
+    return Distillation(spec, data_dir, teacher, like)

@@ -1,56 +1,90 @@
-"""What every engine offers the training loop."""
+"""What every engine offers the training loop, and what all of them share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from ls_tf.spec import ExperimentSpec
+from ls_tf.spec import ExperimentSpec, SpecError
 from ls_tf.tasks._protocol import Task
 
+# (gradients, variables, values) -> gradients: decay and clipping, after the
+# reduction. The values are None where they are in the variables.
+Transform = Callable[[list[Any], list[Any], list[Any] | None], list[Any]]
 
-class Engine(Protocol):
-    """Runs a task's steps; holds its variables on its devices."""
+PREDICT_BATCH = 1000
 
-    name: str
-    num_replicas: int
-    is_chief: bool  # the one process that writes the record
 
-    def build(
-        self,
-        make_task: Callable[[], Task],
-        make_optimizer: Callable[[Task], Any],
-    ) -> Task:
-        """Makes task and optimizer where their variables belong.
+@dataclass(frozen=True)
+class Recipe:
+    """How to make the parts of one network, where the engine wants them.
 
-        Raises:
-            SpecError: the batch does not split evenly over the replicas.
-        """
+    Attributes:
+        make_task: takes a task on the same data to share its arrays, or None.
+        make_optimizer: makes the optimizer of a task.
+    """
 
-    def run(self, start: int, count: int) -> dict[str, np.ndarray]:
-        """Runs steps start..start+count-1 in one compiled call.
+    make_task: Callable[[Task | None], Task]
+    make_optimizer: Callable[[Task], Any]
 
-        It stops early after a step whose loss is not finite.
 
-        Returns:
-            dict of float32 [steps run]: each sum of ``Task.loss`` divided by
-            the weight, both over all replicas.
-        """
+class Network(Protocol):
+    """One of the networks that an engine trains together."""
+
+    task: Task
 
     def state(self) -> dict[str, np.ndarray]:
-        """Every model and optimizer variable by name, on the host."""
+        """Every model and optimizer variable by name, on the host.
+
+        Integers are int64 whatever the backend counts in, so that checkpoints
+        of all engines have one content.
+        """
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Assigns every variable from ``state`` of any engine."""
+        """Assigns every variable from ``state`` of any engine.
+
+        Raises:
+            SpecError: the arrays are of another network.
+        """
+
+    def measuring(self) -> AbstractContextManager[None]:
+        """Within it ``task.model`` holds the weights to be measured.
+
+        These are the weight average where the experiment keeps one.
+        """
 
     def predict(
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """``Task.predict`` over stored examples, every one once."""
+        """``Task.predict`` over stored examples, each once; ``measuring``."""
 
-    def averaged_weights(self) -> AbstractContextManager[None]:
-        """Within it the model holds its weight average, if it keeps one."""
+
+class Engine(Protocol):
+    """Runs the steps of one or more networks; holds their variables."""
+
+    num_replicas: int
+    is_chief: bool  # the one process that writes the record
+    networks: Sequence[Network]
+
+    def build(self, recipes: Sequence[Recipe]) -> None:
+        """Makes tasks and optimizers where their variables belong.
+
+        Raises:
+            SpecError: the batch does not split evenly over the replicas, or
+                the networks do not fit in memory together.
+        """
+
+    def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
+        """Runs steps start..start+count-1 in one compiled call.
+
+        It stops early after a step in which no network's loss is finite.
+
+        Returns:
+            For each network a dict of float32 [steps run]: each sum of
+            ``Task.loss`` divided by the weight, both over all replicas.
+        """
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
         """Lets all processes take the chief's count and stop together."""
@@ -62,3 +96,70 @@ class Engine(Protocol):
 def max_chunk(spec: ExperimentSpec) -> int:
     """The most steps that one compiled call may run: its static size."""
     return min(spec.train.log_every_steps, 500)
+
+
+def check_count(count: int, capacity: int) -> None:
+    """Refuses a number of steps that the compiled call cannot run."""
+    if not 0 < count <= capacity:
+        raise ValueError(
+            f"wanted 1 to {capacity} steps in one call, got {count}"
+        )
+
+
+def check_batch(batch: int, num_replicas: int, micro_batches: int) -> None:
+    """Refuses a batch that does not split evenly.
+
+    Raises:
+        SpecError: one line.
+    """
+    parts = num_replicas * micro_batches
+    if batch % parts:
+        raise SpecError(
+            f"train.global_batch_size: wanted a multiple of {parts} "
+            f"({num_replicas} replicas x {micro_batches} micro-batches), got "
+            f"{batch}"
+        )
+
+
+def padded(plan: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """Fills a plan up to the compiled size; the fill is never run."""
+    return {
+        k: np.concatenate([v, np.repeat(v[:1], size - len(v), axis=0)])
+        for k, v in plan.items()
+    }
+
+
+def part_of(array: Any, part: Any, parts: int) -> Any:
+    """The part-th of ``parts`` equal slices along the first axis."""
+    if parts == 1:
+        return array
+    size = array.shape[0] // parts
+    return array[part * size : (part + 1) * size]
+
+
+def in_batches(
+    predict: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
+    examples: Mapping[str, np.ndarray],
+    *,
+    multiple_of: int = 1,
+) -> dict[str, np.ndarray]:
+    """Predicts in batches of one shape; the last is filled up, then cut.
+
+    Args:
+        predict: batch -> outputs, on the host.
+        examples: name -> [N, ...].
+        multiple_of: what the size of a batch must be a multiple of.
+
+    Returns:
+        Outputs [N, ...].
+    """
+    total = len(next(iter(examples.values())))
+    size = min(PREDICT_BATCH, total)
+    size += -size % multiple_of
+    parts: list[dict[str, np.ndarray]] = []
+    for first in range(0, total, size):
+        index = np.minimum(np.arange(first, first + size), total - 1)
+        outputs = predict({k: v[index] for k, v in examples.items()})
+        kept = min(size, total - first)
+        parts.append({k: np.asarray(v)[:kept] for k, v in outputs.items()})
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}

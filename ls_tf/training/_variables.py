@@ -29,17 +29,43 @@ def _last_words(variable: Any) -> str:
     return "/".join(words)
 
 
-def assign_model(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-    """Gives a model the weights of a checkpoint.
+def canonical(value: Any) -> np.ndarray:
+    """A value as checkpoints hold it: integers are int64.
+
+    Backends count steps and seeds in integers of different widths.
+    """
+    value = np.array(value)
+    wide = np.dtype(np.int64) if value.dtype.kind in "iu" else value.dtype
+    return np.asarray(value, wide)
+
+
+def fitting(
+    variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The values of a checkpoint, in the types of named variables.
 
     Args:
-        model: the network, built.
-        arrays: a checkpoint's arrays.
+        variables: of ``named``.
+        arrays: a checkpoint's arrays, of any engine.
+
+    Returns:
+        name -> value.
 
     Raises:
         SpecError: the checkpoint is of another network.
     """
-    variables = named("model", model.variables)
-    checkpoints.match({k: v.shape for k, v in variables.items()}, arrays)
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+    checkpoints.match({k: tuple(v.shape) for k, v in variables.items()}, arrays)
+    return {k: arrays[k].astype(v.dtype) for k, v in variables.items()}
+
+
+def assign(
+    variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Gives named variables the values of a checkpoint; see ``fitting``."""
+    for name, value in fitting(variables, arrays).items():
+        variables[name].assign(value)
+
+
+def assign_model(model: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
+    """Gives a model the weights of a checkpoint; see ``assign``."""
+    assign(named("model", model.variables), arrays)

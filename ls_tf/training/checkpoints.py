@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,6 +174,34 @@ def latest(folder: Path) -> Checkpoint | None:
             "train from the start"
         )
     return None
+
+
+def latest_common(folders: Sequence[Path]) -> list[Checkpoint | None]:
+    """Reads the newest step of which every folder has a whole checkpoint.
+
+    Args:
+        folders: of runs that go on together.
+
+    Returns:
+        One checkpoint for each folder; None for each if there is no such step.
+
+    Raises:
+        CheckpointError: there are common steps but none of them is whole.
+
+    Source: ours.
+    """
+    common = set.intersection(*(set(steps(folder)) for folder in folders))
+    for step in sorted(common, reverse=True):
+        try:
+            return [read(folder, step) for folder in folders]
+        except CheckpointError as error:
+            logging.warning("%s; trying the step before it", error)
+    if common:
+        raise CheckpointError(
+            f"no checkpoint in {folders[0]} and its like can be read; remove "
+            "the folders to train from the start"
+        )
+    return [None] * len(folders)
 
 
 def match(

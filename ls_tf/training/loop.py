@@ -3,11 +3,14 @@
 It asks the engine for runs of steps that end where something is due: a row of
 metrics, a checkpoint, a measurement, the end. What a step computes depends on
 (specification, step) alone, so where the runs are cut changes no number.
+
+Runs that an engine trains together, as a stack, each have a ``Member`` that
+keeps their books; one ``Loop`` leads them from step to step.
 """
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -17,9 +20,8 @@ import numpy as np
 
 from ls_tf.runs import RunDirectory
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec
-from ls_tf.tasks._protocol import Task
 from ls_tf.training import checkpoints
-from ls_tf.training._engine import Engine, max_chunk
+from ls_tf.training._engine import Engine, Network, max_chunk
 from ls_tf.training.progress import Progress
 from ls_tf.training.summaries import Summaries
 
@@ -89,13 +91,12 @@ def tagged(
     return {f"{prefix}/{name}": value for name, value in scalars.items()}
 
 
-class Loop:
-    """One run's training from its last checkpoint to its last step."""
+class Member:
+    """The books of one run: rows, measurements, checkpoints, failure."""
 
     def __init__(
         self,
-        engine: Engine,
-        task: Task,
+        network: Network,
         directory: RunDirectory | None,
         learning_rate: Callable[[int], float],
         hooks: Hooks,
@@ -103,21 +104,22 @@ class Loop:
         """Takes the parts.
 
         Args:
-            engine: built.
-            task: what the engine built.
+            network: of a built engine.
             directory: None in a process that writes no record.
             learning_rate: step -> rate, for the logs.
             hooks: evaluation and pictures.
         """
-        self._engine = engine
-        self._task = task
-        self._spec: ExperimentSpec = task.spec
-        self._directory = directory
+        self.network = network
+        self.directory = directory
+        self.task = network.task
+        self.step = 0
+        self.failure = ""
+        self.summaries = Summaries(None, 0)
+        self._spec: ExperimentSpec = self.task.spec
         self._learning_rate = learning_rate
         self._hooks = hooks
-        self._step = 0
         self._seconds = 0.0
-        self._pending = {k: np.zeros(0, np.float32) for k in task.logged}
+        self._pending = {k: np.zeros(0, np.float32) for k in self.task.logged}
         self._last_finite = float("nan")
 
     def restore(self, checkpoint: checkpoints.Checkpoint | None) -> int:
@@ -125,33 +127,128 @@ class Loop:
         if checkpoint is None:
             return 0
         prefix = "pending/"
-        self._engine.load(checkpoint.arrays)
+        self.network.load(checkpoint.arrays)
         self._pending = {
             k.removeprefix(prefix): v
             for k, v in checkpoint.arrays.items()
             if k.startswith(prefix)
         }
-        self._step = checkpoint.step
+        self.step = checkpoint.step
         self._seconds = float(checkpoint.extra.get("seconds", 0.0))
-        if self._directory is not None:
-            self._directory.rewind(checkpoint.step)
-        return self._step
+        if self.directory is not None:
+            self.directory.rewind(checkpoint.step)
+        return self.step
 
-    def _save(self) -> None:
-        if self._directory is None:
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        if self.directory is None:
             return
         pending = {f"pending/{k}": v for k, v in self._pending.items()}
         checkpoints.save(
-            self._directory.checkpoints,
+            self.directory.checkpoints,
             checkpoints.Checkpoint(
-                self._step,
-                {**self._engine.state(), **pending},
+                self.step,
+                {**self.network.state(), **pending},
                 {"seconds": self._seconds},
             ),
         )
-        self._directory.update(
-            step=self._step, train_seconds=round(self._seconds, 3)
+        self.directory.update(
+            step=self.step, train_seconds=round(self._seconds, 3)
         )
+
+    def take(self, logs: Mapping[str, np.ndarray], seconds: float) -> None:
+        """Adds the per-step means of one call; fails at a non-finite loss."""
+        self._seconds += seconds
+        losses = logs["loss"]
+        bad = np.flatnonzero(~np.isfinite(losses))
+        finite = losses[np.isfinite(losses)]
+        if finite.size:
+            self._last_finite = float(finite[-1])
+        if bad.size:
+            step = self.step + int(bad[0])
+            ids = self.task.plan(step, 1)["index"][0].ravel()
+            shown = " ".join(str(i) for i in ids[:20])
+            more = f" and {ids.size - 20} more" if ids.size > 20 else ""
+            self.failure = (
+                f"the loss of step {step} is {losses[bad[0]]}; examples "
+                f"{shown}{more}; last finite loss {self._last_finite:g}"
+            )
+            return
+        self._pending = {
+            k: np.concatenate([v, logs[k]]) for k, v in self._pending.items()
+        }
+        self.step += len(losses)
+
+    def due(self) -> None:
+        """Writes what is due at the present step."""
+        train, step = self._spec.train, self.step
+        last = step == self.task.total_steps
+        if step % train.log_every_steps == 0 or last:
+            self._log()
+        for evaluator in self._spec.evaluators:
+            every = evaluator.every_steps
+            if every and step % every == 0 and not last:
+                self._watch(evaluator)
+        if step % train.checkpoint_every_steps == 0 or last:
+            self.save()
+
+    def _log(self) -> None:
+        """Writes the mean of each value since the last row."""
+        values = {
+            f"train/{k}": float(np.mean(v, dtype=np.float64))
+            for k, v in self._pending.items()
+            if v.size
+        }
+        self._pending = {k: v[:0] for k, v in self._pending.items()}
+        batch = self._spec.train.global_batch_size
+        values["epoch"] = self.step * batch / self.task.num_examples
+        values["learning_rate"] = self._learning_rate(self.step - 1)
+        self.summaries.scalars(self.step, values)
+        if self.directory is not None:
+            self.directory.log(self.step, values)
+
+    def _watch(self, evaluator: EvaluatorSpec) -> None:
+        """Measures during training: a row of metrics, no measurement file."""
+        with self.network.measuring():
+            found = self._hooks.measure(evaluator)
+        self.publish(evaluator, found)
+
+    def publish(self, evaluator: EvaluatorSpec, found: Any) -> None:
+        """Shows a measurement at the present step, as curves and pictures.
+
+        Args:
+            evaluator: what was measured.
+            found: its measurement.
+        """
+        if self.directory is None:
+            return
+        values = tagged(evaluator, found.scalars)
+        self.summaries.scalars(self.step, values)
+        for name, png in self._hooks.pictures(
+            evaluator.name, found.arrays
+        ).items():
+            self.summaries.image(self.step, f"{evaluator.role}/{name}", png)
+        # A column of metrics.csv is a curve: what is measured once has its
+        # own file.
+        if evaluator.every_steps:
+            self.directory.log(self.step, values)
+
+
+class Loop:
+    """The training of an engine's networks to their last step."""
+
+    def __init__(self, engine: Engine, members: Sequence[Member]) -> None:
+        """Takes the parts.
+
+        Args:
+            engine: built.
+            members: one for each of its networks, all at the same step.
+        """
+        self._engine = engine
+        self._members = members
+        self._spec: ExperimentSpec = members[0].task.spec
+        self._total = members[0].task.total_steps
+        self._step = members[0].step
 
     def _next_count(self, seconds_per_step: float) -> int:
         """Steps until something is due, at most one static call."""
@@ -161,122 +258,48 @@ class Loop:
             e.every_steps for e in self._spec.evaluators if e.every_steps
         ]
         to_due = min(c - self._step % c for c in cadences)
-        count = min(
-            to_due, max_chunk(self._spec), self._task.total_steps - self._step
-        )
+        count = min(to_due, max_chunk(self._spec), self._total - self._step)
         if seconds_per_step > 0:
             count = min(count, max(1, int(_CHUNK_SECONDS / seconds_per_step)))
         return count
 
-    def run(
-        self, stop: StopRequest, summaries: Summaries, progress: Progress
-    ) -> None:
+    def run(self, stop: StopRequest, progress: Progress) -> None:
         """Trains to the last step.
+
+        A network whose loss is no number any more has its ``failure`` set and
+        is left alone; the others go on.
 
         Args:
             stop: looked at between compiled calls.
-            summaries: where TensorBoard's values go.
             progress: what a person sees.
 
         Raises:
             StoppedError: a signal came; the state is saved.
-            NonFiniteLossError: with step, example ids and last finite loss.
             OSError: the disk is full; the checkpoint before is intact.
-
         """
-        total = self._task.total_steps
         per_step = 0.0
         first_call = True
-        while self._step < total:
+        alive = [m for m in self._members if not m.failure]
+        while self._step < self._total and alive:
             count = self._next_count(per_step)
             stopping, count = self._engine.agree(bool(stop), count)
             if stopping:
-                self._save()
+                for member in alive:
+                    member.save()
                 raise StoppedError
             began = time.perf_counter()
             logs = self._engine.run(self._step, count)
             took = time.perf_counter() - began
-            self._seconds += took
             if not first_call:  # the first one compiles
                 per_step = took / count
             first_call = False
-            self._take(logs)
-            progress.advance(self._step, logs["loss"][-1])
-            self._due(summaries)
-
-    def _take(self, logs: Mapping[str, np.ndarray]) -> None:
-        """Adds the per-step means of one call; stops at a non-finite loss."""
-        losses = logs["loss"]
-        bad = np.flatnonzero(~np.isfinite(losses))
-        finite = losses[np.isfinite(losses)]
-        if finite.size:
-            self._last_finite = float(finite[-1])
-        if bad.size:
-            step = self._step + int(bad[0])
-            ids = self._task.plan(step, 1)["index"][0].ravel()
-            shown = " ".join(str(i) for i in ids[:20])
-            more = f" and {ids.size - 20} more" if ids.size > 20 else ""
-            raise NonFiniteLossError(
-                f"the loss of step {step} is {losses[bad[0]]}; examples "
-                f"{shown}{more}; last finite loss {self._last_finite:g}"
-            )
-        self._pending = {
-            k: np.concatenate([v, logs[k]]) for k, v in self._pending.items()
-        }
-        self._step += len(losses)
-
-    def _due(self, summaries: Summaries) -> None:
-        train, step = self._spec.train, self._step
-        last = step == self._task.total_steps
-        if step % train.log_every_steps == 0 or last:
-            self._log(summaries)
-        for evaluator in self._spec.evaluators:
-            every = evaluator.every_steps
-            if every and step % every == 0 and not last:
-                self._watch(evaluator, summaries)
-        if step % train.checkpoint_every_steps == 0 or last:
-            self._save()
-
-    def _log(self, summaries: Summaries) -> None:
-        """Writes the mean of each value since the last row."""
-        values = {
-            f"train/{k}": float(np.mean(v, dtype=np.float64))
-            for k, v in self._pending.items()
-            if v.size
-        }
-        self._pending = {k: v[:0] for k, v in self._pending.items()}
-        batch = self._spec.train.global_batch_size
-        values["epoch"] = self._step * batch / self._task.num_examples
-        values["learning_rate"] = self._learning_rate(self._step - 1)
-        summaries.scalars(self._step, values)
-        if self._directory is not None:
-            self._directory.log(self._step, values)
-
-    def _watch(self, evaluator: EvaluatorSpec, summaries: Summaries) -> None:
-        """Measures during training: a row of metrics, no measurement file."""
-        with self._engine.averaged_weights():
-            found = self._hooks.measure(evaluator)
-        self.publish(evaluator, found, summaries)
-
-    def publish(
-        self, evaluator: EvaluatorSpec, found: Any, summaries: Summaries
-    ) -> None:
-        """Shows a measurement at the present step, as curves and pictures.
-
-        Args:
-            evaluator: what was measured.
-            found: its measurement.
-            summaries: where TensorBoard's values go.
-        """
-        if self._directory is None:
-            return
-        values = tagged(evaluator, found.scalars)
-        summaries.scalars(self._step, values)
-        for name, png in self._hooks.pictures(
-            evaluator.name, found.arrays
-        ).items():
-            summaries.image(self._step, f"{evaluator.role}/{name}", png)
-        # A column of metrics.csv is a curve: what is measured once has its
-        # own file.
-        if evaluator.every_steps:
-            self._directory.log(self._step, values)
+            losses = []
+            for member, log in zip(self._members, logs, strict=True):
+                if not member.failure:
+                    member.take(log, took)
+                    losses.append(log["loss"][-1])
+            alive = [m for m in alive if not m.failure]
+            self._step += count
+            progress.advance(self._step, float(np.mean(losses)))
+            for member in alive:
+                member.due()

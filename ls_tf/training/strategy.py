@@ -8,9 +8,12 @@ import json
 import os
 from typing import Any
 
+from etils import epath
+
 from ls_tf.spec import SpecError, nearest
 
-NAMES = ("default", "mirrored", "multi_worker")
+_TPUS = ("/dev/accel0", "/dev/vfio/0")  # where a TPU VM has its chips
+NAMES = ("default", "mirrored", "multi_worker", "tpu")
 
 
 def check(name: str, environment: dict[str, str] | None = None) -> None:
@@ -81,7 +84,8 @@ def make(name: str, *, logical_devices: int = 1) -> Any:
 
     Args:
         name: "default" (one device), "mirrored" (all local GPUs, or the
-            logical CPU devices) or "multi_worker" (as TF_CONFIG says).
+            logical CPU devices), "multi_worker" (as TF_CONFIG says) or "tpu"
+            (the one that TPU_NAME names, else this host's; not run on one).
         logical_devices: how many devices to make of one CPU; for tests and
             rehearsals of many devices.
 
@@ -89,7 +93,7 @@ def make(name: str, *, logical_devices: int = 1) -> Any:
         tf.distribute.Strategy.
 
     Raises:
-        SpecError: unknown name, or TF_CONFIG malformed.
+        SpecError: unknown name, TF_CONFIG malformed, or no TPU.
     """
     check(name)
     import tensorflow as tf
@@ -105,5 +109,26 @@ def make(name: str, *, logical_devices: int = 1) -> Any:
         return tf.distribute.MirroredStrategy(devices)
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "tpu":
+        return _tpu(tf)
     tf.config.list_logical_devices()  # starts the devices here, not later
     return tf.distribute.get_strategy()
+
+
+def _tpu(tf: Any) -> Any:
+    wanted = (
+        "--strategy=tpu found no TPU; it wants a Cloud TPU VM and the package "
+        "tensorflow-tpu, see docs/tpu.md"
+    )
+    name = os.environ.get("TPU_NAME", "local")
+    # The resolver asks the cloud for a minute before it gives up.
+    if name == "local" and not any(epath.Path(p).exists() for p in _TPUS):
+        raise SpecError(f"{wanted}: no {' or '.join(_TPUS)}")
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver(tpu=name)
+        tf.config.experimental_connect_to_cluster(resolver)
+        tf.tpu.experimental.initialize_tpu_system(resolver)
+    except (tf.errors.OpError, ValueError) as error:
+        line = " ".join(str(error).split())[:200]
+        raise SpecError(f"{wanted}: {line}") from None
+    return tf.distribute.TPUStrategy(resolver)

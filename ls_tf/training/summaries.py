@@ -1,14 +1,25 @@
-"""TensorBoard files, through TensorBoard's own writer: no engine needed."""
+"""TensorBoard files, of TensorBoard's own records: no engine needed.
 
+Of TensorBoard only modules that import no TensorFlow are used.
+"""
+
+import itertools
+import os
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from etils import epath
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import api as hparams
-from tensorboard.plugins.hparams import summary as hparams_summary
-from tensorboard.summary.writer.event_file_writer import EventFileWriter
+from tensorboard.plugins.hparams import (
+    api_pb2,
+    metadata,
+    plugin_data_pb2,
+    summary_v2,
+)
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from ls_tf.spec import Value
 
@@ -18,6 +29,10 @@ FINAL = (
     "report/ece",
     "report/reliability/temperature",
 )
+
+
+_FLUSH_SECONDS = 30.0
+_numbers = itertools.count()
 
 
 class Summaries:
@@ -31,14 +46,27 @@ class Summaries:
             start: the step to begin with; what an earlier process wrote for
                 later steps is hidden by TensorBoard.
         """
-        self._writer = None if folder is None else EventFileWriter(folder)
+        self._writer: RecordWriter | None = None
+        if folder is not None:
+            self._writer = RecordWriter(_new_file(epath.Path(folder)))
+            self._add(Event(file_version="brain.Event:2"))
+        self._flushed = 0.0
         session = SessionLog(status=SessionLog.START)
         self._add(Event(step=start, session_log=session))
+        self._flush()
 
     def _add(self, event: Event) -> None:
-        if self._writer is not None:
-            event.wall_time = time.time()
-            self._writer.add_event(event)
+        if self._writer is None:
+            return
+        event.wall_time = time.time()
+        self._writer.write(event.SerializeToString())
+
+    def _flush(self) -> None:
+        if self._writer is None:
+            return
+        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
+            self._writer.flush()
+            self._flushed = time.monotonic()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds one point to each curve."""
@@ -49,6 +77,7 @@ class Summaries:
             ]
         )
         self._add(Event(step=step, summary=summary))
+        self._flush()
 
     def image(self, step: int, name: str, png: bytes) -> None:
         """Adds a picture, given as the bytes of a PNG file."""
@@ -73,26 +102,45 @@ class Summaries:
             k: v if isinstance(v, bool | int | float | str) else str(v)
             for k, v in values.items()
         }
-        columns = [hparams.HParam(k) for k in plain]
-        metrics = [hparams.Metric(k) for k in FINAL]
+        columns = [summary_v2.HParam(k) for k in plain]
+        metrics = [summary_v2.Metric(k) for k in FINAL]
         for proto in (
-            hparams.hparams_config_pb(hparams=columns, metrics=metrics),
-            hparams.hparams_pb(plain, trial_id=group),
+            summary_v2.hparams_config_pb(hparams=columns, metrics=metrics),
+            summary_v2.hparams_pb(plain, trial_id=group),
         ):
-            self._add(Event(summary=_as_summary(proto)))
+            self._add(Event(summary=proto))
+        self._flush()
 
     def finish(self, succeeded: bool) -> None:
         """Ends the HParams session and the file."""
         if self._writer is None:
             return
-        from tensorboard.plugins.hparams import api_pb2
+        ended = plugin_data_pb2.SessionEndInfo(
+            status=api_pb2.STATUS_SUCCESS
+            if succeeded
+            else api_pb2.STATUS_FAILURE,
+            end_time_secs=time.time(),
+        )
+        value = Summary.Value(
+            tag=metadata.SESSION_END_INFO_TAG,
+            metadata=metadata.create_summary_metadata(
+                plugin_data_pb2.HParamsPluginData(session_end_info=ended)
+            ),
+            tensor=metadata.NULL_TENSOR,
+        )
+        self._add(Event(summary=Summary(value=[value])))
+        self.close()
 
-        status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
-        ended = hparams_summary.session_end_pb(status)
-        self._add(Event(summary=_as_summary(ended)))
-        self._writer.close()
+    def close(self) -> None:
+        """Ends the file, whatever became of the run."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
-def _as_summary(proto: Any) -> Summary:
-    """Copies a Summary of another generated class into this one's."""
-    return Summary.FromString(proto.SerializeToString())
+def _new_file(folder: epath.Path) -> Any:
+    """Opens an event file by the name that TensorBoard looks for."""
+    folder.mkdir(parents=True, exist_ok=True)
+    words = (int(time.time()), socket.gethostname(), os.getpid())
+    name = ".".join(str(word) for word in (*words, next(_numbers)))
+    return (folder / f"events.out.tfevents.{name}").open("wb")

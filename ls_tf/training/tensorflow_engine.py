@@ -8,31 +8,28 @@ not change the step.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from ls_tf.spec import ExperimentSpec, SpecError
-from ls_tf.tasks._protocol import Task
-from ls_tf.training import checkpoints
-from ls_tf.training._engine import max_chunk
+from ls_tf.spec import ExperimentSpec
+from ls_tf.training import _engine, _variables
+from ls_tf.training._engine import Network, Recipe, Transform, part_of
 from ls_tf.training._variables import named
 
 Tensors = Mapping[str, Any]
-# (gradients, variables) -> gradients: decay and clipping, after the reduce.
-Transform = Callable[[list[Any], list[Any]], list[Any]]
 
-_PREDICT_BATCH = 1000
 # Odd, so that replica ids below 2**32 give different noise keys.
 _NOISE_STRIDE = 0x9E3779B1
 
 
 class TensorFlowEngine:
-    """Runs a task's steps with tf.distribute; see ``Engine``."""
+    """Runs a task's steps with tf.distribute; see ``Engine``.
 
-    name = "tensorflow"
+    It trains one network, and is that ``Network`` itself.
+    """
 
     def __init__(
         self,
@@ -59,40 +56,37 @@ class TensorFlowEngine:
         self._worker, self._num_workers = worker
         self.is_chief = self._worker == 0
         self.num_replicas = strategy.num_replicas_in_sync
-        self._capacity = max_chunk(spec)
+        self._capacity = _engine.max_chunk(spec)
 
-    def build(
-        self,
-        make_task: Callable[[], Task],
-        make_optimizer: Callable[[Task], Any],
-    ) -> Task:
-        """See ``Engine.build``."""
-        batch = self._spec.train.global_batch_size
-        parts = self.num_replicas * self._micro_batches
-        if batch % parts:
-            raise SpecError(
-                f"train.global_batch_size: wanted a multiple of {parts} "
-                f"({self.num_replicas} replicas x {self._micro_batches} "
-                f"micro-batches), got {batch}"
-            )
+    def build(self, recipes: Sequence[Recipe]) -> None:
+        """See ``Engine.build``: this engine takes one recipe."""
+        (recipe,) = recipes
+        train = self._spec.train
+        _engine.check_batch(
+            train.global_batch_size, self.num_replicas, self._micro_batches
+        )
+        # A GPU would round the inputs of float32 products otherwise.
+        tf.config.experimental.enable_tensor_float_32_execution(
+            train.precision == "tensorfloat32"
+        )
         with self._strategy.scope():
-            self._task = make_task()
-            self._model = self._task.model
-            self._optimizer = make_optimizer(self._task)
+            self.task = recipe.make_task(None)
+            self._model = self.task.model
+            self._optimizer = recipe.make_optimizer(self.task)
             self._optimizer.build(self._model.trainable_variables)
         self._variables = {
             **named("model", self._model.variables),
             **named("optimizer", self._optimizer.variables),
         }
-        self._resident = self._place(self._task.resident)
+        self._resident = self._place(self.task.resident)
         self._fold_noise()
         self._program = self._compile()
         self._predict = tf.function(
-            self._task.predict,
-            jit_compile=self._spec.train.xla and self.num_replicas == 1,
+            self.task.predict,
+            jit_compile=train.xla and self.num_replicas == 1,
             reduce_retracing=True,
         )
-        return self._task
+        self.networks: list[Network] = [self]
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
         if self.num_replicas == 1:
@@ -139,10 +133,10 @@ class TensorFlowEngine:
         total: dict[str, Any] = {}
         grads: list[Any] = [0.0] * len(variables)
         for part in range(parts):
-            mine = {k: _slice(v, part, parts) for k, v in draws.items()}
-            batch = self._task.batch(resident, mine)
+            mine = {k: part_of(v, part, parts) for k, v in draws.items()}
+            batch = self.task.batch(resident, mine)
             with tf.GradientTape() as tape:
-                sums = self._task.loss(batch)
+                sums = self.task.loss(batch, self.task.hyperparameters)
             found = tape.gradient(
                 sums["loss"], variables, unconnected_gradients="zero"
             )
@@ -157,17 +151,17 @@ class TensorFlowEngine:
         if replicas > 1:
             context = tf.distribute.get_replica_context()
             replica = context.replica_id_in_sync_group
-            draws = {k: _slice(v, replica, replicas) for k, v in draws.items()}
+            draws = {k: part_of(v, replica, replicas) for k, v in draws.items()}
         sums, grads = self._gradients(resident, draws)
         if replicas > 1:
             sums, grads = context.all_reduce(
                 tf.distribute.ReduceOp.SUM, (sums, grads)
             )
         grads = [g / sums["weight"] for g in grads]
-        grads = self._transform(grads, variables)
+        grads = self._transform(grads, variables, None)
         # Keras adds up what the replicas give it: each gives its share.
         self._optimizer.apply([g / replicas for g in grads], variables)
-        return {k: sums[k] / sums["weight"] for k in self._task.logged}
+        return {k: sums[k] / sums["weight"] for k in self.task.logged}
 
     def _compile(self) -> Any:
         def program(resident: Tensors, draws: Tensors, count: Any) -> Any:
@@ -191,7 +185,7 @@ class TensorFlowEngine:
                 }
                 return i + 1, tf.math.is_finite(means["loss"]), logs
 
-            logs = {k: tf.zeros([self._capacity]) for k in self._task.logged}
+            logs = {k: tf.zeros([self._capacity]) for k in self.task.logged}
             start = (tf.constant(0), tf.constant(True), logs)
             return tf.while_loop(more, body, start)
 
@@ -199,53 +193,41 @@ class TensorFlowEngine:
         jit = self._spec.train.xla and self.num_replicas == 1
         return tf.function(program, jit_compile=jit, autograph=False)
 
-    def run(self, start: int, count: int) -> dict[str, np.ndarray]:
+    def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
-        if not 0 < count <= self._capacity:
-            raise ValueError(
-                f"wanted 1 to {self._capacity} steps in one call, got {count}"
-            )
-        plan = self._task.plan(start, count)
-        pad = self._capacity - count
-        draws = {
-            k: tf.constant(np.concatenate([v, np.repeat(v[:1], pad, axis=0)]))
-            for k, v in plan.items()
-        }
+        _engine.check_count(count, self._capacity)
+        plan = _engine.padded(self.task.plan(start, count), self._capacity)
+        draws = {k: tf.constant(v) for k, v in plan.items()}
         done, _, logs = self._program(self._resident, draws, tf.constant(count))
-        return {k: v.numpy()[: int(done)] for k, v in logs.items()}
+        return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
 
     def state(self) -> dict[str, np.ndarray]:
-        """See ``Engine.state``."""
-        return {k: np.array(v.numpy()) for k, v in self._variables.items()}
+        """See ``Network.state``."""
+        return {
+            k: _variables.canonical(v.numpy())
+            for k, v in self._variables.items()
+        }
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """See ``Engine.load``."""
-        shapes = {k: tuple(v.shape) for k, v in self._variables.items()}
-        checkpoints.match(shapes, arrays)
-        for name, variable in self._variables.items():
-            variable.assign(arrays[name])
+        """See ``Network.load``."""
+        _variables.assign(self._variables, arrays)
         self._fold_noise()
 
     def predict(
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """See ``Engine.predict``."""
-        total = len(next(iter(examples.values())))
-        size = min(_PREDICT_BATCH, total)
-        parts: list[dict[str, np.ndarray]] = []
-        for first in range(0, total, size):
-            # The last batch is filled up to one shape and cut afterwards.
-            index = np.minimum(np.arange(first, first + size), total - 1)
-            outputs = self._predict(
-                {k: tf.constant(v[index]) for k, v in examples.items()}
-            )
-            kept = min(size, total - first)
-            parts.append({k: v.numpy()[:kept] for k, v in outputs.items()})
-        return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        """See ``Network.predict``."""
+
+        def predict(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+            tensors = {k: tf.constant(v) for k, v in batch.items()}
+            outputs = self._predict(tensors)
+            return {k: v.numpy() for k, v in outputs.items()}
+
+        return _engine.in_batches(predict, examples)
 
     @contextlib.contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """See ``Engine.averaged_weights``."""
+    def measuring(self) -> Iterator[None]:
+        """See ``Network.measuring``."""
         if not self._spec.train.ema_momentum:
             yield
             return
@@ -278,11 +260,3 @@ class TensorFlowEngine:
             )
             for d in tf.config.list_physical_devices(kind)
         ]
-
-
-def _slice(array: Any, part: Any, parts: int) -> Any:
-    """The part-th of ``parts`` equal slices along the first axis."""
-    if parts == 1:
-        return array
-    size = array.shape[0] // parts
-    return array[part * size : (part + 1) * size]

@@ -19,6 +19,7 @@ MACHINES = sorted((ROOT / "flags" / "machine").glob("*.flags"))
 MACHINE_FLAGS = {
     "strategy",
     "micro_batches",
+    "engine",
     "logical_devices",
     "deterministic",
     "runs_dir",

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "seeds": set(),
     "resolve": {"spec", "registry", "_values"},
     "runs": {"spec", "resolve", "_files", "_locks"},
+    "stack": {"spec", "resolve"},
     "experiments": {"spec"},
     "analysis": set(),
     **{name: LAYER_0 | {"analysis"} for name in LAYER_2},
@@ -41,8 +42,12 @@ MAY_IMPORT = {
     "tasks": PARTS,
     "training": LAYER_0 | {"tasks._protocol"},
     "reports": LAYER_0 - {"seeds"} | {"experiments", "analysis"},
-    "execute": PARTS | {"experiments", "tasks", "training", "reports"},
-    "cli": PARTS | {"experiments", "tasks", "training", "reports", "execute"},
+    "session": {"spec", "training"},
+    "execute": PARTS
+    | {"experiments", "tasks", "training", "reports", "session", "stack"},
+    "cli": PARTS
+    | {"experiments", "tasks", "training", "reports", "session", "stack"}
+    | {"execute"},
 }
 
 # What it may import from outside, beside the standard library.
@@ -50,6 +55,7 @@ OUTSIDE = {
     "__init__": set(),
     **{name: set() for name in ("_values", "_changes")},
     **{name: set() for name in ("spec", "registry", "resolve", "experiments")},
+    "stack": set(),
     **{name: {"numpy", "etils"} for name in ("_files", "_locks", "runs")},
     "seeds": {"numpy"},
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},
@@ -70,6 +76,7 @@ OUTSIDE = {
         "keras",
         "numpy",
         "tensorflow",
+        "jax",
         "safetensors",
         "tensorboard",
         "tqdm",
@@ -77,11 +84,12 @@ OUTSIDE = {
         "etils",
     },
     "reports": {"numpy", "pandas", "matplotlib", "etils"},
-    "execute": {"numpy", "keras", "tensorflow"},
+    "session": {"numpy", "keras", "tensorflow"},
+    "execute": {"numpy", "keras"},
     "cli": {"absl"},
 }
 
-TENSORFLOW = {"data", "training", "execute"}
+TENSORFLOW = {"data", "training", "session"}
 NOT_TENSORFLOW = {"tensorflow", "tensorflow_datasets", "tf_keras"}
 
 
@@ -144,6 +152,8 @@ def test_tensorflow_stays_where_it_is(path):
     tops = {name.split(".")[0] for name in imports_of(path)}
     if unit_of(path) not in TENSORFLOW:
         assert not tops & NOT_TENSORFLOW
+    if unit_of(path) != "training":
+        assert not tops & {"jax", "jaxlib"}
     if unit_of(path) in {"reports", "analysis", *LAYER_0}:
         assert "keras" not in tops
     source = path.read_text("utf-8")

@@ -59,7 +59,9 @@ def test_the_loss_is_a_sum_against_numpy(alpha, smoothing):
         }
     )
     _, batch = batch_of(task)
-    sums = {k: float(v) for k, v in task.loss(batch).items()}
+    sums = {
+        k: float(v) for k, v in task.loss(batch, task.hyperparameters).items()
+    }
     logits = np.asarray(
         task.model(batch["image"], training=True)["logits"], np.float64
     )
@@ -89,8 +91,8 @@ def test_weight_zero_changes_no_sum():
     _, batch = batch_of(task)
     weight = np.ones(50, np.float32)
     weight[10:] = 0
-    masked = task.loss({**batch, "weight": weight})
-    cut = task.loss({k: v[:10] for k, v in batch.items()})
+    masked = task.loss({**batch, "weight": weight}, task.hyperparameters)
+    cut = task.loss({k: v[:10] for k, v in batch.items()}, task.hyperparameters)
     for name, value in masked.items():
         assert float(value) == pytest.approx(float(cut[name]), rel=1e-5)
 

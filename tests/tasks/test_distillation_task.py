@@ -48,7 +48,9 @@ def test_logit_matching_against_numpy(reduction):
     error = 0.5 * ((z - t) ** 2)
     match = error.sum(-1) if reduction == "sum" else error.mean(-1)
     want = (0.4 * hard + 0.6 * match).sum()
-    assert float(task.loss(batch)["loss"]) == pytest.approx(want, rel=1e-5)
+    assert float(
+        task.loss(batch, task.hyperparameters)["loss"]
+    ) == pytest.approx(want, rel=1e-5)
 
 
 def test_soft_targets_against_numpy():
@@ -65,7 +67,9 @@ def test_soft_targets_against_numpy():
     hard = -log_softmax(z)[np.arange(50), labels]
     soft = -(np.exp(log_softmax(t / 4)) * log_softmax(z / 2)).sum(-1)
     want = (0.3 * hard + 0.7 * soft).sum()
-    assert float(task.loss(batch)["loss"]) == pytest.approx(want, rel=1e-5)
+    assert float(
+        task.loss(batch, task.hyperparameters)["loss"]
+    ) == pytest.approx(want, rel=1e-5)
 
 
 def test_stored_logits_equal_the_teacher_beside_the_student():

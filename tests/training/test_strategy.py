@@ -1,12 +1,16 @@
 """TF_CONFIG and strategy names are checked before TensorFlow is imported."""
 
 import json
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
 from ls_tf.spec import SpecError
 from ls_tf.training import strategy
 
+ROOT = pathlib.Path(__file__).parents[2]
 GOOD = {
     "cluster": {"worker": ["127.0.0.1:1234", "127.0.0.1:1235"]},
     "task": {"type": "worker", "index": 1},
@@ -53,3 +57,23 @@ def test_an_unknown_strategy_lists_what_exists():
 
 def test_other_strategies_do_not_read_the_config():
     strategy.check("default", environment("{"))
+
+
+@pytest.mark.slow
+def test_no_tpu_is_one_line(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "run_experiment.py"),
+            "--experiment=fc_digits",
+            "--strategy=tpu",
+            f"--runs_dir={tmp_path / 'runs'}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    (message,) = done.stderr.splitlines()
+    assert message.startswith("ls_tf: --strategy=tpu found no TPU; it wants")
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,220 @@
+"""The machine of a process: its engine, its devices, what the record says.
+
+Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
+"""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ls_tf.spec import ExperimentSpec, SpecError, nearest
+from ls_tf.training import strategy
+
+ENGINES = ("tensorflow", "jax")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how to run; none of it may change the numbers."""
+
+    runs_dir: str = "runs"
+    data_dir: str | None = None
+    engine: str = "tensorflow"
+    strategy: str = "default"
+    logical_devices: int = 1
+    micro_batches: int = 1
+    deterministic: bool = False
+    command: tuple[str, ...] = ()
+
+
+def check(engine: str, strategy_name: str) -> None:
+    """Refuses an engine or strategy that cannot be used, without loading it.
+
+    Raises:
+        SpecError: one line.
+    """
+    if engine not in ENGINES:
+        raise SpecError(f"no engine '{engine}'; {nearest(engine, ENGINES)}")
+    strategy.check(strategy_name)
+    if engine == "tensorflow":
+        if importlib.util.find_spec("tensorflow") is None:
+            raise SpecError(
+                "--engine=tensorflow wants the package tensorflow, which is "
+                "not installed; there is --engine=jax"
+            )
+        return
+    if importlib.util.find_spec("jax") is None:
+        raise SpecError(
+            "--engine=jax wants the package jax, which is not installed; "
+            "install it with: pip install -e '.[jax]' (or jax-cuda, jax-tpu)"
+        )
+    if strategy_name not in ("default", "mirrored"):
+        raise SpecError(
+            "--engine=jax runs in one process: wanted --strategy=default or "
+            f"mirrored (all local devices, TPUs too), got {strategy_name}"
+        )
+
+
+def _git() -> dict[str, Any]:
+    """The commit of the code that runs, and whether it was altered."""
+
+    def ask(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        ).stdout.strip()
+
+    try:
+        changed = ask("status", "--porcelain", "--untracked-files=no")
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(changed)}
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Drops what TensorFlow's C++ start-up writes to standard error.
+
+    It speaks of CUDA and of rounding on every start, before any setting of
+    its own is read; errors come as exceptions all the same.
+    """
+    sys.stderr.flush()
+    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(sink, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
+
+
+class Session:
+    """The process's engine and devices, however many runs."""
+
+    def __init__(self, machine: Machine) -> None:
+        """Starts the engine; costs seconds, so only when a run needs it.
+
+        Raises:
+            SpecError: the machine cannot be had; one line.
+        """
+        check(machine.engine, machine.strategy)
+        self.machine = machine
+        _choose_backend(machine.engine)
+        if machine.engine == "jax":
+            self._start_jax()
+        else:
+            self._start_tensorflow()
+
+    def _start_tensorflow(self) -> None:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        machine = self.machine
+        self.worker = strategy.worker(machine.strategy)
+        with _quiet():
+            self.strategy = strategy.make(
+                machine.strategy, logical_devices=machine.logical_devices
+            )
+        if machine.deterministic:
+            import tensorflow as tf
+
+            tf.config.experimental.enable_op_determinism()
+
+    def _start_jax(self) -> None:
+        from ls_tf.training import jax_devices
+
+        self.worker = (0, 1)
+        with _quiet():
+            self.jax_devices = jax_devices.make(
+                self.machine.strategy,
+                logical_devices=self.machine.logical_devices,
+                deterministic=self.machine.deterministic,
+            )
+
+    def engine(self, spec: ExperimentSpec, transform: Any) -> Any:
+        """Makes an engine for a run or for a stack of runs.
+
+        Args:
+            spec: of the run, or of any run of the stack.
+            transform: what happens to the mean gradient.
+
+        Returns:
+            Engine, not built.
+        """
+        parts = self.machine.micro_batches
+        if self.machine.engine == "jax":
+            from ls_tf.training.jax_engine import JaxEngine
+
+            return JaxEngine(
+                spec, self.jax_devices, transform, micro_batches=parts
+            )
+        from ls_tf.training.tensorflow_engine import TensorFlowEngine
+
+        return TensorFlowEngine(
+            spec,
+            self.strategy,
+            transform,
+            micro_batches=parts,
+            worker=self.worker,
+        )
+
+    def facts(self, engine: Any, spec: ExperimentSpec) -> dict[str, Any]:
+        """Fields of ``run.json`` about this process."""
+        import keras
+
+        devices = engine.devices()
+        return {
+            "command": list(self.machine.command),
+            "git": _git(),
+            "versions": {
+                "python": platform.python_version(),
+                **_versions(self.machine.engine),
+                "keras": keras.__version__,
+                "numpy": np.__version__,
+            },
+            "engine": self.machine.engine,
+            "backend": keras.backend.backend(),
+            "strategy": self.machine.strategy,
+            "replicas": engine.num_replicas,
+            "networks": len(engine.networks),
+            "precision": spec.train.precision,
+            "devices": devices,
+            "device_kind": devices[0] if devices else None,
+            "host_cpus": os.cpu_count(),
+        }
+
+
+def _choose_backend(engine: str) -> None:
+    """Sets Keras's backend; it cannot be changed once Keras is imported.
+
+    Raises:
+        SpecError: Keras runs on another backend in this process.
+    """
+    keras = sys.modules.get("keras")
+    backend = keras.backend.backend() if keras is not None else engine
+    if backend != engine:
+        raise SpecError(
+            f"--engine={engine}: Keras runs on {backend} in this process"
+        )
+    os.environ["KERAS_BACKEND"] = engine
+
+
+def _versions(engine: str) -> dict[str, str]:
+    if engine == "jax":
+        found = ("jax", "jaxlib")
+        return {name: importlib.metadata.version(name) for name in found}
+    import tensorflow as tf
+
+    return {"tensorflow": tf.__version__}

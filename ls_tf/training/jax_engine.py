@@ -1,0 +1,465 @@
+"""The JAX engine: scanned steps, for one network or a stack of them.
+
+One program scans over a plan of many steps. Its state is donated, so that the
+variables are updated in place; the data stays on the devices. Over several
+devices the program is sharded: by the batch for one network, whose sums XLA
+then adds up over the devices, and by network for a stack that divides evenly.
+
+A stack is the same step under ``vmap``: networks that differ in seed, alpha,
+temperature or teacher, but in no shape, train side by side in one program.
+"""
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from ls_tf.spec import ExperimentSpec
+from ls_tf.training import _engine, _memory, _variables
+from ls_tf.training._engine import Network, Recipe, Transform, part_of
+from ls_tf.training._variables import named
+
+Arrays = Mapping[str, Any]
+# "trainable", "rest" (of the model) and "optimizer": arrays in Keras's order,
+# each with the network as its first axis where several are stacked.
+State = dict[str, list[Any]]
+
+_AXIS = "devices"
+
+
+class JaxEngine:
+    """Runs the steps of one or more networks with JAX; see ``Engine``."""
+
+    is_chief = True
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        devices: Sequence[Any],
+        transform: Transform,
+        *,
+        micro_batches: int = 1,
+        memory: int | None = None,
+    ) -> None:
+        """Takes devices; ``build`` makes the variables.
+
+        Args:
+            spec: the experiment; of a stack, any one of them.
+            devices: what to train on, of one kind.
+            transform: what happens to the mean gradient before the optimizer.
+            micro_batches: in how many parts the batch is taken.
+            memory: bytes that a stack may take; default: what the devices
+                have.
+        """
+        self._spec = spec
+        self._devices = list(devices)
+        self._transform = transform
+        self._micro_batches = micro_batches
+        self._memory = memory
+        self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
+        self._capacity = _engine.max_chunk(spec)
+        self._precision = (
+            "tensorfloat32"
+            if spec.train.precision == "tensorfloat32"
+            else "float32"
+        )
+
+    # --- Building -----------------------------------------------------------
+
+    def build(self, recipes: Sequence[Recipe]) -> None:
+        """See ``Engine.build``."""
+        self._size = len(recipes)
+        # Whole networks on each device need no sums over devices.
+        by_network = self._size > 1 and self._size % len(self._devices) == 0
+        self.num_replicas = 1 if by_network else len(self._devices)
+        _engine.check_batch(
+            self._spec.train.global_batch_size,
+            self.num_replicas,
+            self._micro_batches,
+        )
+        first = recipes[0].make_task(None)
+        self._task, self._model = first, first.model
+        self._optimizer = recipes[0].make_optimizer(first)
+        self._optimizer.build(first.model.trainable_variables)
+        if self._size > 1:
+            self._refuse_large()
+            first.check_stack()
+        tasks = [first, *(r.make_task(first) for r in recipes[1:])]
+        self.networks: list[Network] = [
+            _JaxNetwork(self, i, task) for i, task in enumerate(tasks)
+        ]
+        self._tasks = tasks
+        self._place(by_network)
+        self._program: Any = None
+        self._predict = jax.jit(self._predict_with)
+        if self._size > 1:
+            self._compile()
+
+    def _sharding(self, *axes: str | None) -> NamedSharding:
+        spec: Any = PartitionSpec
+        return NamedSharding(self._mesh, spec(*axes))
+
+    def _place(self, by_network: bool) -> None:
+        """Puts data and state on the devices."""
+        # One network has no axis of its own.
+        stack = () if self._size == 1 else (_AXIS if by_network else None,)
+        self._by_state = self._sharding(*stack)
+        # Plans are [step, network, example]: split by network or by example.
+        self._by_draws = self._sharding(
+            None, *stack, *(() if by_network else (_AXIS,))
+        )
+        own = set(self._task.own_resident) if self._size > 1 else set()
+        self._resident = {
+            k: jax.device_put(
+                np.stack([t.resident[k] for t in self._tasks]), self._by_state
+            )
+            if k in own
+            else jax.device_put(v, self._sharding())
+            for k, v in self._task.resident.items()
+        }
+        self._own = own
+        self._hyperparameters = None
+        if self._size > 1:
+            self._hyperparameters = {
+                k: jax.device_put(
+                    np.array(
+                        [t.hyperparameters[k] for t in self._tasks], np.float32
+                    ),
+                    self._by_state,
+                )
+                for k in self._task.hyperparameters
+            }
+        # Networks whose variables wait on the host to be put on the devices.
+        optimizer = _values(self._optimizer.variables)
+        self._waiting: dict[int, State] = {
+            i: {
+                "trainable": _values(t.model.trainable_variables),
+                "rest": _values(t.model.non_trainable_variables),
+                "optimizer": optimizer,
+            }
+            for i, t in enumerate(self._tasks)
+        }
+        self._state: State | None = None
+        self._host: State | None = None
+
+    def _refuse_large(self) -> None:
+        """Refuses a stack whose variables alone would not fit."""
+        mine = sum(
+            int(np.prod(v.shape)) * np.dtype(str(v.dtype)).itemsize
+            for v in [*self._model.variables, *self._optimizer.variables]
+        )
+        data = sum(v.nbytes for v in self._task.resident.values())
+        _memory.refuse(
+            self._size,
+            fixed=data,
+            each=mine,
+            limit=self._memory or _memory.limit(self._devices),
+        )
+
+    # --- The program --------------------------------------------------------
+
+    def _gradients(
+        self, state: State, resident: Arrays, hyper: Arrays, draws: Arrays
+    ) -> tuple[dict[str, Any], list[Any], list[Any]]:
+        """Sums, their gradients, and the model's other variables."""
+        task, parts = self._task, self._micro_batches
+        trainable = self._model.trainable_variables
+        others = self._model.non_trainable_variables
+
+        def loss(values: list[Any], rest: list[Any], mine: Arrays) -> Any:
+            mapping = [
+                *zip(trainable, values, strict=True),
+                *zip(others, rest, strict=True),
+            ]
+            with keras.StatelessScope(state_mapping=mapping) as scope:
+                sums = task.loss(task.batch(resident, mine), hyper)
+            rest = [scope.get_current_value(v) for v in others]
+            return sums["loss"], (sums, rest)
+
+        total: dict[str, Any] = {}
+        grads: list[Any] = [0.0] * len(trainable)
+        rest = state["rest"]
+        for part in range(parts):
+            mine = {k: part_of(v, part, parts) for k, v in draws.items()}
+            found, (sums, rest) = jax.grad(loss, has_aux=True)(
+                state["trainable"], rest, mine
+            )
+            total = {k: total.get(k, 0.0) + v for k, v in sums.items()}
+            grads = [a + b for a, b in zip(grads, found, strict=True)]
+        return total, grads, rest
+
+    def _step(
+        self, state: State, resident: Arrays, hyper: Arrays, draws: Arrays
+    ) -> tuple[State, dict[str, Any]]:
+        """One step of one network."""
+        variables = self._model.trainable_variables
+        sums, grads, rest = self._gradients(state, resident, hyper, draws)
+        grads = [g / sums["weight"] for g in grads]
+        grads = self._transform(grads, variables, state["trainable"])
+        trainable, optimizer = self._optimizer.stateless_apply(
+            state["optimizer"], grads, state["trainable"]
+        )
+        after = {"trainable": trainable, "rest": rest, "optimizer": optimizer}
+        return after, {k: sums[k] / sums["weight"] for k in self._task.logged}
+
+    def _steps(
+        self,
+        state: State,
+        resident: Arrays,
+        hyper: Arrays | None,
+        draws: Arrays,
+        count: Any,
+    ) -> tuple[State, Any, dict[str, Any]]:
+        """The first ``count`` steps of a plan, as long as a loss is finite."""
+        if hyper is None:
+            # Numbers, not tensors: a network alone is compiled as such.
+            numbers = self._task.hyperparameters
+            step = functools.partial(self._step, hyper=numbers)
+
+            def stepped(state: State, row: Arrays) -> Any:
+                return step(state, resident, draws=row)
+        else:
+            axes = {k: 0 if k in self._own else None for k in resident}
+            many = jax.vmap(self._step, in_axes=(0, axes, 0, 0))
+
+            def stepped(state: State, row: Arrays) -> Any:
+                return many(state, resident, hyper, row)
+
+        shape = () if hyper is None else (self._size,)
+        nothing = {k: jnp.zeros(shape) for k in self._task.logged}
+
+        def body(carry: Any, row: Arrays) -> Any:
+            def go() -> Any:
+                after, means = stepped(state, row)
+                finite = jnp.any(jnp.isfinite(means["loss"]))
+                return (after, done + 1, finite), means
+
+            state, done, finite = carry
+            return jax.lax.cond(
+                finite & (done < count), go, lambda: (carry, nothing)
+            )
+
+        start = (state, jnp.int32(0), jnp.bool_(True))
+        (state, done, _), logs = jax.lax.scan(body, start, draws)
+        return state, done, logs
+
+    def _compile(self) -> None:
+        """Compiles the steps.
+
+        Raises:
+            SpecError: a stack does not fit in memory.
+        """
+        self._settle()
+        program = jax.jit(
+            self._steps,
+            donate_argnums=0,
+            out_shardings=(
+                jax.tree.map(lambda _: self._by_state, self._state),
+                self._sharding(),
+                self._sharding(),
+            ),
+        )
+        with jax.default_matmul_precision(self._precision):
+            compiled = program.lower(
+                self._state,
+                self._resident,
+                self._hyperparameters,
+                self._draws(0, 1),
+                jnp.int32(1),
+            ).compile()
+        if self._size > 1:
+            _memory.refuse_compiled(
+                self._size,
+                compiled.memory_analysis(),
+                fixed=sum(
+                    v.nbytes
+                    for k, v in self._resident.items()
+                    if k not in self._own
+                ),
+                limit=self._memory or _memory.limit(self._devices),
+            )
+        self._program = compiled
+
+    def _draws(self, start: int, count: int) -> dict[str, Any]:
+        plans = [
+            _engine.padded(t.plan(start, count), self._capacity)
+            for t in self._tasks
+        ]
+        if self._size == 1:
+            rows: dict[str, Any] = plans[0]
+        else:
+            rows = {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
+        return {k: jax.device_put(v, self._by_draws) for k, v in rows.items()}
+
+    def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
+        """See ``Engine.run``."""
+        _engine.check_count(count, self._capacity)
+        if self._program is None:
+            self._compile()
+        self._settle()
+        self._host = None
+        self._state, done, logs = self._program(
+            self._state,
+            self._resident,
+            self._hyperparameters,
+            self._draws(start, count),
+            jnp.int32(count),
+        )
+        steps = int(done)
+        found = {k: np.asarray(v)[:steps] for k, v in logs.items()}
+        if self._size == 1:
+            return [found]
+        return [
+            {k: v[:, i] for k, v in found.items()} for i in range(self._size)
+        ]
+
+    # --- State --------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Puts what waits on the host on the devices."""
+        if not self._waiting:
+            return
+        whole: State = {}
+        for part in ("trainable", "rest", "optimizer"):
+            if self._size == 1:
+                whole[part] = self._waiting[0][part]
+                continue
+            rows = [
+                (self._waiting.get(i) or self.of_network(i))[part]
+                for i in range(self._size)
+            ]
+            whole[part] = [np.stack(v) for v in zip(*rows, strict=True)]
+        self._waiting = {}
+        self._host = None
+        self._state = jax.device_put(whole, self._by_state)
+
+    def of_network(self, i: int) -> State:
+        """One network's variables, on the host."""
+        if i in self._waiting:
+            return self._waiting[i]
+        if self._host is None:
+            # One transfer of everything, however many networks ask.
+            self._host = jax.tree.map(np.asarray, self._state)
+        if self._size == 1:
+            return self._host
+        return {k: [a[i] for a in v] for k, v in self._host.items()}
+
+    def _parts(self) -> dict[str, list[Any]]:
+        """The Keras variables of each part of the state."""
+        return {
+            "trainable": self._model.trainable_variables,
+            "rest": self._model.non_trainable_variables,
+            "optimizer": self._optimizer.variables,
+        }
+
+    def _names(self) -> dict[str, Any]:
+        return {
+            **named("model", self._model.variables),
+            **named("optimizer", self._optimizer.variables),
+        }
+
+    def named_of(self, i: int) -> dict[str, np.ndarray]:
+        """One network's variables by name, as checkpoints hold them."""
+        state = self.of_network(i)
+        values = {
+            id(variable): value
+            for part, variables in self._parts().items()
+            for variable, value in zip(variables, state[part], strict=True)
+        }
+        return {
+            name: _variables.canonical(values[id(variable)])
+            for name, variable in self._names().items()
+        }
+
+    def load_into(self, i: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Gives one network the values of a checkpoint."""
+        names = self._names()
+        fitting = _variables.fitting(names, arrays)
+        values = {id(v): fitting[name] for name, v in names.items()}
+        self._waiting[i] = {
+            part: [values[id(v)] for v in variables]
+            for part, variables in self._parts().items()
+        }
+
+    @contextlib.contextmanager
+    def measuring(self, i: int) -> Iterator[None]:
+        """Gives a network's Keras model its weights; see ``Network``."""
+        state, model = self.of_network(i), self._tasks[i].model
+        for part, variables in (
+            ("trainable", model.trainable_variables),
+            ("rest", model.non_trainable_variables),
+        ):
+            for variable, value in zip(variables, state[part], strict=True):
+                variable.assign(value)
+        if self._spec.train.ema_momentum:
+            for variable, value in zip(
+                self._optimizer.variables, state["optimizer"], strict=True
+            ):
+                variable.assign(value)
+            self._optimizer.finalize_variable_values(model.trainable_variables)
+        yield
+
+    def _predict_with(self, values: list[Any], batch: Arrays) -> Any:
+        mapping = list(zip(self._model.variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return self._task.predict(batch)
+
+    def predict(
+        self, i: int, examples: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See ``Network.predict``."""
+        values = jax.device_put(
+            [v.value for v in self._tasks[i].model.variables], self._sharding()
+        )
+        split = self._sharding(_AXIS)
+
+        def predict(batch: dict[str, np.ndarray]) -> Mapping[str, Any]:
+            placed = {k: jax.device_put(v, split) for k, v in batch.items()}
+            with jax.default_matmul_precision(self._precision):
+                outputs: Mapping[str, Any] = self._predict(values, placed)
+            return outputs
+
+        return _engine.in_batches(
+            predict, examples, multiple_of=len(self._devices)
+        )
+
+    def agree(self, stop: bool, count: int) -> tuple[bool, int]:
+        """See ``Engine.agree``: there is one process."""
+        return stop, count
+
+    def devices(self) -> list[str]:
+        """See ``Engine.devices``."""
+        return [d.device_kind for d in self._devices]
+
+
+class _JaxNetwork:
+    """One network of the engine; see ``Network``."""
+
+    def __init__(self, engine: JaxEngine, i: int, task: Any) -> None:
+        self.task = task
+        self._engine, self._i = engine, i
+
+    def state(self) -> dict[str, np.ndarray]:
+        return self._engine.named_of(self._i)
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        self._engine.load_into(self._i, arrays)
+
+    def measuring(self) -> contextlib.AbstractContextManager[None]:
+        return self._engine.measuring(self._i)
+
+    def predict(
+        self, examples: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        return self._engine.predict(self._i, examples)
+
+
+def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+    """Copies of variables on the host: donation takes their own buffers."""
+    return [np.array(v.value) for v in variables]

@@ -1,0 +1,38 @@
+"""What is written with keras.ops passes its tests on JAX too."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "contracts/test_parts.py",
+        "data",
+        "evaluators",
+        "losses",
+        "models",
+        "tasks",
+        "test_optimizers.py",
+        "test_schedules.py",
+    ],
+)
+def test_the_parts_pass_on_jax(folder):
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        pytest.skip("this is the run on the other backend")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p"]
+    done = subprocess.run(
+        [*command, "no:cacheprovider", "-m", "not slow", str(TESTS / folder)],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
