@@ -64,10 +64,6 @@ def references():
 
 
 @pytest.mark.parametrize(("name", "i"), [param for param, _ in references()])
-@pytest.mark.filterwarnings(
-    # Keras 3.15 converts its variables as NumPy 2 does not like.
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
 def test_a_model_is_its_reference(name, i, tmp_path):
     module = registry.get("ls_tf.models", name)
     reference = module.REFERENCE[i]

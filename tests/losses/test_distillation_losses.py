@@ -5,6 +5,8 @@ import math
 import keras
 import numpy as np
 import pytest
+from both import compiled, gradient
+from keras import ops
 from scipy.special import log_softmax, softmax
 
 from ls_tf.losses import distillation, label_smoothing
@@ -39,15 +41,6 @@ def slow(labels, student, teacher, beta, teacher_t, student_t, square=False):
             soft *= student_t**2
         result.append((1 - beta) * hard + beta * soft)
     return result
-
-
-def gradient(loss, logits):
-    tf = pytest.importorskip("tensorflow")
-    x = tf.constant(logits)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        total = tf.reduce_sum(loss(x))
-    return tape.gradient(total, x)
 
 
 def test_by_hand():
@@ -221,7 +214,7 @@ def test_no_gradient_reaches_the_teacher():
         lambda t: distil(labels, student, t),
         lambda t: distillation.half_squared_logit_error(student, t),
     ):
-        assert gradient(loss, teacher) is None
+        np.testing.assert_array_equal(gradient(loss, teacher), 0 * teacher)
 
 
 def test_half_squared_logit_error_by_hand():
@@ -265,10 +258,9 @@ def test_logit_matching_loss(reduction):
 
 
 def test_tensors_for_beta_and_temperature_in_a_compiled_function():
-    tf = pytest.importorskip("tensorflow")
     labels, student, teacher = draw()
 
-    @tf.function(jit_compile=True)
+    @compiled
     def loss(beta, temperature):
         return distil(
             labels,
@@ -281,7 +273,7 @@ def test_tensors_for_beta_and_temperature_in_a_compiled_function():
         )
 
     np.testing.assert_allclose(
-        loss(tf.constant(0.3), tf.constant(2.0)),
+        loss(ops.convert_to_tensor(0.3), ops.convert_to_tensor(2.0)),
         slow(labels, student, teacher, 0.3, 2, 2, square=True),
         rtol=1e-5,
     )

@@ -5,6 +5,8 @@ import math
 import keras
 import numpy as np
 import pytest
+from both import compiled, gradient, tensorflow_only
+from keras import ops
 from scipy.special import log_softmax, softmax
 
 from ls_tf.losses import label_smoothing as ls
@@ -50,15 +52,6 @@ def others(eps):
         return result
 
     return target
-
-
-def gradient(loss, logits):
-    tf = pytest.importorskip("tensorflow")
-    x = tf.constant(logits)
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        total = tf.reduce_sum(loss(x))
-    return tape.gradient(total, x).numpy()
 
 
 # Targets
@@ -385,22 +378,22 @@ def test_gradient_is_p_minus_the_soft_target(alpha):
 
 
 def test_alpha_may_be_a_tensor_inside_a_compiled_function():
-    tf = pytest.importorskip("tensorflow")
     labels, logits = draw((5, 4))
 
-    @tf.function(jit_compile=True)
+    @compiled
     def losses(alphas):
-        return tf.vectorized_map(
+        return ops.vectorized_map(
             lambda alpha: ls.sparse_loss(labels, logits, alpha=alpha), alphas
         )
 
-    result = losses(tf.constant([0.0, 0.1, 0.5]))
+    result = losses(ops.convert_to_tensor([0.0, 0.1, 0.5]))
     for row, alpha in zip(result, (0.0, 0.1, 0.5), strict=True):
         np.testing.assert_allclose(
             row, slow_loss(labels, logits, uniform(alpha)), rtol=1e-5
         )
 
 
+@tensorflow_only
 def test_unknown_batch_size():
     tf = pytest.importorskip("tensorflow")
     labels, logits = draw((5, 4))
