@@ -98,7 +98,9 @@ class TrainSpec:
     ema_momentum: float = 0.0  # 0: no weight average
     log_every_steps: int = 100
     checkpoint_every_steps: int = 1000
-    xla: bool = True  # the TensorFlow engine's; JAX always compiles
+    # Whether XLA gets the loop over the steps as one program; false suits
+    # convolutions on a CPU. TensorFlow: no XLA then; JAX: step by step.
+    xla: bool = True
     # "float32" | "tensorfloat32" (matrix products only) | "bfloat16" (mixed)
     precision: str = "float32"
 

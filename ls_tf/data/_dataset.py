@@ -134,6 +134,22 @@ def check(info: DatasetInfo, base: str, arrays: Arrays) -> None:
         )
 
 
+def check_images(images: np.ndarray) -> None:
+    """Refuses what is not a batch of images.
+
+    Args:
+        images: wanted as uint8 [N, H, W, C].
+
+    Raises:
+        ValueError: if they are of another dtype or rank.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4:
+        raise ValueError(
+            "wanted uint8 images [N, H, W, C], got "
+            f"{images.dtype} {list(images.shape)}"
+        )
+
+
 def digest(array: np.ndarray) -> str:
     """Gives the SHA-256 of an array's dtype, shape and values, as hex."""
     found = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())

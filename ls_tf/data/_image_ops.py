@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from keras import ops
 
+from ls_tf.data import _cifar_ops, _dataset
+
 Tensor = Any
 
 
@@ -50,7 +52,32 @@ class Augmentation(Protocol):
             draws: rows of what ``draw`` gave, int32 [B, ...].
 
         Returns:
-            float32 [B, H, W, C] in [0, 1].
+            float32 [B, *output_shape]: what a model is trained on.
+        """
+
+    def evaluate(self, images: Tensor) -> Tensor:
+        """Gives what a model sees when it is evaluated: nothing at random.
+
+        Args:
+            images: uint8 [B, H, W, C].
+
+        Returns:
+            float32 [B, *output_shape].
+        """
+
+    def output_shape(
+        self, image_shape: tuple[int, int, int]
+    ) -> tuple[int, int, int]:
+        """Gives the shape of one image as a model sees it.
+
+        Args:
+            image_shape: (H, W, C) of the data.
+
+        Returns:
+            (height, width, channels), alike in training and evaluation.
+
+        Raises:
+            DataError: if it cannot augment images of that shape.
         """
 
 
@@ -58,17 +85,34 @@ def augmentation(name: str) -> Augmentation:
     """Finds an augmentation by its name.
 
     Args:
-        name: ``"none"`` or ``"shift2"``.
+        name: one of
+
+            * ``"none"``: pixels in [0, 1].
+            * ``"shift2"``: moved by up to two pixels; pixels in [0, 1].
+            * ``"t2t_cifar"``: padded by four pixels, cropped to 32 x 32,
+              flipped, standardized.
+            * ``"tutorial_24"``: cropped to 24 x 24, flipped, contrast
+              changed, standardized.
+            * ``"tutorial_24_plain"``: the same, with the contrast as it is.
 
     Returns:
         The augmentation.
 
     Raises:
         ValueError: if there is none of that name.
+
+    Source: Mueller et al. 2019, appendix A, and the code that it names.
     """
     known: dict[str, Augmentation] = {
         "none": NoAugmentation(),
         "shift2": Shift(radius=2),
+        "t2t_cifar": _cifar_ops.StandardizedCrop(side=32, padding=4, size=32),
+        "tutorial_24": _cifar_ops.StandardizedCrop(
+            side=32, padding=0, size=24, contrast=(0.2, 1.8)
+        ),
+        "tutorial_24_plain": _cifar_ops.StandardizedCrop(
+            side=32, padding=0, size=24
+        ),
     }
     if name not in known:
         raise ValueError(
@@ -91,13 +135,27 @@ def evaluation_images(images: Tensor) -> Tensor:
     return ops.multiply(ops.cast(images, "float32"), 1 / 255)
 
 
+class _Scaled:
+    """What the augmentations to [0, 1] have in common."""
+
+    def evaluate(self, images: Tensor) -> Tensor:
+        """Scales the images; see ``Augmentation``."""
+        return evaluation_images(images)
+
+    def output_shape(
+        self, image_shape: tuple[int, int, int]
+    ) -> tuple[int, int, int]:
+        """Gives the shape of the images; see ``Augmentation``."""
+        return image_shape
+
+
 @dataclasses.dataclass(frozen=True)
-class NoAugmentation:
+class NoAugmentation(_Scaled):
     """Takes the images as they are."""
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Gives the images themselves; see ``Augmentation``."""
-        _check_images(images)
+        _dataset.check_images(images)
         return np.ascontiguousarray(images)
 
     def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
@@ -116,7 +174,7 @@ class NoAugmentation:
 
 
 @dataclasses.dataclass(frozen=True)
-class Shift:
+class Shift(_Scaled):
     """Moves each image by whole pixels in y and x; zeros come in.
 
     All ``(2 * radius + 1) ** 2`` offsets are equally likely. An offset
@@ -140,7 +198,7 @@ class Shift:
         Raises:
             ValueError: if the pixels are too many to be counted in int32.
         """
-        _check_images(images)
+        _dataset.check_images(images)
         margin = (self.radius, self.radius)
         padded = np.pad(images, ((0, 0), margin, margin, (0, 0)))
         if padded.size >= 2**31:
@@ -194,11 +252,3 @@ def _gather(resident: Tensor, index: Tensor) -> Tensor:
     """Gathers images as flat rows [B, H * W * C], quicker than as boxes."""
     size = math.prod(resident.shape[1:])
     return ops.take(ops.reshape(resident, (-1, size)), index, axis=0)
-
-
-def _check_images(images: np.ndarray) -> None:
-    if images.dtype != np.uint8 or images.ndim != 4:
-        raise ValueError(
-            "wanted uint8 images [N, H, W, C], got "
-            f"{images.dtype} {list(images.shape)}"
-        )

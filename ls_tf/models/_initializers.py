@@ -4,6 +4,8 @@ Keras draws its initial weights from the backend's generator, so that one seed
 gives other weights on TensorFlow than on JAX. Here NumPy's Philox draws them.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,6 +13,29 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
+
+# Standard deviation of a standard normal variable cut at -2 and 2:
+# sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
+_CUT_STD = 0.8796256610342398
+
+_MODES = ("fan_in", "fan_out", "fan_avg")
+_DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
+
+
+def _as_tensor(values: np.ndarray, dtype: Any) -> Any:
+    values = values.astype(np.float32)
+    return ops.cast(ops.convert_to_tensor(values), dtype or "float32")
+
+
+def _cut_normal(seed: int, shape: Sequence[int]) -> np.ndarray:
+    """Standard normal values; those beyond 2 are drawn again."""
+    draw = seeds.philox(seed, "truncated_normal")
+    values = draw.standard_normal(math.prod(shape))
+    outside = np.flatnonzero(np.abs(values) > 2)
+    while outside.size:
+        values[outside] = draw.standard_normal(outside.size)
+        outside = outside[np.abs(values[outside]) > 2]
+    return values.reshape(tuple(shape))
 
 
 class PhiloxNormal(keras.initializers.Initializer):  # type: ignore[misc]
@@ -32,9 +57,118 @@ class PhiloxNormal(keras.initializers.Initializer):  # type: ignore[misc]
             Tensor of that shape: mean 0, the given standard deviation.
         """
         draw = seeds.philox(self.seed, "normal").standard_normal(shape)
-        values = (self.stddev * draw).astype(np.float32)
-        return ops.cast(ops.convert_to_tensor(values), dtype or "float32")
+        return _as_tensor(self.stddev * draw, dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, for ``from_config``."""
         return {"stddev": self.stddev, "seed": self.seed}
+
+
+class PhiloxTruncatedNormal(keras.initializers.Initializer):  # type: ignore[misc]
+    """Gaussian weights without the tails, from a seed, drawn on the host.
+
+    Values beyond two standard deviations are drawn again. ``stddev`` is that
+    of the Gaussian before the cut: what is left has 0.8796 of it.
+
+    Source: TensorFlow 1's truncated_normal_initializer.
+    """
+
+    def __init__(self, *, stddev: float, seed: int) -> None:
+        """Takes the standard deviation before the cut and the seed."""
+        self.stddev = stddev
+        self.seed = seed
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Draws the weights.
+
+        Args:
+            shape: of the variable.
+            dtype: of the variable; default float32.
+
+        Returns:
+            Tensor of that shape: mean 0, all within two ``stddev``.
+        """
+        return _as_tensor(self.stddev * _cut_normal(self.seed, shape), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, for ``from_config``."""
+        return {"stddev": self.stddev, "seed": self.seed}
+
+
+class PhiloxVarianceScaling(keras.initializers.Initializer):  # type: ignore[misc]
+    """Weights of variance ``scale / n``, from a seed, drawn on the host.
+
+    n is the number of inputs of a unit (``fan_in``), of outputs (``fan_out``)
+    or their mean (``fan_avg``); positions of a convolution's kernel count.
+    The variance is that of the weights as drawn: the truncated normal is
+    widened by what its cut at two deviations takes away.
+
+    Source: He et al. 2015, arXiv 1502.01852, section 2.2; TensorFlow 1's
+    variance_scaling_initializer.
+    """
+
+    def __init__(
+        self, *, scale: float, mode: str, distribution: str, seed: int
+    ) -> None:
+        """Sets the distribution.
+
+        Args:
+            scale: variance times n, positive.
+            mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
+            distribution: ``"truncated_normal"``, ``"normal"``, ``"uniform"``.
+            seed: of one variable.
+
+        Raises:
+            ValueError: if a value is out of range or unknown.
+        """
+        if not scale > 0:
+            raise ValueError(f"wanted a positive scale, got {scale}")
+        if mode not in _MODES:
+            raise ValueError(f"wanted a mode of {_MODES}, got {mode!r}")
+        if distribution not in _DISTRIBUTIONS:
+            raise ValueError(
+                f"wanted a distribution of {_DISTRIBUTIONS}, "
+                f"got {distribution!r}"
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+        self.seed = seed
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Draws the weights.
+
+        Args:
+            shape: [..., inputs, outputs] of a kernel.
+            dtype: of the variable; default float32.
+
+        Returns:
+            Tensor of that shape: mean 0, variance ``scale / n``.
+        """
+        positions = math.prod(shape[:-2])
+        fan_in, fan_out = positions * shape[-2], positions * shape[-1]
+        n = {
+            "fan_in": fan_in,
+            "fan_out": fan_out,
+            "fan_avg": (fan_in + fan_out) / 2,
+        }[self.mode]
+        return _as_tensor(math.sqrt(self.scale / n) * self._unit(shape), dtype)
+
+    def _unit(self, shape: Sequence[int]) -> np.ndarray:
+        """Values of mean 0 and variance 1."""
+        if self.distribution == "truncated_normal":
+            return _cut_normal(self.seed, shape) / _CUT_STD
+        draw = seeds.philox(self.seed, self.distribution)
+        if self.distribution == "normal":
+            return draw.standard_normal(tuple(shape))
+        limit = math.sqrt(3)
+        return draw.uniform(-limit, limit, tuple(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, for ``from_config``."""
+        return {
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "seed": self.seed,
+        }

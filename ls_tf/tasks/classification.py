@@ -21,7 +21,8 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
     """Builds the network of a specification, freshly initialised.
 
     Args:
-        spec: the experiment; its data set gives classes and image shape.
+        spec: the experiment; its data set gives the classes, and with the
+            augmentation the image shape.
 
     Returns:
         keras.Model: images [B, H, W, C] -> ``logits`` and ``penultimate``.
@@ -39,7 +40,9 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
         model = registry.get("ls_tf.models", spec.model.name).build(
             **spec.model.options,
             num_classes=info.num_classes,
-            image_shape=info.image_shape,
+            image_shape=_image_ops.augmentation(
+                spec.data.augmentation
+            ).output_shape(info.image_shape),
             seed=seeds.derive(spec.seed, "model"),
         )
     finally:
@@ -199,7 +202,7 @@ class Classification:
 
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See ``Task.predict``: float32 ``logits`` and ``penultimate``."""
-        images = _image_ops.evaluation_images(batch["image"])
+        images = self._augmentation.evaluate(batch["image"])
         outputs = self.model(images, training=False)
         return {
             name: ops.cast(outputs[name], "float32")

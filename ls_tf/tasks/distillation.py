@@ -8,7 +8,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf.data import _image_ops
 from ls_tf.losses import distillation
 from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec
 from ls_tf.tasks._protocol import Sums, Tensor
@@ -78,6 +77,12 @@ class Distillation(Classification):
             raise SpecError(
                 f"teacher: wanted {ours} classes as the student's, got {theirs}"
             )
+        ours, theirs = (m.input_shape for m in (self.model, self._teacher))
+        if ours != theirs:
+            raise SpecError(
+                "teacher: wanted images of the student's shape "
+                f"{ours[1:]}, got {theirs[1:]}"
+            )
         if spec.data.augmentation == "none":
             logits = self._logits_of(self.examples("train")["image"])
             self.resident["teacher_logits"] = logits
@@ -87,7 +92,7 @@ class Distillation(Classification):
         parts = [
             ops.convert_to_numpy(
                 self._teacher(
-                    _image_ops.evaluation_images(
+                    self._augmentation.evaluate(
                         ops.convert_to_tensor(images[i : i + _TEACHER_BATCH])
                     ),
                     training=False,

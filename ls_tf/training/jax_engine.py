@@ -1,16 +1,18 @@
 """The JAX engine: scanned steps, for one network or a stack of them.
 
 One program scans over a plan of many steps. Its state is donated, so that the
-variables are updated in place; the data stays on the devices. Over several
-devices the program is sharded: by the batch for one network, whose sums XLA
-then adds up over the devices, and by network for a stack that divides evenly.
+variables are updated in place; the data stays on the devices. Only on a CPU,
+where an experiment says ``xla=false``, the program is a single step.
+
+Over several devices the program is sharded: by the batch for one network, whose
+sums XLA then adds up over the devices, and by network for a stack that divides
+evenly.
 
 A stack is the same step under ``vmap``: networks that differ in seed, alpha,
 temperature or teacher, but in no shape, train side by side in one program.
 """
 
 import contextlib
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -97,6 +99,9 @@ class JaxEngine:
         self._tasks = tasks
         self._place(by_network)
         self._program: Any = None
+        # XLA compiles convolutions inside a loop to slow code on a CPU.
+        cpu = self._devices[0].platform == "cpu"
+        self._scans = self._spec.train.xla or not cpu
         self._predict = jax.jit(self._predict_with)
         if self._size > 1:
             self._compile()
@@ -208,6 +213,19 @@ class JaxEngine:
         after = {"trainable": trainable, "rest": rest, "optimizer": optimizer}
         return after, {k: sums[k] / sums["weight"] for k in self._task.logged}
 
+    def _stepped(
+        self, state: State, resident: Arrays, hyper: Arrays | None, row: Arrays
+    ) -> tuple[State, dict[str, Any]]:
+        """One step of all networks."""
+        if hyper is None:
+            # Numbers, not tensors: a network alone is compiled as such.
+            numbers = self._task.hyperparameters
+            return self._step(state, resident, numbers, row)
+        axes = {k: 0 if k in self._own else None for k in resident}
+        many = jax.vmap(self._step, in_axes=(0, axes, 0, 0))
+        found: tuple[State, dict[str, Any]] = many(state, resident, hyper, row)
+        return found
+
     def _steps(
         self,
         state: State,
@@ -217,26 +235,12 @@ class JaxEngine:
         count: Any,
     ) -> tuple[State, Any, dict[str, Any]]:
         """The first ``count`` steps of a plan, as long as a loss is finite."""
-        if hyper is None:
-            # Numbers, not tensors: a network alone is compiled as such.
-            numbers = self._task.hyperparameters
-            step = functools.partial(self._step, hyper=numbers)
-
-            def stepped(state: State, row: Arrays) -> Any:
-                return step(state, resident, draws=row)
-        else:
-            axes = {k: 0 if k in self._own else None for k in resident}
-            many = jax.vmap(self._step, in_axes=(0, axes, 0, 0))
-
-            def stepped(state: State, row: Arrays) -> Any:
-                return many(state, resident, hyper, row)
-
         shape = () if hyper is None else (self._size,)
         nothing = {k: jnp.zeros(shape) for k in self._task.logged}
 
         def body(carry: Any, row: Arrays) -> Any:
             def go() -> Any:
-                after, means = stepped(state, row)
+                after, means = self._stepped(state, resident, hyper, row)
                 finite = jnp.any(jnp.isfinite(means["loss"]))
                 return (after, done + 1, finite), means
 
@@ -256,22 +260,24 @@ class JaxEngine:
             SpecError: a stack does not fit in memory.
         """
         self._settle()
-        program = jax.jit(
-            self._steps,
-            donate_argnums=0,
-            out_shardings=(
-                jax.tree.map(lambda _: self._by_state, self._state),
-                self._sharding(),
-                self._sharding(),
-            ),
-        )
+        states = jax.tree.map(lambda _: self._by_state, self._state)
+        whole = self._sharding()
+        draws = self._placed(self._plan(0, 1))
+        if self._scans:
+            program = jax.jit(
+                self._steps,
+                donate_argnums=0,
+                out_shardings=(states, whole, whole),
+            )
+            more: tuple[Any, ...] = (draws, jnp.int32(1))
+        else:
+            program = jax.jit(
+                self._stepped, donate_argnums=0, out_shardings=(states, whole)
+            )
+            more = ({k: v[0] for k, v in draws.items()},)
         with jax.default_matmul_precision(self._precision):
             compiled = program.lower(
-                self._state,
-                self._resident,
-                self._hyperparameters,
-                self._draws(0, 1),
-                jnp.int32(1),
+                self._state, self._resident, self._hyperparameters, *more
             ).compile()
         if self._size > 1:
             _memory.refuse_compiled(
@@ -286,16 +292,17 @@ class JaxEngine:
             )
         self._program = compiled
 
-    def _draws(self, start: int, count: int) -> dict[str, Any]:
-        plans = [
-            _engine.padded(t.plan(start, count), self._capacity)
-            for t in self._tasks
-        ]
+    def _plan(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """The plans of all networks: [step, network, example, ...]."""
+        plans = [t.plan(start, count) for t in self._tasks]
+        if self._scans:
+            plans = [_engine.padded(p, self._capacity) for p in plans]
         if self._size == 1:
-            rows: dict[str, Any] = plans[0]
-        else:
-            rows = {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
-        return {k: jax.device_put(v, self._by_draws) for k, v in rows.items()}
+            return dict(plans[0])
+        return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
+
+    def _placed(self, plan: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        return {k: jax.device_put(v, self._by_draws) for k, v in plan.items()}
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
@@ -304,20 +311,43 @@ class JaxEngine:
             self._compile()
         self._settle()
         self._host = None
-        self._state, done, logs = self._program(
-            self._state,
-            self._resident,
-            self._hyperparameters,
-            self._draws(start, count),
-            jnp.int32(count),
-        )
-        steps = int(done)
-        found = {k: np.asarray(v)[:steps] for k, v in logs.items()}
+        draws = self._placed(self._plan(start, count))
+        run = self._run_scan if self._scans else self._run_singly
+        found = run(draws, count)
         if self._size == 1:
             return [found]
         return [
             {k: v[:, i] for k, v in found.items()} for i in range(self._size)
         ]
+
+    def _run_scan(
+        self, draws: Mapping[str, Any], count: int
+    ) -> dict[str, np.ndarray]:
+        self._state, done, logs = self._program(
+            self._state,
+            self._resident,
+            self._hyperparameters,
+            draws,
+            jnp.int32(count),
+        )
+        return {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
+
+    def _run_singly(
+        self, draws: Mapping[str, Any], count: int
+    ) -> dict[str, np.ndarray]:
+        rows = []
+        for i in range(count):
+            self._state, means = self._program(
+                self._state,
+                self._resident,
+                self._hyperparameters,
+                {k: v[i] for k, v in draws.items()},
+            )
+            rows.append(means)
+        logs = {k: np.stack([row[k] for row in rows]) for k in rows[0]}
+        finite = np.isfinite(logs["loss"]).reshape(count, -1).any(axis=1)
+        done = count if finite.all() else int(np.argmin(finite)) + 1
+        return {k: v[:done] for k, v in logs.items()}
 
     # --- State --------------------------------------------------------------
 

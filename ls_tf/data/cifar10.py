@@ -1,0 +1,57 @@
+"""CIFAR-10: 32 x 32 photographs of vehicles and animals.
+
+The paper holds out 10,000 training images and does not say which; in the
+notation of splits, ``train[:40000]`` and ``train[40000:]`` are such a pair.
+TFDS mixed the examples when it wrote its files, so that both parts hold all
+classes.
+"""
+
+import os
+
+from ls_tf.data import _tfds
+from ls_tf.data._dataset import Arrays, DatasetInfo
+
+INFO = DatasetInfo(
+    name="cifar10",
+    sizes={"train": 50_000, "test": 10_000},
+    image_shape=(32, 32, 3),
+    num_classes=10,
+    class_names=(
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    ),
+    licence="none stated",
+    source=(
+        "TFDS cifar10, 162 MiB. A. Krizhevsky, Learning multiple layers of "
+        "features from tiny images, technical report, University of Toronto, "
+        "2009."
+    ),
+    tfds="cifar10",
+)
+
+
+def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
+    """Loads a split or a part of one.
+
+    Args:
+        split: ``"train"``, ``"train[:40000]"``, ``"test[50%:]"``, ...
+        data_dir: where TFDS data lies; None means TFDS's own default.
+
+    Returns:
+        ``image`` uint8 [N, 32, 32, 3] and ``label`` int32 [N], in TFDS order.
+
+    Raises:
+        ValueError: if there is no such split.
+        DataError: if the data is missing, damaged or not as ``INFO`` says.
+
+    Source: Krizhevsky 2009.
+    """
+    return _tfds.load(INFO, split, data_dir=data_dir)

@@ -1,0 +1,412 @@
+"""Residual networks: T2T's for CIFAR, He's for CIFAR, and those of ImageNet.
+
+Source: tensor2tensor/models/resnet.py with the edits of Mueller et al. 2019,
+App. A.2 (3 x 3 stem, 9 blocks in a group): ``block="pre_activation"``. He et
+al. 2015, "Deep residual learning", arXiv 1512.03385: ``"basic"`` and
+``"bottleneck"``, the latter with its stride in the 3 x 3 convolution, as
+fb.resnet.torch and torchvision have it.
+
+Everywhere: batch normalization with momentum 0.9 and epsilon 1e-5, no biases
+but that of the last layer, and zero padding that is the same on both sides.
+TensorFlow's "SAME" at stride 2 pads an even size on the far side alone, which
+shifts the grid by one pixel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers, ops
+
+from ls_tf import seeds
+from ls_tf.models._initializers import PhiloxVarianceScaling
+from ls_tf.models._layers.batch_norm import BatchNorm
+from ls_tf.models._reference import Reference
+
+Tensor = Any
+
+_T2T = {
+    "image_shape": (32, 32, 3),
+    "block": "pre_activation",
+    "blocks": (9, 9, 9),
+    # Twice those of He et al.: T2T's file has [16, 32, 64, 128], the first
+    # for the stem, and the paper does not list widths among its changes.
+    "widths": (32, 64, 128),
+    "stem_width": 16,
+    "stem_kernel": 3,
+    "stem_downsampling": False,
+    "shortcut": "projection",
+    "init": "t2t",
+}
+_HE_CIFAR = {
+    "num_classes": 10,
+    "image_shape": (32, 32, 3),
+    "block": "basic",
+    "blocks": (9, 9, 9),
+    "widths": (16, 32, 64),
+    "stem_width": 16,
+    "stem_kernel": 3,
+    "stem_downsampling": False,
+    "init": "he",
+}
+_IMAGENET = {
+    "num_classes": 1000,
+    "image_shape": (224, 224, 3),
+    "widths": (64, 128, 256, 512),
+    "stem_width": 64,
+    "stem_kernel": 7,
+    "stem_downsampling": True,
+    "shortcut": "projection",
+    "init": "he",
+}
+_MUELLER = "Mueller et al. 2019, App. A.2, on T2T's resnet.py; count derived"
+
+REFERENCE = (
+    Reference({**_T2T, "num_classes": 10}, 3_407_674, _MUELLER),
+    Reference({**_T2T, "num_classes": 100}, 3_419_284, _MUELLER),
+    Reference(
+        {**_HE_CIFAR, "shortcut": "padding"},
+        853_018,
+        "He et al. 2015, table 6: ResNet-56, 0.85M; count derived",
+    ),
+    Reference(
+        {**_HE_CIFAR, "shortcut": "projection"},
+        # 16 * 32 + 2 * 32 + 32 * 64 + 2 * 64 more
+        855_770,
+        "He et al. 2015, ResNet-56 with option B; count derived",
+    ),
+    Reference(
+        {**_IMAGENET, "block": "basic", "blocks": (2, 2, 2, 2)},
+        11_689_512,
+        "He et al. 2015, table 1, ResNet-18; count as torchvision's",
+    ),
+    # ResNet-34, (3, 4, 6, 3) of "basic": 21,797,672;
+    # ResNet-101, (3, 4, 23, 3) of "bottleneck": 44,549,160.
+    Reference(
+        {**_IMAGENET, "block": "bottleneck", "blocks": (3, 4, 6, 3)},
+        25_557_032,
+        "He et al. 2015, table 1, ResNet-50; count as torchvision's",
+    ),
+)
+
+_BLOCKS = ("pre_activation", "basic", "bottleneck")
+_SHORTCUTS = ("projection", "padding")
+_INITS = ("t2t", "he")
+_EXPANSION = 4  # a bottleneck's last convolution is so many times as wide
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ValueError(f"wanted {name} of {', '.join(known)}, got {value!r}")
+
+
+def _check(
+    num_classes: int,
+    image_shape: Sequence[int],
+    blocks: Sequence[int],
+    widths: Sequence[int],
+    stem_width: int,
+    stem_kernel: int,
+) -> None:
+    if num_classes < 2:
+        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
+    if len(image_shape) != 3 or any(size < 1 for size in image_shape):
+        raise ValueError(
+            "wanted image_shape of height, width and channels, "
+            f"got {tuple(image_shape)}"
+        )
+    if not blocks or any(count < 1 for count in blocks):
+        raise ValueError(
+            f"wanted blocks of 1 or more in each group, got {tuple(blocks)}"
+        )
+    if len(widths) != len(blocks) or any(width < 1 for width in widths):
+        raise ValueError(
+            f"wanted a positive width for each of {len(blocks)} groups, "
+            f"got widths {tuple(widths)}"
+        )
+    if stem_width < 1:
+        raise ValueError(f"wanted stem_width of 1 or more, got {stem_width}")
+    if stem_kernel < 1 or stem_kernel % 2 == 0:
+        raise ValueError(f"wanted an odd stem_kernel, got {stem_kernel}")
+
+
+def _check_shortcut(
+    shortcut: str, block: str, stem_width: int, widths: Sequence[int]
+) -> None:
+    """Channels of zeros cannot narrow, and T2T has no such shortcut."""
+    if shortcut == "projection":
+        return
+    if block == "pre_activation":
+        raise ValueError(
+            "wanted shortcut 'projection' with block 'pre_activation', "
+            f"got {shortcut!r}"
+        )
+    path = [stem_width, *(_channels(block, width) for width in widths)]
+    if path != sorted(path):
+        raise ValueError(
+            "wanted widths that do not fall with shortcut 'padding', got "
+            f"{' to '.join(str(width) for width in path)} channels"
+        )
+
+
+def _channels(block: str, width: int) -> int:
+    """How many channels a block of this width gives."""
+    return width * _EXPANSION if block == "bottleneck" else width
+
+
+@dataclass(frozen=True)
+class _Style:
+    """What all blocks of a network share."""
+
+    block: str
+    shortcut: str
+    init: str
+    seed: int
+
+    def kernel(self, name: str) -> PhiloxVarianceScaling:
+        """The initial weights of a convolution.
+
+        T2T's are TensorFlow 1's default: no factor 2 for the ReLU. He's
+        factor counts outputs, as fb.resnet.torch and torchvision do.
+        """
+        seed = seeds.derive(self.seed, "init", name)
+        if self.init == "t2t":
+            return PhiloxVarianceScaling(
+                scale=1.0,
+                mode="fan_in",
+                distribution="truncated_normal",
+                seed=seed,
+            )
+        return PhiloxVarianceScaling(
+            scale=2.0, mode="fan_out", distribution="normal", seed=seed
+        )
+
+    def last_kernel(self, name: str) -> PhiloxVarianceScaling:
+        """The initial weights of the last layer.
+
+        T2T's are its ``normal_unit_scaling`` of gain 2. The others are
+        PyTorch's default, uniform within 1 / sqrt(inputs).
+        """
+        seed = seeds.derive(self.seed, "init", name)
+        if self.init == "t2t":
+            return PhiloxVarianceScaling(
+                scale=2.0,
+                mode="fan_avg",
+                distribution="truncated_normal",
+                seed=seed,
+            )
+        return PhiloxVarianceScaling(
+            scale=1 / 3, mode="fan_in", distribution="uniform", seed=seed
+        )
+
+    def conv(
+        self, x: Tensor, name: str, filters: int, kernel: int, stride: int = 1
+    ) -> Tensor:
+        """A convolution without bias, padded alike on both sides."""
+        if stride > 1 and kernel > 1:
+            x = _padding(f"{name}_padding", kernel // 2)(x)
+        return layers.Conv2D(
+            filters,
+            kernel,
+            strides=stride,
+            # At stride 1 "same" is (k - 1) / 2 on both sides.
+            padding="same" if stride == 1 else "valid",
+            use_bias=False,
+            data_format="channels_last",
+            kernel_initializer=self.kernel(name),
+            name=name,
+        )(x)
+
+
+def _padding(name: str, size: int) -> layers.ZeroPadding2D:
+    return layers.ZeroPadding2D(size, data_format="channels_last", name=name)
+
+
+def _norm(x: Tensor, name: str, relu: bool = True) -> Tensor:
+    x = BatchNorm(name=name)(x)
+    return _relu(x, f"{name}_relu") if relu else x
+
+
+def _relu(x: Tensor, name: str) -> Tensor:
+    return layers.Activation("relu", name=name)(x)
+
+
+def _add(x: Tensor, y: Tensor, name: str) -> Tensor:
+    return layers.Add(name=f"{name}_add")([x, y])
+
+
+def _projection(
+    style: _Style, x: Tensor, name: str, filters: int, stride: int
+) -> Tensor:
+    x = style.conv(x, f"{name}_shortcut_conv", filters, 1, stride)
+    return _norm(x, f"{name}_shortcut_norm", relu=False)
+
+
+def _shortcut(
+    style: _Style, x: Tensor, name: str, filters: int, stride: int
+) -> Tensor:
+    """The identity; where the shape changes, He's option B or A."""
+    channels = x.shape[-1]
+    if stride == 1 and channels == filters:
+        return x
+    if style.shortcut == "projection":
+        return _projection(style, x, name, filters, stride)
+    x = x[:, ::stride, ::stride, :]
+    return ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, filters - channels)))
+
+
+def _pre_activation(
+    style: _Style, x: Tensor, name: str, width: int, stride: int, first: bool
+) -> Tensor:
+    """T2T's ``residual_block``: the first of a group projects what is active.
+
+    It does so in the first group too, whatever the widths, and nothing
+    follows the sum.
+    """
+    active = _norm(x, f"{name}_norm_1")
+    skip = x
+    if first:
+        skip = _projection(style, active, name, width, stride)
+    y = style.conv(active, f"{name}_conv_1", width, 3, stride)
+    y = _norm(y, f"{name}_norm_2")
+    y = style.conv(y, f"{name}_conv_2", width, 3)
+    return _add(y, skip, name)
+
+
+def _basic(
+    style: _Style, x: Tensor, name: str, width: int, stride: int
+) -> Tensor:
+    y = style.conv(x, f"{name}_conv_1", width, 3, stride)
+    y = _norm(y, f"{name}_norm_1")
+    y = style.conv(y, f"{name}_conv_2", width, 3)
+    y = _norm(y, f"{name}_norm_2", relu=False)
+    y = _add(y, _shortcut(style, x, name, width, stride), name)
+    return _relu(y, f"{name}_relu")
+
+
+def _bottleneck(
+    style: _Style, x: Tensor, name: str, width: int, stride: int
+) -> Tensor:
+    filters = _channels("bottleneck", width)
+    y = style.conv(x, f"{name}_conv_1", width, 1)
+    y = _norm(y, f"{name}_norm_1")
+    y = style.conv(y, f"{name}_conv_2", width, 3, stride)
+    y = _norm(y, f"{name}_norm_2")
+    y = style.conv(y, f"{name}_conv_3", filters, 1)
+    y = _norm(y, f"{name}_norm_3", relu=False)
+    y = _add(y, _shortcut(style, x, name, filters, stride), name)
+    return _relu(y, f"{name}_relu")
+
+
+def _stem(
+    style: _Style, images: Tensor, width: int, kernel: int, downsampling: bool
+) -> Tensor:
+    stride = 2 if downsampling else 1
+    x = style.conv(images, "stem_conv", width, kernel, stride)
+    x = _norm(x, "stem_norm")
+    if downsampling:
+        # Zeros around are as good as minus infinity: a ReLU's are the least.
+        x = _padding("stem_pool_padding", 1)(x)
+        x = layers.MaxPooling2D(
+            3, 2, data_format="channels_last", name="stem_pool"
+        )(x)
+    return x
+
+
+def _groups(
+    style: _Style, x: Tensor, blocks: Sequence[int], widths: Sequence[int]
+) -> Tensor:
+    """All blocks; each group after the first halves height and width."""
+    for group, (count, width) in enumerate(
+        zip(blocks, widths, strict=True), start=1
+    ):
+        for number in range(1, count + 1):
+            name = f"group_{group}_block_{number}"
+            first = number == 1
+            stride = 2 if first and group > 1 else 1
+            if style.block == "pre_activation":
+                x = _pre_activation(style, x, name, width, stride, first)
+            elif style.block == "basic":
+                x = _basic(style, x, name, width, stride)
+            else:
+                x = _bottleneck(style, x, name, width, stride)
+    return x
+
+
+def build(
+    *,
+    num_classes: int,
+    image_shape: tuple[int, ...],
+    block: str,
+    blocks: tuple[int, ...],
+    widths: tuple[int, ...],
+    stem_width: int,
+    stem_kernel: int,
+    stem_downsampling: bool,
+    shortcut: str,
+    init: str,
+    seed: int,
+) -> keras.Model:
+    """Builds the network.
+
+    Args:
+        num_classes: K, 2 or more.
+        image_shape: (H, W, C) of one image.
+        block: ``"pre_activation"``, T2T's two 3 x 3 convolutions after their
+            normalization and ReLU, without a normalization after the last
+            sum; ``"basic"``, He's two 3 x 3 convolutions; ``"bottleneck"``,
+            1 x 1, 3 x 3 and 1 x 1 with four times the width.
+        blocks: number of blocks in each group. Each group after the first
+            halves height and width.
+        widths: number of filters in each group.
+        stem_width: number of filters of the first convolution.
+        stem_kernel: its height and width in pixels, odd.
+        stem_downsampling: the first convolution has stride 2, and a 3 x 3 max
+            pool of stride 2 follows, as for ImageNet.
+        shortcut: what stands where the shape changes: ``"projection"``, a
+            1 x 1 convolution and its normalization (He's option B; with
+            ``"pre_activation"`` in the first block of every group), or
+            ``"padding"``, every second pixel and channels of zeros (option
+            A, without parameters).
+        init: ``"t2t"``, truncated normal of variance 1 / inputs; ``"he"``,
+            normal of variance 2 / outputs.
+        seed: the run's seed, for the initial weights.
+
+    Returns:
+        A model from float [B, H, W, C], standardized, to ``{"logits":
+        float32 [B, K], "penultimate": float32 [B, D]}``, where
+        ``penultimate`` is the mean over height and width of the last group's
+        output, which the last layer multiplies. D is the last width, four
+        times that with ``"bottleneck"``. After ``"pre_activation"`` it may be
+        negative.
+
+    Raises:
+        ValueError: if a size is out of range, a choice is unknown, or a
+            shortcut does not go with the block or the widths.
+
+    Source: see the module.
+    """
+    _check_choice("block", block, _BLOCKS)
+    _check_choice("shortcut", shortcut, _SHORTCUTS)
+    _check_choice("init", init, _INITS)
+    _check(num_classes, image_shape, blocks, widths, stem_width, stem_kernel)
+    _check_shortcut(shortcut, block, stem_width, widths)
+    style = _Style(block, shortcut, init, seed)
+    images = keras.Input(shape=tuple(image_shape), name="image")
+    x = _stem(style, images, stem_width, stem_kernel, stem_downsampling)
+    x = _groups(style, x, blocks, widths)
+    # float32 whatever the policy: the losses need the logits' full precision.
+    pooled = layers.GlobalAveragePooling2D(
+        data_format="channels_last", dtype="float32", name="pool"
+    )(x)
+    logits = layers.Dense(
+        num_classes,
+        kernel_initializer=style.last_kernel("logits"),
+        bias_initializer="zeros",
+        dtype="float32",
+        name="logits",
+    )(pooled)
+    return keras.Model(
+        images, {"logits": logits, "penultimate": pooled}, name="resnet"
+    )

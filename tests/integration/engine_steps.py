@@ -1,0 +1,71 @@
+"""A program for tests: some steps of an experiment on made-up data.
+
+Arguments: engine, logical devices, micro-batches, experiment, changes as
+JSON, steps, output file.
+"""
+
+import json
+import sys
+
+import numpy as np
+
+from ls_tf import execute, optimizers, registry
+from ls_tf.resolve import resolve
+from ls_tf.session import Machine, Session
+from ls_tf.training._engine import Recipe
+
+
+def random_task(spec):
+    info = registry.get("ls_tf.data", spec.data.name).INFO
+
+    def load(split, *, data_dir):
+        rng = np.random.default_rng(0)
+        return {
+            "image": rng.integers(0, 256, (320, *info.image_shape), np.uint8),
+            "label": rng.integers(0, info.num_classes, 320, np.int32),
+        }
+
+    registry.get("ls_tf.data", spec.data.name).load = load
+    return lambda like: registry.get("ls_tf.tasks", spec.task).build(
+        spec, data_dir=None, teacher=None, like=like
+    )
+
+
+def main(engine, devices, parts, experiment, changes, steps, out):
+    spec = resolve(experiment, changed=json.loads(changes)).spec
+    session = Session(
+        Machine(
+            engine=engine,
+            strategy="mirrored" if int(devices) > 1 else "default",
+            logical_devices=int(devices),
+            micro_batches=int(parts),
+        )
+    )
+    built = session.engine(spec, execute._transform(spec))
+    recipe = Recipe(
+        random_task(spec),
+        lambda task: optimizers.build(
+            spec.optimizer.name,
+            dict(spec.optimizer.options),
+            learning_rate=execute._learning_rate(spec, task.total_steps),
+            ema_momentum=spec.train.ema_momentum,
+        ),
+    )
+    built.build([recipe])
+    logs = built.run(0, int(steps))[0]
+    network = built.networks[0]
+    with network.measuring():
+        found = network.predict(network.task.examples("report"))
+    arrays = {f"state/{k}": v for k, v in network.state().items()}
+    arrays |= {f"log/{k}": v for k, v in logs.items()}
+    arrays |= {f"output/{k}": v for k, v in found.items()}
+    batch = network.task.batch(
+        network.task.resident,
+        {k: v[0] for k, v in network.task.plan(3, 1).items()},
+    )
+    arrays |= {f"batch/{k}": np.asarray(v) for k, v in batch.items()}
+    np.savez(out, **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
