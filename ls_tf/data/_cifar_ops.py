@@ -81,7 +81,7 @@ class StandardizedCrop:
         """
         places = self.side + 2 * self.padding - self.size + 1
         # The upper half of a raw word, scaled to 0 .. 2 * places**2 - 1, is
-        # crop and flip: no choice is favoured by more than one in 2**32. The
+        # crop and flip: no choice is favored by more than one in 2**32. The
         # lower half is free for the contrast.
         words = rng.bit_generator.random_raw(n)
         upper, lower = words >> np.uint64(32), words & np.uint64(2**32 - 1)
@@ -98,8 +98,8 @@ class StandardizedCrop:
         self, resident: Tensor, index: Tensor, draws: Mapping[str, Tensor]
     ) -> Tensor:
         """Gathers, augments and standardizes; see ``Augmentation``."""
-        side, size, channels = self.side, self.size, resident.shape[-1]
-        crop, flip = draws["crop"], ops.expand_dims(draws["flip"], 1)
+        side, size, crop = self.side, self.size, draws["crop"]
+        flip = ops.expand_dims(draws["flip"], 1)
         line = ops.arange(size, dtype="int32")
         # [B, size]: the image's row and column that come to each place. One
         # beyond the edge is read from the edge and then set to zero.
@@ -109,29 +109,14 @@ class StandardizedCrop:
         inside_y, inside_x = ops.equal(y, near_y), ops.equal(x, near_x)
         row = ops.expand_dims(index * side, 1) + near_y
 
-        lines = ops.take(
-            ops.reshape(resident, (-1, side * channels)), row, axis=0
-        )
-        lines = ops.cast(lines, "int32") * ops.cast(
-            ops.expand_dims(inside_y, -1), "int32"
-        )
+        lines = _lines(resident, row) * _as_int(ops.expand_dims(inside_y, -1))
         column = ops.arange(side, dtype="int32")
         under = ops.logical_and(
             column >= crop[:, 1:], column < crop[:, 1:] + size
         )
         scaling = _scaling(lines, under, size, self._factor(draws))
 
-        # [B, size, size * channels]: where each value lies
-        within = ops.expand_dims(near_x * channels, -1)
-        within = within + ops.arange(channels, dtype="int32")
-        within = ops.reshape(within, (-1, 1, size * channels))
-        at = ops.expand_dims(row * (side * channels), -1) + within
-        pixels = ops.take(
-            ops.reshape(resident, (-1,)), ops.reshape(at, (-1,)), axis=0
-        )
-        pixels = ops.cast(
-            ops.reshape(pixels, (-1, size, size, channels)), "float32"
-        )
+        pixels = _pixels(resident, row, near_x)
         # Products, for XLA makes slower code of `where`.
         pixels = pixels * _as_float(ops.reshape(inside_x, (-1, 1, size, 1)))
         pixels = pixels * _as_float(ops.reshape(inside_y, (-1, size, 1, 1)))
@@ -147,8 +132,8 @@ class StandardizedCrop:
             images = images[:, first:last, first:last]
         lines = ops.reshape(images, (-1, size, size * channels))
         every = ops.ones((1, size), "bool")
-        scaling = _scaling(ops.cast(lines, "int32"), every, size, 1.0)
-        return _scaled(ops.cast(images, "float32"), scaling)
+        scaling = _scaling(_as_int(lines), every, size, 1.0)
+        return _scaled(_as_float(images), scaling)
 
     def output_shape(
         self, image_shape: tuple[int, int, int]
@@ -175,6 +160,37 @@ def _as_float(x: Tensor) -> Tensor:
     return ops.cast(x, "float32")
 
 
+def _as_int(x: Tensor) -> Tensor:
+    return ops.cast(x, "int32")
+
+
+def _lines(resident: Tensor, row: Tensor) -> Tensor:
+    """Gathers rows of images, counted through: int32 [B, size, W * C]."""
+    _, _, width, channels = resident.shape
+    every = ops.reshape(resident, (-1, width * channels))
+    return _as_int(ops.take(every, row, axis=0))
+
+
+def _pixels(resident: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Gathers pixels where [B, size] rows and columns of an image meet.
+
+    Returns:
+        float32 [B, size, size, C].
+    """
+    _, _, width, channels = resident.shape
+    size = column.shape[1]
+    # Where each value lies: [B, size * C] from the row's begin ...
+    within = ops.expand_dims(column * channels, -1)
+    within = within + ops.arange(channels, dtype="int32")
+    within = ops.reshape(within, (-1, 1, size * channels))
+    # ... and [B, size, size * C] among all.
+    at = ops.expand_dims(row * (width * channels), -1) + within
+    found = ops.take(
+        ops.reshape(resident, (-1,)), ops.reshape(at, (-1,)), axis=0
+    )
+    return _as_float(ops.reshape(found, (-1, size, size, channels)))
+
+
 def _scaling(
     lines: Tensor, under: Tensor, size: int, contrast: Tensor | float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -192,7 +208,7 @@ def _scaling(
         ``(x - middle) * factor + offset`` is the result. The middle is an
         integer, so that the difference is exact.
     """
-    under = ops.cast(ops.expand_dims(under, -1), "int32")
+    under = _as_int(ops.expand_dims(under, -1))
     width, count = under.shape[1], size * size
     channels = lines.shape[-1] // width
 

@@ -20,13 +20,15 @@ class Need:
     """A run that a report reads: experiment, changes and seed.
 
     Without an ``optional`` one the report is built all the same; its cells
-    say so.
+    say so. ``row`` names the row it fills, above its command where the run is
+    missing.
     """
 
     experiment: str
     changes: Mapping[str, Value] = field(default_factory=dict, hash=False)
     seed: int = 0
     optional: bool = False
+    row: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

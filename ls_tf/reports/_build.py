@@ -11,6 +11,7 @@ from typing import Any
 from ls_tf import runs
 from ls_tf.reports import _canvas, _page, _tables
 from ls_tf.reports._blocks import Need, Picture, Report, ReportError, Table
+from ls_tf.reports._page import Missing
 from ls_tf.resolve import RunIdentity, resolve
 from ls_tf.runs import Path, Record
 
@@ -31,7 +32,10 @@ def _identity(need: Need, smoke: bool) -> RunIdentity:
 
 
 def identities(module: ModuleType, *, smoke: bool) -> list[RunIdentity]:
-    """Lists the runs that a report cannot do without.
+    """Lists the runs that a report cannot do without: its headline runs.
+
+    A report whose module says ``PARTIAL = True`` can be built from any of its
+    runs, or from none; its headline runs are what ``--run_missing`` trains.
 
     Args:
         module: a module of ``ls_tf.reports``.
@@ -53,25 +57,29 @@ def _command(identity: RunIdentity, runs_dir: str) -> str:
 
 def _find(
     name: str, module: ModuleType, runs_dir: str, smoke: bool
-) -> tuple[dict[Need, Record], list[str]]:
-    """Finds the records; says which optional ones are not there."""
+) -> tuple[dict[Need, Record], list[Missing]]:
+    """Finds the records; says which ones the page is built without."""
     records: dict[Need, Record] = {}
-    missing: dict[bool, list[str]] = {True: [], False: []}
+    missing: list[Missing] = []
+    wanted: list[str] = []  # commands of what the report cannot do without
+    partial = getattr(module, "PARTIAL", False)
     for need in module.REQUIRES:
         identity = _identity(need, smoke)
         record = runs.find(runs_dir, identity)
-        if record is None:
-            missing[need.optional].append(_command(identity, runs_dir))
-        else:
+        if record is not None:
             records[need] = record
-    if missing[False]:
+        elif need.optional or partial:
+            missing.append((need.row, _command(identity, runs_dir)))
+        else:
+            wanted.append(_command(identity, runs_dir))
+    if wanted:
         count = sum(not need.optional for need in module.REQUIRES)
         raise ReportError(
-            f"report {name}: {len(missing[False])} of {count} runs missing or "
-            f"unfinished; make them with: {'; '.join(missing[False])} "
+            f"report {name}: {len(wanted)} of {count} runs missing or "
+            f"unfinished; make them with: {'; '.join(wanted)} "
             "(or add --run_missing)"
         )
-    return records, missing[True]
+    return records, missing
 
 
 def _commits(run: Mapping[str, Any]) -> str:
@@ -135,7 +143,10 @@ def _provenance(
 
 
 def _files(
-    report: Report, note: str, missing: list[str], provenance: Table | None
+    report: Report,
+    note: str,
+    missing: list[Missing],
+    provenance: Table | None,
 ) -> dict[str, bytes]:
     """Renders everything before anything is written; the page comes last."""
     files: dict[str, bytes] = {}

@@ -1,13 +1,14 @@
 """The pictures of a measurement, for reports and for TensorBoard."""
 
 from ls_tf.reports._canvas import Arrays, Panel, png
-from ls_tf.reports._projection import projection_figure
+from ls_tf.reports._projection import projection_figure, projection_row
 from ls_tf.reports._reliability import reliability, reliability_figure
 
 __all__ = [
     "Panel",
     "pictures",
     "projection_figure",
+    "projection_row",
     "reliability",
     "reliability_figure",
 ]

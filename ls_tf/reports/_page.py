@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from ls_tf.reports import _tables
 from ls_tf.reports._blocks import Picture, Report, Table, Text
 
+# The row that a run would fill ("" for none), and the command that makes it.
+Missing = tuple[str, str]
+
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c1f23;--soft:#5b636d;--line:#d9dde2;
 --paper:#fff;--shade:#f5f6f8;--accent:#0072b2}
@@ -86,12 +89,18 @@ def _picture(block: Picture, png: bytes) -> str:
     )
 
 
-def _missing(commands: Sequence[str]) -> str:
-    if not commands:
+def _missing(missing: Sequence[Missing]) -> str:
+    if not missing:
         return ""
-    lines = html.escape("\n".join(commands))
+    words, last = [], ""
+    for row, command in missing:
+        if row and row != last:
+            words.append(f"# {row}")
+        last = row
+        words.append(command)
+    lines = html.escape("\n".join(words))
     return (
-        f"<h2>Runs that are not there</h2><p>{len(commands)} runs that would "
+        f"<h2>Runs that are not there</h2><p>{len(missing)} runs that would "
         "add seeds or rows have no finished record. These commands make "
         f"them:</p><pre>{lines}</pre>"
     )
@@ -102,7 +111,7 @@ def page(
     *,
     images: Mapping[str, bytes],
     note: str,
-    missing: Sequence[str],
+    missing: Sequence[Missing],
     provenance: Table | None,
 ) -> str:
     """Writes a report as one HTML page that needs no other file.
@@ -111,7 +120,7 @@ def page(
         report: what it says.
         images: name of each picture -> PNG.
         note: a warning at the top, "" for none.
-        missing: commands of optional runs that are not there.
+        missing: runs that are not there: the row they fill, their command.
         provenance: one row for each run, or None if it needs no run.
 
     Returns:

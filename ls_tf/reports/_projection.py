@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from ls_tf.reports._canvas import (
     BLUE,
@@ -21,6 +22,10 @@ from ls_tf.reports._canvas import (
 # Classes differ in colour and in marker.
 _COLOURS = (BLUE, VERMILION, GREEN)
 _MARKERS = ("o", "^", "s")
+# A frame that is this much smaller than another one is marked in it.
+_MUCH_SMALLER = 0.8
+
+_Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
 def _splits(arrays: Arrays) -> list[str]:
@@ -30,7 +35,9 @@ def _splits(arrays: Arrays) -> list[str]:
 
 
 def projection_figure(
-    panels: Sequence[Panel], titles: Mapping[str, str] | None = None
+    panels: Sequence[Panel],
+    titles: Mapping[str, str] | None = None,
+    names: Mapping[int, str] | None = None,
 ) -> Figure:
     """Draws activations on the plane of three templates.
 
@@ -41,6 +48,7 @@ def projection_figure(
         panels: the networks' arrays: templates [3, 2], classes [3], and for
             each split <split>_points [N, 2] and <split>_labels [N].
         titles: split -> heading of its column.
+        names: class id -> its name.
 
     Returns:
         Figure.
@@ -64,17 +72,96 @@ def projection_figure(
         axes.set_title((titles or {}).get(split, split), fontsize=11)
     for axes in grid[-1]:
         axes.set_xlabel("axis 1 (activation)", fontsize=10)
-    figure.legend(
-        handles=_projection_legend(panels[0].arrays["classes"]),
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-        fontsize=9,
-    )
+    _add_legend(figure, panels[0].arrays["classes"], names or {})
     return figure
 
 
-def _projection_legend(classes: np.ndarray) -> list[Line2D]:
+def projection_row(
+    panels: Sequence[Panel],
+    titles: Mapping[str, str],
+    names: Mapping[int, str],
+) -> Figure:
+    """Draws the networks of one data set side by side, as figure 1 does.
+
+    One panel for each split of each network, in one row; the axes of a
+    network's panels are the same. Where those of another network cover less
+    of the plane, a square shows how much.
+
+    Args:
+        panels: the networks' arrays, see ``projection_figure``.
+        titles: split -> heading of its panels, behind the network's.
+        names: class id -> its name.
+
+    Returns:
+        Figure.
+
+    Source: Mueller et al. 2019, figure 1.
+    """
+    splits = _splits(panels[0].arrays)
+    count = len(panels) * len(splits)
+    figure = Figure(figsize=(2.8 * count + 0.3, 3.6), layout="constrained")
+    row = iter(figure.subplots(1, count, squeeze=False)[0])
+    frames = [_limits(panel.arrays, splits) for panel in panels]
+    smallest = min(high - low for (low, high), _ in frames)
+    squares = False
+    for panel, limits in zip(panels, frames, strict=True):
+        for split in splits:
+            axes = next(row)
+            if smallest < _MUCH_SMALLER * (limits[0][1] - limits[0][0]):
+                _square(axes, limits, smallest)
+                squares = True
+            _projection(panel.arrays, split, axes)
+            axes.set(xlim=limits[0], ylim=limits[1])
+            axes.set_aspect("equal")
+            axes.set_title(f"{panel.title}\n{titles[split]}", fontsize=11)
+            axes.set_xlabel("axis 1 (activation)", fontsize=10)
+            if split == splits[0]:
+                axes.set_ylabel("axis 2 (activation)", fontsize=10)
+    _add_legend(figure, panels[0].arrays["classes"], names, squares)
+    return figure
+
+
+def _square(axes: Axes, limits: _Limits, size: float) -> None:
+    """Shows the size of another panel's frame in the lower left corner."""
+    gap = 0.015 * (limits[0][1] - limits[0][0])
+    axes.add_patch(
+        Rectangle(
+            (limits[0][0] + gap, limits[1][0] + gap),
+            size,
+            size,
+            facecolor="none",
+            edgecolor=INK,
+            linestyle=":",
+            linewidth=1.2,
+            zorder=4,
+        )
+    )
+
+
+def _add_legend(
+    figure: Figure,
+    classes: np.ndarray,
+    names: Mapping[int, str],
+    squares: bool = False,
+) -> None:
+    handles = _projection_legend(classes, names)
+    if squares:
+        label = "size of the other network's frames"
+        handles.append(
+            Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label=label)
+        )
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _projection_legend(
+    classes: np.ndarray, names: Mapping[int, str]
+) -> list[Line2D]:
     marks = [
         Line2D(
             [],
@@ -83,7 +170,7 @@ def _projection_legend(classes: np.ndarray) -> list[Line2D]:
             marker=marker,
             color=colour,
             markersize=6,
-            label=f"class {int(name)}",
+            label=names.get(int(name), f"class {int(name)}"),
         )
         for name, marker, colour in zip(
             classes, _MARKERS, _COLOURS, strict=False
@@ -132,9 +219,7 @@ def _projection(arrays: Arrays, split: str, axes: Axes) -> None:
     plain(axes)
 
 
-def _limits(
-    arrays: Arrays, splits: Sequence[str]
-) -> tuple[tuple[float, float], tuple[float, float]]:
+def _limits(arrays: Arrays, splits: Sequence[str]) -> _Limits:
     """A square around all points of a network, the templates included."""
     every = np.concatenate(
         [arrays["templates"], *(arrays[f"{s}_points"] for s in splits)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ls_tf.reports._blocks import Need, Table
+from ls_tf.reports._blocks import NO_RUN, Need, Table
 from ls_tf.runs import Record
 from ls_tf.spec import Value
 
@@ -156,6 +156,11 @@ def is_less(left: float, right: float) -> bool | None:
     if math.isnan(left) or math.isnan(right):
         return None
     return left < right
+
+
+def verdict(found: "Paired") -> str:
+    """Says whether a comparison holds, or that there is no pair of runs."""
+    return yes_no(found.holds) if found.seeds else NO_RUN
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _draw, _tables
+from ls_tf.reports import _draw, _geometry, _tables
 from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 
@@ -19,15 +19,6 @@ _HARD, _SMOOTHED = {"alpha": 0.0}, {"alpha": 0.1}
 REQUIRES = (Need("fc_mnist", _HARD), Need("fc_mnist", _SMOOTHED))
 
 _SPLITS = {"train": "training images", "report": "test images"}
-# Each claim is that the smoothed network's number is the lower one.
-_CLAIMS = (
-    ("tightness", "cluster spread / distance of templates", "tighter"),
-    ("tightness_by_centres", "cluster spread / distance of clusters",
-     "tighter"),
-    ("side_spread", "spread of the triangle's sides / mean side",
-     "more regular"),
-    ("scale", "mean distance of clusters", "smaller scale"),
-)  # fmt: skip
 
 
 def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
@@ -38,13 +29,7 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
         )
         for changes in (_HARD, _SMOOTHED)
     )
-    rows = []
-    for scalar, meaning, claim in _CLAIMS:
-        for split, title in _SPLITS.items():
-            name = f"{split}_{scalar}"
-            left, right = smoothed[name], hard[name]
-            holds = _tables.yes_no(_tables.is_less(left, right))
-            rows.append((meaning, title, right, left, f"{claim}?", holds))
+    rows = _geometry.claims(hard, smoothed, _SPLITS)
     columns = (
         "measure", "split", "alpha=0", "alpha=0.1", "with smoothing", "holds",
     )  # fmt: skip

@@ -1,9 +1,14 @@
-"""Accuracy and calibration of fully connected networks over alpha.
+"""Accuracy and calibration over alpha.
 
-Source: Wagner et al. 2023, tables 2 and 3, rows MNIST, EMNIST, Fashion-MNIST.
+The MNIST runs of seed 0 are needed; all others are optional. Those on CIFAR
+take hours on a GPU and days on a CPU, the shortened ones less.
+
+Source: Wagner et al. 2023, tables 2 and 3, rows MNIST, EMNIST, Fashion-MNIST,
+CIFAR-10 and CIFAR-100.
 Run: python run_experiment.py --report=re_table2_table3
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,39 +17,72 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _canvas, _paper, _tables
+from ls_tf import registry
+from ls_tf.reports import _canvas, _cifar, _paper, _tables
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 
-TITLE = "Accuracy and calibration over alpha: fully connected networks"
+TITLE = "Accuracy and calibration over alpha"
+
+
+@dataclass(frozen=True)
+class _Data:
+    """A network on a data set; ``printed`` is its row in the papers' file."""
+
+    name: str
+    experiment: str
+    printed: str
+
+    @property
+    def fitted_on(self) -> str:
+        """Whether T is fitted on the images that are reported on."""
+        data = registry.get("ls_tf.experiments", self.experiment).SPEC.data
+        return "same" if data.calibrate == data.report else "other"
+
 
 _ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
-_EXPERIMENTS = {
-    "MNIST": "fc_mnist",
-    "EMNIST": "fc_emnist",
-    "Fashion-MNIST": "fc_fashion_mnist",
-}
+_DATA = (
+    _Data("MNIST", "fc_mnist", "MNIST"),
+    _Data("EMNIST", "fc_emnist", "EMNIST"),
+    _Data("Fashion-MNIST", "fc_fashion_mnist", "Fashion-MNIST"),
+    *(
+        _Data(n.label, n.experiment, "" if n.is_short else n.row)
+        for n in _cifar.NETWORKS
+    ),
+)
 _COLUMNS = tuple(f"alpha={alpha:g}" for alpha in _ALPHAS)
 _PRINTED = "Wagner et al. (1 run)"
+_SPLITS = (
+    "Measured on the test images; CIFAR: on the last 10,000 training images, "
+    f"which are not trained on. {_cifar.SHORTENED}"
+)
 
 REQUIRES = (
     *(
-        Need("fc_mnist", {"alpha": alpha}, seed, optional=seed != 0)
+        Need("fc_mnist", {"alpha": alpha}, seed, seed != 0, "MNIST")
         for seed in (0, 1, 2)
         for alpha in _ALPHAS
     ),
     *(
-        Need(experiment, {"alpha": alpha}, 0, optional=True)
-        for experiment in ("fc_emnist", "fc_fashion_mnist")
+        Need(data.experiment, {"alpha": alpha}, 0, True, data.name)
+        for data in _DATA[1:3]
         for alpha in _ALPHAS
+    ),
+    *(
+        need
+        for network in _cifar.NETWORKS
+        for alpha in _ALPHAS
+        for need in _cifar.needs(
+            network, (alpha,), _cifar.SEEDS if alpha in (0.0, 0.1) else (0,)
+        )
     ),
 )
 
 # Rows of the third table: how T was found, and the names of T, of the ECE
 # before and of the ECE after it.
 _SCALINGS = (
-    ("by NLL, same images", "temperature_by_nll", "ece", "ece_scaled_by_nll"),
-    ("by ECE, same images", "temperature_by_ece", "ece", "ece_scaled_by_ece"),
+    ("by NLL, {} images", "temperature_by_nll", "ece", "ece_scaled_by_nll"),
+    ("by ECE, {} images", "temperature_by_ece", "ece", "ece_scaled_by_ece"),
     (
         "on one half, measured on the other",
         "temperature_held_out",
@@ -101,33 +139,37 @@ def _over_alpha(
 ) -> pd.DataFrame:
     paper = _paper.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
-    for data, experiment in _EXPERIMENTS.items():
-        printed = (
-            _paper.value(paper, data, f"{what.printed} {c}") for c in _COLUMNS
-        )
-        rows.append((data, _PRINTED, *printed))
-        spreads = _spreads(records, experiment, what)
-        rows += [(data, *row) for row in _ours(spreads)]
+    for data in _DATA:
+        if data.printed:
+            printed = (
+                _paper.value(paper, data.printed, f"{what.printed} {c}")
+                for c in _COLUMNS
+            )
+            rows.append((data.name, _PRINTED, *printed))
+        spreads = _spreads(records, data.experiment, what)
+        rows += [(data.name, *row) for row in _ours(spreads)]
     return _tables.frame(("data", "who", *_COLUMNS), rows)
 
 
 def _scaling(records: Mapping[Need, Record]) -> pd.DataFrame:
     paper = _paper.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
-    for data, experiment in _EXPERIMENTS.items():
-        printed = (
-            _paper.value(paper, data, name)
-            for name in ("temperature", "ece alpha=0", "ece scaled")
-        )
-        rows.append((data, f"{_PRINTED}, by ECE", *printed, 1))
-        found = _tables.by_seed(records, experiment, {"alpha": 0.0})
+    for data in _DATA:
+        if data.printed:
+            printed = (
+                _paper.value(paper, data.printed, name)
+                for name in ("temperature", "ece alpha=0", "ece scaled")
+            )
+            rows.append((data.name, f"{_PRINTED}, by ECE", *printed, 1))
+        found = _tables.by_seed(records, data.experiment, {"alpha": 0.0})
         for how, *names in _SCALINGS:
             spreads = [
                 _tables.spread(_tables.scalar(found, name).values())
                 for name in names
             ]
             means = (NO_RUN if s is None else s.mean for s in spreads)
-            rows.append((data, f"ours, {how}", *means, len(found)))
+            who = f"ours, {how.format(data.fitted_on)}"
+            rows.append((data.name, who, *means, len(found)))
     columns = ("data", "T fitted", "T", "ECE before", "ECE after", "runs")
     return _tables.frame(columns, rows)
 
@@ -136,10 +178,10 @@ def _signed(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Mean confidence less accuracy, percentage points; mean over seeds."""
     what = _Quantity("signed_calibration_error", "reliability", "", 100.0)
     rows = []
-    for data, experiment in _EXPERIMENTS.items():
-        spreads = _spreads(records, experiment, what)
+    for data in _DATA:
+        spreads = _spreads(records, data.experiment, what)
         means = (NO_RUN if s is None else s.mean for s in spreads)
-        rows.append((data, *means))
+        rows.append((data.name, *means))
     return _tables.frame(("data", *_COLUMNS), rows)
 
 
@@ -159,9 +201,10 @@ def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
         row[1]: row[2:]
         for row in data[data["data"] == name].itertuples(index=False, name=None)
     }
-    axes.plot(
-        _ALPHAS, rows[_PRINTED], "s--", color=_canvas.ORANGE, markersize=5
-    )
+    if _PRINTED in rows:
+        axes.plot(
+            _ALPHAS, rows[_PRINTED], "s--", color=_canvas.ORANGE, markersize=5
+        )
     there = [i for i, v in enumerate(rows["ours, mean"]) if v != NO_RUN]
     low, mean, high = (
         [rows.get(f"ours, {kind}", rows["ours, mean"])[i] for i in there]
@@ -173,6 +216,27 @@ def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
     _canvas.plain(axes)
 
 
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    """Makes two axes for each data set: beside each other, or underneath."""
+    if count == 1:
+        figure = Figure(figsize=(7.7, 3.6), layout="constrained")
+        return figure, list(figure.subplots(1, 2))
+    columns = min(count, 3)
+    bands = math.ceil(count / columns)
+    figure = Figure(
+        figsize=(3.9 * columns, 5.5 * bands + 0.3), layout="constrained"
+    )
+    grid = figure.subplots(2 * bands, columns, squeeze=False)
+    cells = [
+        grid[2 * (i // columns) + part][i % columns]
+        for i in range(bands * columns)
+        for part in (0, 1)
+    ]
+    for unused in cells[2 * count :]:
+        unused.remove()
+    return figure, cells[: 2 * count]
+
+
 def draw(data: Mapping[str, pd.DataFrame]) -> Figure:
     """Draws accuracy and ECE over alpha for the data sets that have runs."""
     table = data["accuracy"]
@@ -181,20 +245,12 @@ def draw(data: Mapping[str, pd.DataFrame]) -> Figure:
         for row in table.itertuples(index=False, name=None)
         if row[1] == "ours, seeds" and any(row[2:])
     ]
-    figure = Figure(
-        figsize=(4.3 * len(names) + 3.4, 3.6)
-        if len(names) == 1
-        else (3.9 * len(names), 5.8),
-        layout="constrained",
-    )
-    shape = (1, 2) if len(names) == 1 else (2, len(names))
-    grid = figure.subplots(*shape, squeeze=False)
-    cells = list(grid.T.flat) if len(names) > 1 else list(grid.flat)
+    figure, cells = _grid(len(names))
     for i, name in enumerate(names):
         for axes, key, label in zip(
             cells[2 * i : 2 * i + 2],
             ("accuracy", "ece"),
-            ("test accuracy, %", "ECE (fraction)"),
+            ("accuracy, %", "ECE (fraction)"),
             strict=True,
         ):
             _line(axes, data[key], name)
@@ -244,15 +300,16 @@ def build(records: Mapping[Need, Record]) -> Report:
             Table(
                 data["accuracy"],
                 "accuracy",
-                "Test accuracy, %. Printed: Wagner et al. 2023, table 2.",
+                f"Accuracy, %. {_SPLITS} Printed: Wagner et al. 2023, table "
+                f"2. {_cifar.JPEG}",
                 digits["accuracy"],
             ),
             Table(
                 data["ece"],
                 "ece",
-                "Expected calibration error on the test set, 15 bins, no "
-                "temperature scaling (fraction). Printed: Wagner et al. 2023, "
-                "table 3.",
+                "Expected calibration error, 15 bins, no temperature scaling "
+                f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3. "
+                f"{_cifar.JPEG}",
                 digits["ece"],
             ),
             Picture(
@@ -266,14 +323,16 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "Temperature scaling of the networks with alpha 0; means over "
                 "runs. Wagner et al. choose T by the ECE of the test set on a "
                 "grid, so their T is fitted on what it is measured on, and so "
-                "are the rows “same images”. The last row fits by NLL on the "
-                "even-numbered test images and measures on the odd-numbered.",
+                "are the rows “same images”; “other images” are the test "
+                "images, where others are reported on. The last row of each "
+                "fits by NLL on the even-numbered of the reported images and "
+                f"measures on the odd-numbered. {_cifar.JPEG}",
                 {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
             ),
             Text(
-                "Mean confidence less accuracy on the test set, in percentage "
-                "points. A network is over-confident above 0 and "
-                "under-confident below: ECE alone does not tell which.",
+                "Mean confidence less accuracy, in percentage points. A "
+                "network is over-confident above 0 and under-confident below: "
+                "ECE alone does not tell which.",
                 "Over-confident or under-confident?",
                 _confidence(data["signed_gap"]),
             ),

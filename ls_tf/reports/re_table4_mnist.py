@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _canvas, _paper, _tables
+from ls_tf.reports import _beside, _paper, _tables
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 from ls_tf.spec import Value
@@ -124,38 +124,18 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
 
 def draw(data: pd.DataFrame) -> Figure:
     """Draws the errors: ours with their range, the papers' beside them."""
-    figure = Figure(figsize=(8, 3.4), layout="constrained")
-    axes = figure.subplots()
-    places = list(range(len(data)))[::-1]
-    for place, row in zip(places, data.itertuples(index=False), strict=True):
-        _, mueller, wagner, mean, low, high, _ = row
-        for value, marker, colour in (
-            (mueller, "D", _canvas.ORANGE),
-            (wagner, "s", _canvas.GREEN),
-        ):
-            if value is not None:
-                axes.plot(
-                    value, place + 0.16, marker, color=colour, markersize=7
-                )
-        if mean != NO_RUN:
-            axes.plot(
-                [low, high], [place - 0.16] * 2, color=_canvas.BLUE, linewidth=2
-            )
-            axes.plot(mean, place - 0.16, "o", color=_canvas.BLUE, markersize=8)
-    for label, marker, colour in (
-        ("Müller et al. 2019", "D", _canvas.ORANGE),
-        ("Wagner et al. 2023 (1 run)", "s", _canvas.GREEN),
-        ("ours: mean, lowest to highest seed", "o", _canvas.BLUE),
-    ):
-        axes.plot([], [], marker, color=colour, label=label)
-    axes.set_yticks(places, list(data["network"]))
-    axes.set_ylim(-0.6, len(data) - 0.4)
-    axes.set_xlabel("test error, %")
-    _canvas.plain(axes)
-    figure.legend(
-        loc="outside lower center", ncols=3, frameon=False, fontsize=9
-    )
-    return figure
+    lines = [
+        _beside.Line(
+            name,
+            mueller,
+            wagner,
+            None if mean == NO_RUN else _tables.Spread(mean, low, high, seeds),
+        )
+        for name, mueller, wagner, mean, low, high, seeds in data.itertuples(
+            index=False, name=None
+        )
+    ]
+    return _beside.beside(lines, "test error, %", with_wagner=True)
 
 
 def _verdict(claims: pd.DataFrame) -> str:

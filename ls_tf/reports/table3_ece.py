@@ -1,0 +1,267 @@
+"""Calibration: temperature scaling and label smoothing on CIFAR.
+
+The page is built from whatever records there are; a row without one says so.
+``--run_missing`` trains the headline runs: ResNet-56 on CIFAR-100, alpha 0 and
+0.05, seed 0, at full schedule. That is hours on a GPU and days on a CPU. The
+substitutes on CIFAR-10 are made by the commands on the page.
+
+Source: Mueller et al. 2019, table 3.
+Run: python run_experiment.py --report=table3_ece
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ls_tf.reports import _beside, _cifar, _paper, _tables
+from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.runs import Record
+
+TITLE = "Calibration: temperature scaling and label smoothing on CIFAR"
+PARTIAL = True
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A network, with the smoothing it is compared at."""
+
+    network: _cifar.Network
+    alphas: tuple[float, ...]
+    substitute: bool = True
+
+    @property
+    def name(self) -> str:
+        if not self.substitute:
+            return self.network.name
+        return f"{self.network.name} (substitute)"
+
+
+_SUBSTITUTE_ALPHAS = (0.05, 0.1)
+_CASES = (
+    _Case(_cifar.RESNET_100, (0.05,), substitute=False),
+    *(
+        _Case(network, _SUBSTITUTE_ALPHAS)
+        for network in _cifar.NETWORKS
+        if network != _cifar.RESNET_100
+    ),
+)
+_NO_EXPERIMENTS = ("ImageNet Inception-v4", "EN-DE Transformer")
+_NOT_OVER = "not over-confident"
+
+REQUIRES = tuple(
+    need
+    for case in _CASES
+    for need in _cifar.needs(
+        case.network,
+        (0.0, *case.alphas),
+        _cifar.SEEDS,
+        () if case.substitute else (0.0, *case.alphas),
+    )
+)
+
+_Printed = dict[tuple[str, str], _paper.Printed]
+_COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
+
+
+def _means(found: Mapping[int, Record], *names: str) -> list[Any]:
+    """Means over seeds of a network's numbers."""
+    spreads = (
+        _tables.spread(_tables.scalar(found, name).values()) for name in names
+    )
+    return [NO_RUN if s is None else s.mean for s in spreads]
+
+
+def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
+    rows: list[tuple[Any, ...]] = []
+
+    def print_row(name: str, row: str) -> None:
+        numbers = (_paper.value(paper, row, column) for column in _COLUMNS)
+        rows.append((name, None, "Müller et al.", *numbers, None, None, None))
+
+    for case in _CASES:
+        if not case.substitute:
+            print_row(case.name, case.network.row)
+        hard = _cifar.of(records, case.network, 0.0)
+        for alpha in case.alphas:
+            smoothed = _cifar.of(records, case.network, alpha)
+            rows.append(
+                (
+                    case.name,
+                    case.network.schedule,
+                    "ours, mean",
+                    *_means(hard, "ece", "temperature", "ece_scaled"),
+                    alpha,
+                    *_means(smoothed, "ece"),
+                    len(hard),
+                    len(smoothed),
+                    _cifar.steps([*hard.values(), *smoothed.values()]),
+                )
+            )
+    for name in _NO_EXPERIMENTS:
+        print_row(name, name)
+        rows.append((name, None, f"ours: {_cifar.NO_EXPERIMENT}", *(None,) * 8))
+    columns = (
+        "network", "schedule", "who", "ECE, alpha=0, T=1", "T",
+        "ECE, alpha=0, at T", "alpha", "ECE, smoothed, T=1",
+        "seeds, alpha=0", "seeds, smoothed", "steps",
+    )  # fmt: skip
+    return _tables.frame(columns, rows)
+
+
+def _claim(
+    records: Mapping[Need, Record], case: _Case, alpha: float
+) -> tuple[Any, ...]:
+    """Whether the network is over-confident, and whether smoothing helps."""
+    hard = _cifar.of(records, case.network, 0.0)
+    smoothed = _cifar.of(records, case.network, alpha)
+    found = _tables.less_over_seeds(
+        _tables.scalar(smoothed, "ece"), _tables.scalar(hard, "ece")
+    )
+    gap = _tables.spread(
+        value
+        for seed, value in _tables.scalar(
+            hard, "signed_calibration_error"
+        ).items()
+        if seed in smoothed
+    )
+    if gap is None:
+        return (*(NO_RUN,) * 4, NO_RUN, 0, 0)
+    over = gap.mean > 0
+    return (
+        100 * gap.mean,
+        _tables.yes_no(over),
+        found.right,
+        found.left,
+        _tables.verdict(found) if over else _NOT_OVER,
+        found.seeds_for,
+        found.seeds,
+    )
+
+
+def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
+    rows: list[tuple[Any, ...]] = []
+    for case in _CASES:
+        printed = None
+        if not case.substitute:
+            hard, smoothed = (
+                _paper.value(paper, case.network.row, column)
+                for column in ("ece alpha=0", "ece smoothed")
+            )
+            if hard is not None and smoothed is not None:
+                printed = _tables.yes_no(smoothed < hard)
+        rows += [
+            (
+                case.name,
+                case.network.schedule,
+                alpha,
+                printed,
+                *_claim(records, case, alpha),
+            )
+            for alpha in case.alphas
+        ]
+    columns = (
+        "network", "schedule", "alpha", "Müller et al.",
+        "confidence − accuracy, alpha=0", "over-confident?", "ECE, alpha=0",
+        "ECE, smoothed", "smoothing lowers it?", "seeds for it", "seeds",
+    )  # fmt: skip
+    return _tables.frame(columns, rows)
+
+
+def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
+    """Gives the table beside the paper's, and the claim for each network."""
+    paper = _paper.numbers("table3_ece")
+    return {"ece": _table(records, paper), "claims": _claims(records, paper)}
+
+
+def draw(records: Mapping[Need, Record]) -> Figure:
+    """Draws what is printed and what was run."""
+    paper = _paper.numbers("table3_ece")
+    lines = []
+    for case in _CASES:
+        hard = _cifar.of(records, case.network, 0.0)
+        kinds = [
+            ("alpha = 0, T = 1", hard, "ece", "ece alpha=0"),
+            ("alpha = 0, at fitted T", hard, "ece_scaled", "ece scaled"),
+        ]
+        kinds += [
+            (
+                f"alpha = {alpha:g}, T = 1",
+                _cifar.of(records, case.network, alpha),
+                "ece",
+                "ece smoothed",
+            )
+            for alpha in case.alphas
+        ]
+        for title, found, name, column in kinds:
+            printed = None
+            if not case.substitute:
+                printed = _paper.value(paper, case.network.row, column)
+            ours = _tables.spread(_tables.scalar(found, name).values())
+            if printed is not None or ours is not None:
+                label = f"{case.network.label}: {title}"
+                lines.append(_beside.Line(label, printed, None, ours))
+    return _beside.beside(
+        lines,
+        "expected calibration error (fraction)",
+        with_wagner=False,
+        from_zero=True,
+    )
+
+
+def build(records: Mapping[Need, Record]) -> Report:
+    """Builds the page."""
+    data = collect(records)
+    verdicts = list(data["claims"]["smoothing lowers it?"])
+    compared = sum(word not in (NO_RUN, _NOT_OVER) for word in verdicts)
+    digits = {"alpha": "g", "T": ".2f"}
+    digits |= {
+        name: ".4f" for name in data["ece"].columns if name.startswith("ECE")
+    }
+    return Report(
+        TITLE,
+        (
+            Text(
+                "Müller et al. find that label smoothing calibrates an "
+                "over-confident network about as well as temperature scaling "
+                "does. Here smoothing lowers the calibration error at T = 1 in "
+                f"{verdicts.count('yes')} of {compared} comparisons whose "
+                "network without smoothing is over-confident. The paper has no "
+                "CIFAR-10 in this table: those rows are substitutes. "
+                f"{_cifar.SHORTENED} {_cifar.COMMANDS} {_cifar.JPEG}"
+            ),
+            Table(
+                data["ece"],
+                "ece",
+                "Expected calibration error, 15 bins (fraction); means over "
+                f"seeds. {_cifar.SPLIT} Our T minimizes the NLL of the test "
+                "images, which are neither trained nor reported on; how the "
+                "paper chose T is not said. Printed: Müller et al. 2019, "
+                f"table 3. {_cifar.JPEG}",
+                digits,
+            ),
+            Picture(
+                draw(records),
+                "ece",
+                "The same numbers, without the rows that have none. The bar "
+                "is the range over our seeds, not a confidence interval.",
+            ),
+            Table(
+                data["claims"],
+                "claims",
+                "Claim: smoothing lowers the ECE of the over-confident network "
+                "at T = 1. For the means over the seeds that both networks "
+                "have, and the number of single seeds whose ECE is lower. Mean "
+                "confidence less accuracy in percentage points: above 0 is "
+                "over-confident.",
+                {
+                    "alpha": "g",
+                    "confidence − accuracy, alpha=0": "+.2f",
+                    "ECE, alpha=0": ".4f",
+                    "ECE, smoothed": ".4f",
+                },
+            ),
+        ),
+    )
