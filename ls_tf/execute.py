@@ -64,6 +64,7 @@ class _Trained:
     def __init__(self, network: Any) -> None:
         self.spec, self.model = network.task.spec, network.task.model
         self._task, self._predict = network.task, network.predict
+        self.compute = network.compute
         self._cache: dict[str, Mapping[str, np.ndarray]] = {}
 
     def labels(self, role: str) -> np.ndarray:

@@ -74,19 +74,26 @@ class DataSpec:
     augmentation: str = "none"
     # Temperature fitted and reported on the same examples needs a reason.
     same_split_reason: str = ""
+    # Of texts: the user's own files; subwords to learn; longest pair trained
+    # on, in subwords.
+    source: str = ""
+    vocabulary_size: int = 0
+    max_length: int = 256
 
 
 @dataclass(frozen=True)
 class TrainSpec:
     """Length, batch, targets and regularisation of a training.
 
-    Length is in steps or in epochs, one of them. ``global_batch_size`` is
-    over all devices. ``alpha`` mixes the label with the uniform distribution:
+    Length is in steps or in epochs, one of them. A batch is over all devices,
+    and counted in examples, or, of texts, in padded subwords of the longer
+    side. ``alpha`` mixes the label with the uniform distribution:
     (1 - alpha) y + alpha / K.
     """
 
-    global_batch_size: int
     alpha: float
+    global_batch_size: int | None = None
+    global_batch_tokens: int | None = None
     steps: int | None = None
     epochs: float | None = None
     # "uniform" alpha/K | "others" eps/(K-1) | "prior" class frequencies
@@ -407,9 +414,16 @@ def _check_train(t: TrainSpec) -> None:
         "train: wanted steps or epochs, one of them, got "
         f"steps={t.steps} and epochs={t.epochs}",
     )
+    _require(
+        (t.global_batch_size is None) != (t.global_batch_tokens is None),
+        "train: wanted global_batch_size or global_batch_tokens, one of them, "
+        f"got global_batch_size={t.global_batch_size} and "
+        f"global_batch_tokens={t.global_batch_tokens}",
+    )
     for name in (
         "steps",
         "global_batch_size",
+        "global_batch_tokens",
         "log_every_steps",
         "checkpoint_every_steps",
     ):

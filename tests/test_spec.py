@@ -236,7 +236,7 @@ def test_nearest_lists_and_suggests():
         ("train.alhpa", "no field 'train.alhpa'; .*mean 'alpha'"),
         ("train.", "no field 'train.'; existing: alpha,"),
         ("train.alpha.x", "no field 'train.alpha.x': 'train.alpha' has no f"),
-        ("train", "'train' is a group of fields, wanted one of train.global_"),
+        ("train", "'train' is a group of fields, wanted one of train.alpha"),
         (
             "model.options",
             "group of fields, wanted one of model.options.hidden",

@@ -5,7 +5,7 @@ how: it holds the variables, runs the steps and returns host arrays. Neither
 knows the other's insides, so that one task runs on every engine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -15,6 +15,8 @@ from ls_tf.spec import EvaluatorSpec, ExperimentSpec
 
 Tensor = Any
 Sums = dict[str, Tensor]
+Arrays = Mapping[str, np.ndarray]
+Computation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Trained(Protocol):
@@ -36,14 +38,32 @@ class Trained(Protocol):
             the split's order, every example once.
         """
 
+    def compute(
+        self, function: "Computation", batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """Applies a pure function of the model's variables to batches.
+
+        Args:
+            function: arrays by name -> arrays by name, in ``keras.ops``;
+                compiled once for each set of shapes. The same object should
+                come each time.
+            batches: host arrays of static shapes.
+
+        Returns:
+            What the function made of each batch, on the host.
+        """
+
 
 class Task(Protocol):
     """A model, its data and its loss."""
 
     spec: ExperimentSpec
     model: keras.Model
-    num_examples: int  # of the training split
     total_steps: int
+    # Examples of every size of batch that `plan` gives.
+    batch_sizes: tuple[int, ...]
+    # Whether all batches have one shape: one program can run many steps.
+    one_shape: bool
     logged: tuple[str, ...]  # the sums of `loss`, less the weight
     # What stays on the device through the run: name -> [N, ...].
     resident: Mapping[str, np.ndarray]
@@ -58,8 +78,12 @@ class Task(Protocol):
 
         Returns:
             dict of integer arrays [count, batch, ...]; ``index`` holds the
-            example ids.
+            example ids. Where not all batches have one shape, as many of the
+            first steps as have the same one.
         """
+
+    def epoch(self, step: int) -> float:
+        """How often the training split has been seen after some steps."""
 
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]

@@ -59,7 +59,22 @@ def num_steps(spec: ExperimentSpec, num_examples: int) -> int:
         return train.steps
     if train.epochs is None:
         raise SpecError("train: wanted steps or epochs, got neither")
-    return math.ceil(train.epochs * num_examples / train.global_batch_size)
+    return math.ceil(train.epochs * num_examples / batch_size(spec))
+
+
+def batch_size(spec: ExperimentSpec) -> int:
+    """Examples of a batch, over all devices.
+
+    Raises:
+        SpecError: the specification counts in subwords.
+    """
+    size = spec.train.global_batch_size
+    if size is None:
+        raise SpecError(
+            "train.global_batch_size: wanted a number, images are not counted "
+            "in tokens"
+        )
+    return size
 
 
 class Classification:
@@ -70,6 +85,7 @@ class Classification:
 
     logged: tuple[str, ...] = ("loss", "nll", "accuracy")
     own_resident: tuple[str, ...] = ()
+    one_shape = True
 
     def __init__(
         self,
@@ -96,12 +112,13 @@ class Classification:
         )
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
         train = self.examples("train")
-        self.num_examples = len(train["label"])
-        self.total_steps = num_steps(spec, self.num_examples)
+        self._num_examples = len(train["label"])
+        self.total_steps = num_steps(spec, self._num_examples)
+        self.batch_sizes = (batch_size(spec),)
         self._augmentation = _image_ops.augmentation(spec.data.augmentation)
         self._plan = _plan.EpochPlan(
-            self.num_examples,
-            spec.train.global_batch_size,
+            self._num_examples,
+            batch_size(spec),
             spec.seed,
             self._augmentation,
         )
@@ -116,12 +133,16 @@ class Classification:
         self._num_classes = self._data.INFO.num_classes
         self._prior = (
             np.bincount(train["label"], minlength=self._num_classes)
-            / self.num_examples
+            / self._num_examples
         ).astype(np.float32)
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""
         return self._plan.steps(start, count)
+
+    def epoch(self, step: int) -> float:
+        """See ``Task.epoch``."""
+        return step * self.batch_sizes[0] / self._num_examples
 
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ls_tf.spec import ExperimentSpec, SpecError
-from ls_tf.tasks._protocol import Task
+from ls_tf.tasks._protocol import Arrays, Computation, Task
 
 # (gradients, variables, values) -> gradients: decay and clipping, after the
 # reduction. The values are None where they are in the variables.
@@ -60,6 +60,11 @@ class Network(Protocol):
     ) -> dict[str, np.ndarray]:
         """``Task.predict`` over stored examples, each once; ``measuring``."""
 
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Trained.compute``; ``measuring``."""
+
 
 class Engine(Protocol):
     """Runs the steps of one or more networks; holds their variables."""
@@ -94,7 +99,7 @@ class Engine(Protocol):
 
 
 def max_chunk(spec: ExperimentSpec) -> int:
-    """The most steps that one compiled call may run: its static size."""
+    """The most steps that one call of ``Engine.run`` may run."""
     return min(spec.train.log_every_steps, 500)
 
 
@@ -106,19 +111,40 @@ def check_count(count: int, capacity: int) -> None:
         )
 
 
-def check_batch(batch: int, num_replicas: int, micro_batches: int) -> None:
-    """Refuses a batch that does not split evenly.
+def check_batches(task: Task, num_replicas: int, micro_batches: int) -> None:
+    """Refuses batches that do not split evenly.
 
     Raises:
         SpecError: one line.
     """
     parts = num_replicas * micro_batches
-    if batch % parts:
+    odd = [size for size in task.batch_sizes if size % parts]
+    if odd:
+        unit = "size" if task.one_shape else "tokens"
         raise SpecError(
-            f"train.global_batch_size: wanted a multiple of {parts} "
-            f"({num_replicas} replicas x {micro_batches} micro-batches), got "
-            f"{batch}"
+            f"train.global_batch_{unit}: wanted batches of a multiple of "
+            f"{parts} examples ({num_replicas} replicas x {micro_batches} "
+            f"micro-batches), got {odd[0]}"
         )
+
+
+def shapes(batch: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells one compiled program from another."""
+    return tuple((k, v.shape, str(v.dtype)) for k, v in sorted(batch.items()))
+
+
+def stacked(
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, np.ndarray]:
+    """The means of steps that were run one by one, as one call gives them.
+
+    Only here are they waited for. What comes after a step in which no loss
+    is finite is dropped.
+    """
+    logs = {k: np.stack([np.asarray(row[k]) for row in rows]) for k in rows[0]}
+    finite = np.isfinite(logs["loss"]).reshape(len(rows), -1).any(axis=1)
+    done = len(rows) if finite.all() else int(np.argmin(finite)) + 1
+    return {k: v[:done] for k, v in logs.items()}
 
 
 def padded(plan: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:

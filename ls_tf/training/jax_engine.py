@@ -23,6 +23,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from ls_tf.spec import ExperimentSpec
+from ls_tf.tasks._protocol import Computation
 from ls_tf.training import _engine, _memory, _variables
 from ls_tf.training._engine import Network, Recipe, Transform, part_of
 from ls_tf.training._variables import named
@@ -65,7 +66,7 @@ class JaxEngine:
         self._micro_batches = micro_batches
         self._memory = memory
         self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
-        self._capacity = _engine.max_chunk(spec)
+        self._most = _engine.max_chunk(spec)
         self._precision = (
             "tensorfloat32"
             if spec.train.precision == "tensorfloat32"
@@ -80,12 +81,8 @@ class JaxEngine:
         # Whole networks on each device need no sums over devices.
         by_network = self._size > 1 and self._size % len(self._devices) == 0
         self.num_replicas = 1 if by_network else len(self._devices)
-        _engine.check_batch(
-            self._spec.train.global_batch_size,
-            self.num_replicas,
-            self._micro_batches,
-        )
         first = recipes[0].make_task(None)
+        _engine.check_batches(first, self.num_replicas, self._micro_batches)
         self._task, self._model = first, first.model
         self._optimizer = recipes[0].make_optimizer(first)
         self._optimizer.build(first.model.trainable_variables)
@@ -98,13 +95,13 @@ class JaxEngine:
         ]
         self._tasks = tasks
         self._place(by_network)
-        self._program: Any = None
+        self._programs: dict[Any, Any] = {}
+        self._computations: dict[Any, Any] = {}
         # XLA compiles convolutions inside a loop to slow code on a CPU.
         cpu = self._devices[0].platform == "cpu"
-        self._scans = self._spec.train.xla or not cpu
-        self._predict = jax.jit(self._predict_with)
+        self._scans = first.one_shape and (self._spec.train.xla or not cpu)
         if self._size > 1:
-            self._compile()
+            self._program_for(self._placed(self._plan(0, 1)))
 
     def _sharding(self, *axes: str | None) -> NamedSharding:
         spec: Any = PartitionSpec
@@ -253,16 +250,21 @@ class JaxEngine:
         (state, done, _), logs = jax.lax.scan(body, start, draws)
         return state, done, logs
 
-    def _compile(self) -> None:
-        """Compiles the steps.
+    def _program_for(self, draws: Arrays) -> Any:
+        """The compiled steps, one program for each shape of draws.
 
         Raises:
             SpecError: a stack does not fit in memory.
         """
+        key = _engine.shapes(draws)
+        if key not in self._programs:
+            self._programs[key] = self._compile(draws)
+        return self._programs[key]
+
+    def _compile(self, draws: Arrays) -> Any:
         self._settle()
         states = jax.tree.map(lambda _: self._by_state, self._state)
         whole = self._sharding()
-        draws = self._placed(self._plan(0, 1))
         if self._scans:
             program = jax.jit(
                 self._steps,
@@ -274,7 +276,7 @@ class JaxEngine:
             program = jax.jit(
                 self._stepped, donate_argnums=0, out_shardings=(states, whole)
             )
-            more = ({k: v[0] for k, v in draws.items()},)
+            more = (_row(draws, 0),)
         with jax.default_matmul_precision(self._precision):
             compiled = program.lower(
                 self._state, self._resident, self._hyperparameters, *more
@@ -290,13 +292,13 @@ class JaxEngine:
                 ),
                 limit=self._memory or _memory.limit(self._devices),
             )
-        self._program = compiled
+        return compiled
 
     def _plan(self, start: int, count: int) -> dict[str, np.ndarray]:
         """The plans of all networks: [step, network, example, ...]."""
         plans = [t.plan(start, count) for t in self._tasks]
         if self._scans:
-            plans = [_engine.padded(p, self._capacity) for p in plans]
+            plans = [_engine.padded(p, self._most) for p in plans]
         if self._size == 1:
             return dict(plans[0])
         return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
@@ -306,24 +308,20 @@ class JaxEngine:
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
-        _engine.check_count(count, self._capacity)
-        if self._program is None:
-            self._compile()
+        _engine.check_count(count, self._most)
         self._settle()
         self._host = None
-        draws = self._placed(self._plan(start, count))
         run = self._run_scan if self._scans else self._run_singly
-        found = run(draws, count)
+        found = run(start, count)
         if self._size == 1:
             return [found]
         return [
             {k: v[:, i] for k, v in found.items()} for i in range(self._size)
         ]
 
-    def _run_scan(
-        self, draws: Mapping[str, Any], count: int
-    ) -> dict[str, np.ndarray]:
-        self._state, done, logs = self._program(
+    def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
+        draws = self._placed(self._plan(start, count))
+        self._state, done, logs = self._program_for(draws)(
             self._state,
             self._resident,
             self._hyperparameters,
@@ -332,22 +330,21 @@ class JaxEngine:
         )
         return {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
 
-    def _run_singly(
-        self, draws: Mapping[str, Any], count: int
-    ) -> dict[str, np.ndarray]:
-        rows = []
-        for i in range(count):
-            self._state, means = self._program(
-                self._state,
-                self._resident,
-                self._hyperparameters,
-                {k: v[i] for k, v in draws.items()},
-            )
-            rows.append(means)
-        logs = {k: np.stack([row[k] for row in rows]) for k in rows[0]}
-        finite = np.isfinite(logs["loss"]).reshape(count, -1).any(axis=1)
-        done = count if finite.all() else int(np.argmin(finite)) + 1
-        return {k: v[:done] for k, v in logs.items()}
+    def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
+        rows: list[dict[str, Any]] = []
+        while len(rows) < count:
+            plan = self._plan(start + len(rows), count - len(rows))
+            draws = self._placed(plan)
+            program = self._program_for(draws)
+            for i in range(len(plan["index"])):
+                self._state, means = program(
+                    self._state,
+                    self._resident,
+                    self._hyperparameters,
+                    _row(draws, i),
+                )
+                rows.append(means)
+        return _engine.stacked(rows)
 
     # --- State --------------------------------------------------------------
 
@@ -435,29 +432,56 @@ class JaxEngine:
             self._optimizer.finalize_variable_values(model.trainable_variables)
         yield
 
-    def _predict_with(self, values: list[Any], batch: Arrays) -> Any:
-        mapping = list(zip(self._model.variables, values, strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            return self._task.predict(batch)
-
     def predict(
         self, i: int, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """See ``Network.predict``."""
-        values = jax.device_put(
+        """See ``Network.predict``: each device takes a part of a batch."""
+        values, split = self._values_of(i), self._sharding(_AXIS)
+        # The first network's program serves all, with each one's values.
+        return _engine.in_batches(
+            lambda batch: self._computed(
+                self._task.predict, self._model, values, batch, split
+            ),
+            examples,
+            multiple_of=len(self._devices),
+        )
+
+    def compute(
+        self, i: int, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Network.compute``: every device does the whole of it."""
+        values, whole = self._values_of(i), self._sharding()
+        model = self._tasks[i].model
+        return [
+            self._computed(function, model, values, batch, whole)
+            for batch in batches
+        ]
+
+    def _values_of(self, i: int) -> Any:
+        return jax.device_put(
             [v.value for v in self._tasks[i].model.variables], self._sharding()
         )
-        split = self._sharding(_AXIS)
 
-        def predict(batch: dict[str, np.ndarray]) -> Mapping[str, Any]:
-            placed = {k: jax.device_put(v, split) for k, v in batch.items()}
-            with jax.default_matmul_precision(self._precision):
-                outputs: Mapping[str, Any] = self._predict(values, placed)
-            return outputs
+    def _computed(
+        self,
+        function: Computation,
+        model: keras.Model,
+        values: Any,
+        batch: Arrays,
+        placement: NamedSharding,
+    ) -> dict[str, np.ndarray]:
+        if function not in self._computations:
 
-        return _engine.in_batches(
-            predict, examples, multiple_of=len(self._devices)
-        )
+            def computation(values: list[Any], batch: Arrays) -> Any:
+                mapping = list(zip(model.variables, values, strict=True))
+                with keras.StatelessScope(state_mapping=mapping):
+                    return function(batch)
+
+            self._computations[function] = jax.jit(computation)
+        placed = {k: jax.device_put(v, placement) for k, v in batch.items()}
+        with jax.default_matmul_precision(self._precision):
+            outputs = self._computations[function](values, placed)
+        return {k: np.asarray(v) for k, v in outputs.items()}
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
         """See ``Engine.agree``: there is one process."""
@@ -488,6 +512,15 @@ class _JaxNetwork:
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         return self._engine.predict(self._i, examples)
+
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        return self._engine.compute(self._i, function, batches)
+
+
+def _row(draws: Arrays, i: int) -> dict[str, Any]:
+    return {k: v[i] for k, v in draws.items()}
 
 
 def _values(variables: Sequence[Any]) -> list[np.ndarray]:

@@ -200,8 +200,7 @@ class Member:
             if v.size
         }
         self._pending = {k: v[:0] for k, v in self._pending.items()}
-        batch = self._spec.train.global_batch_size
-        values["epoch"] = self.step * batch / self.task.num_examples
+        values["epoch"] = self.task.epoch(self.step)
         values["learning_rate"] = self._learning_rate(self.step - 1)
         self.summaries.scalars(self.step, values)
         if self.directory is not None:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ls_tf.spec import ExperimentSpec
+from ls_tf.tasks._protocol import Arrays, Computation
 from ls_tf.training import _engine, _variables
 from ls_tf.training._engine import Network, Recipe, Transform, part_of
 from ls_tf.training._variables import named
@@ -56,21 +57,21 @@ class TensorFlowEngine:
         self._worker, self._num_workers = worker
         self.is_chief = self._worker == 0
         self.num_replicas = strategy.num_replicas_in_sync
-        self._capacity = _engine.max_chunk(spec)
+        self._most = _engine.max_chunk(spec)
 
     def build(self, recipes: Sequence[Recipe]) -> None:
         """See ``Engine.build``: this engine takes one recipe."""
         (recipe,) = recipes
         train = self._spec.train
-        _engine.check_batch(
-            train.global_batch_size, self.num_replicas, self._micro_batches
-        )
         # A GPU would round the inputs of float32 products otherwise.
         tf.config.experimental.enable_tensor_float_32_execution(
             train.precision == "tensorfloat32"
         )
         with self._strategy.scope():
             self.task = recipe.make_task(None)
+            _engine.check_batches(
+                self.task, self.num_replicas, self._micro_batches
+            )
             self._model = self.task.model
             self._optimizer = recipe.make_optimizer(self.task)
             self._optimizer.build(self._model.trainable_variables)
@@ -80,12 +81,12 @@ class TensorFlowEngine:
         }
         self._resident = self._place(self.task.resident)
         self._fold_noise()
-        self._program = self._compile()
-        self._predict = tf.function(
-            self.task.predict,
-            jit_compile=train.xla and self.num_replicas == 1,
-            reduce_retracing=True,
-        )
+        # The static size of a program; steps of many shapes are run singly.
+        self._capacity = self._most if self.task.one_shape else 1
+        # XLA holds the whole loop only where no collective is in it.
+        self._jit = train.xla and self.num_replicas == 1
+        self._programs: dict[Any, Any] = {}
+        self._computations: dict[Any, Any] = {}
         self.networks: list[Network] = [self]
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
@@ -163,7 +164,9 @@ class TensorFlowEngine:
         self._optimizer.apply([g / replicas for g in grads], variables)
         return {k: sums[k] / sums["weight"] for k in self.task.logged}
 
-    def _compile(self) -> Any:
+    def _compile(self, draws: Tensors) -> Any:
+        """The program that runs steps of the shape of these draws."""
+
         def program(resident: Tensors, draws: Tensors, count: Any) -> Any:
             def more(i: Any, finite: Any, logs: Any) -> Any:
                 return tf.logical_and(i < count, finite)
@@ -189,17 +192,28 @@ class TensorFlowEngine:
             start = (tf.constant(0), tf.constant(True), logs)
             return tf.while_loop(more, body, start)
 
-        # XLA holds the whole loop only where no collective is in it.
-        jit = self._spec.train.xla and self.num_replicas == 1
-        return tf.function(program, jit_compile=jit, autograph=False)
+        # One for each shape: Keras would count them as retracings otherwise.
+        return tf.function(program, jit_compile=self._jit, autograph=False)
+
+    def _call(self, plan: Mapping[str, np.ndarray], count: int) -> Any:
+        draws = {k: tf.constant(v) for k, v in plan.items()}
+        key = _engine.shapes(plan)
+        if key not in self._programs:
+            self._programs[key] = self._compile(draws)
+        return self._programs[key](self._resident, draws, tf.constant(count))
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
-        _engine.check_count(count, self._capacity)
-        plan = _engine.padded(self.task.plan(start, count), self._capacity)
-        draws = {k: tf.constant(v) for k, v in plan.items()}
-        done, _, logs = self._program(self._resident, draws, tf.constant(count))
-        return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
+        _engine.check_count(count, self._most)
+        if self.task.one_shape:
+            plan = _engine.padded(self.task.plan(start, count), self._capacity)
+            done, _, logs = self._call(plan, count)
+            return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
+        rows = []
+        for step in range(start, start + count):
+            _, _, logs = self._call(self.task.plan(step, 1), 1)
+            rows.append({k: v[0] for k, v in logs.items()})
+        return [_engine.stacked(rows)]
 
     def state(self) -> dict[str, np.ndarray]:
         """See ``Network.state``."""
@@ -217,13 +231,28 @@ class TensorFlowEngine:
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """See ``Network.predict``."""
+        return _engine.in_batches(
+            lambda batch: self._computed(self.task.predict, batch), examples
+        )
 
-        def predict(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-            tensors = {k: tf.constant(v) for k, v in batch.items()}
-            outputs = self._predict(tensors)
-            return {k: v.numpy() for k, v in outputs.items()}
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Network.compute``."""
+        return [self._computed(function, batch) for batch in batches]
 
-        return _engine.in_batches(predict, examples)
+    def _computed(
+        self, function: Computation, batch: Arrays
+    ) -> dict[str, np.ndarray]:
+        key = (function, _engine.shapes(batch))
+        if key not in self._computations:
+            self._computations[key] = tf.function(
+                function, jit_compile=self._jit, autograph=False
+            )
+        outputs = self._computations[key](
+            {k: tf.constant(v) for k, v in batch.items()}
+        )
+        return {k: v.numpy() for k, v in outputs.items()}
 
     @contextlib.contextmanager
     def measuring(self) -> Iterator[None]:
