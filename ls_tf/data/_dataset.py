@@ -57,7 +57,7 @@ def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:
         (base, start, stop): the examples start .. stop - 1 of ``base``.
 
     Raises:
-        ValueError: if the text is malformed, names no split, leaves the
+        DataError: if the text is malformed, names no split, leaves the
             split's range or selects nothing.
 
     Source: ours; the notation is that of TensorFlow Datasets.
@@ -65,13 +65,13 @@ def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:
     exist = ", ".join(f"{name} ({size})" for name, size in sizes.items())
     match = _SPLIT.fullmatch(split)
     if match is None:
-        raise ValueError(
+        raise DataError(
             f"malformed split {split!r}: wanted a form like 'train', "
             f"'train[:100]' or 'train[50%:]' of one of: {exist}"
         )
     base = match["base"]
     if base not in sizes:
-        raise ValueError(f"no split {base!r} (in {split!r}); exist: {exist}")
+        raise DataError(f"no split {base!r} (in {split!r}); exist: {exist}")
     size = sizes[base]
 
     def position(text: str | None, default: int) -> int:
@@ -85,12 +85,12 @@ def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:
     start = position(match["start"], 0)
     stop = position(match["stop"], size)
     if max(start, stop) > size:
-        raise ValueError(
+        raise DataError(
             f"split {split!r} wants examples {start}:{stop}, out of range; "
             f"exist: {exist}"
         )
     if start >= stop:
-        raise ValueError(
+        raise DataError(
             f"split {split!r} is empty (examples {start}:{stop}); "
             f"exist: {exist}"
         )
@@ -148,6 +148,32 @@ def check_images(images: np.ndarray) -> None:
             "wanted uint8 images [N, H, W, C], got "
             f"{images.dtype} {list(images.shape)}"
         )
+
+
+def check_views(view: np.ndarray, views: int) -> np.ndarray:
+    """Refuses views that an augmentation does not have.
+
+    Args:
+        view: int [n], wanted from 0 to ``views - 1``.
+        views: how many there are.
+
+    Returns:
+        The same, as an array.
+
+    Raises:
+        ValueError: if they are of another type or out of range.
+    """
+    found = np.asarray(view)
+    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+        raise ValueError(
+            f"wanted integer views [n], got {found.dtype} {list(found.shape)}"
+        )
+    if found.size and (found.min() < 0 or found.max() >= views):
+        raise ValueError(
+            f"wanted views from 0 to {views - 1}, got {found.min()} to "
+            f"{found.max()}"
+        )
+    return found
 
 
 def digest(array: np.ndarray) -> str:

@@ -2,9 +2,11 @@
 
 A prepared file is a compressed NumPy archive of whole splits. Where it is
 given in place of a data directory, neither TensorFlow nor TFDS is needed, so
-that a machine with NumPy, Keras and JAX alone can train.
+that a machine with NumPy, Keras and JAX alone can train; for translation,
+sentencepiece is not needed either.
 
-The archive holds an array ``<split>/<key>`` for each array of each split, and
+The archive holds an array ``<split>/<key>`` for each array of each split,
+for translation also ``subwords/model``, the vocabulary's model, and
 ``manifest``: JSON as bytes, with the version of the format, what the arrays
 are, and their digests.
 """
@@ -15,18 +17,20 @@ import io
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from etils import epath
 
-from ls_tf.data import _dataset
+from ls_tf.data import _dataset, _text
 from ls_tf.data._dataset import Arrays, DataError, DatasetInfo
+from ls_tf.data._text import TextInfo
 
 SUFFIX = ".npz"
 VERSION = 1
 _MANIFEST = "manifest"
+_SUBWORDS = "subwords"  # No split: what the splits have in common.
 
 
 def is_prepared(data_dir: str | os.PathLike[str] | None) -> bool:
@@ -76,8 +80,9 @@ def write(
     path: str | os.PathLike[str],
     *,
     experiment: str,
-    info: DatasetInfo,
+    info: DatasetInfo | TextInfo,
     splits: Mapping[str, Arrays],
+    subwords: Mapping[str, Any] | None = None,
 ) -> None:
     """Writes whole splits of a data set; a file that is there is replaced.
 
@@ -89,6 +94,8 @@ def write(
         experiment: for whom it is made; it serves others on the same data.
         info: the data set.
         splits: base split ("train", "test") -> its arrays, all of them.
+        subwords: for texts: ``model``, a uint8 array, and what the manifest
+            is to say of it.
 
     Raises:
         DataError: if the name is wrong, the arrays are not as ``info``
@@ -99,9 +106,9 @@ def write(
     file = target(path)
     arrays: Arrays = {}
     for base, whole in splits.items():
-        _dataset.check(info, base, whole)
+        _check(info, base, whole)
         arrays |= {f"{base}/{key}": array for key, array in whole.items()}
-    manifest = {
+    manifest: dict[str, Any] = {
         "version": VERSION,
         "experiment": experiment,
         "data_set": info.name,
@@ -109,7 +116,14 @@ def write(
         "source": info.source,
         "licence": info.licence,
         "sizes": {base: info.sizes[base] for base in splits},
-        "sha256": {name: _dataset.digest(a) for name, a in arrays.items()},
+    }
+    if subwords is not None:
+        arrays[f"{_SUBWORDS}/model"] = subwords["model"]
+        manifest[_SUBWORDS] = {
+            key: value for key, value in subwords.items() if key != "model"
+        }
+    manifest["sha256"] = {
+        name: _dataset.digest(array) for name, array in arrays.items()
     }
     text = json.dumps(manifest, indent=1).encode()
     arrays[_MANIFEST] = np.frombuffer(text, np.uint8)
@@ -161,6 +175,30 @@ def load(info: DatasetInfo, split: str, path: str | os.PathLike[str]) -> Arrays:
     Source: ours.
     """
     base, start, stop = _dataset.parse_split(split, info.sizes)
+    _, splits = whole(info, (base,), path)
+    return {key: value[start:stop] for key, value in splits[base].items()}
+
+
+def whole(
+    info: DatasetInfo | TextInfo,
+    bases: Iterable[str],
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Any], dict[str, Arrays]]:
+    """Loads whole splits, and what the file says of itself.
+
+    Args:
+        info: the data set that is wanted.
+        bases: names of the splits that are wanted.
+        path: the file; may be ``gs://``.
+
+    Returns:
+        The manifest, and the arrays of everything that the file holds.
+
+    Raises:
+        DataError: as ``load``.
+
+    Source: ours.
+    """
     file = epath.Path(path).expanduser()
     manifest, splits = _read(*_state(info, file))
     holds = f"prepared file {file} holds"
@@ -168,25 +206,37 @@ def load(info: DatasetInfo, split: str, path: str | os.PathLike[str]) -> Arrays:
         raise DataError(
             f"{holds} data set {manifest['data_set']}, prepared for "
             f"experiment {manifest['experiment']}; wanted {info.name}; "
-            + _advice()
+            + advice()
         )
-    if base not in splits:
-        raise DataError(
-            f"{holds} of {info.name} only {', '.join(splits)}, prepared for "
-            f"experiment {manifest['experiment']}; wanted {base}; {_advice()}"
-        )
-    _dataset.check(info, base, splits[base])
-    return {key: value[start:stop] for key, value in splits[base].items()}
+    for base in bases:
+        if base not in manifest["sizes"]:
+            raise DataError(
+                f"{holds} of {info.name} only {', '.join(manifest['sizes'])}, "
+                f"prepared for experiment {manifest['experiment']}; wanted "
+                f"{base}; {advice()}"
+            )
+        _check(info, base, splits[base])
+    return manifest, splits
 
 
-def _advice() -> str:
+def _check(info: DatasetInfo | TextInfo, base: str, arrays: Arrays) -> None:
+    if not isinstance(info, TextInfo):
+        _dataset.check(info, base, arrays)
+    elif info.sizes:  # Without, the user's files decided.
+        _text.check(info, base, arrays)
+
+
+def advice() -> str:
+    """Says how a prepared file is made."""
     return (
         "make one with: python run_experiment.py --experiment=... "
         "--mode=prepare"
     )
 
 
-def _state(info: DatasetInfo, file: epath.Path) -> tuple[str, int, int]:
+def _state(
+    info: DatasetInfo | TextInfo, file: epath.Path
+) -> tuple[str, int, int]:
     """Gives name, time of the last change and size of a file."""
     name = os.fspath(file)
     try:
@@ -197,7 +247,7 @@ def _state(info: DatasetInfo, file: epath.Path) -> tuple[str, int, int]:
         return name, stat.mtime, stat.length
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(
-            f"{info.name}: no prepared file {file}; {_advice()}"
+            f"{info.name}: no prepared file {file}; {advice()}"
         ) from error
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
@@ -222,7 +272,7 @@ def _read(
     except Exception as error:  # A damaged archive raises nearly anything.
         raise DataError(
             f"{name} is damaged or no prepared file ({_dataset.line(error)}); "
-            + _advice()
+            + advice()
         ) from error
     raise DataError(
         f"prepared file {name} has version {manifest['version']}; this "
@@ -241,6 +291,8 @@ def _arrays(
     manifest: Mapping[str, Any], archive: Mapping[str, np.ndarray]
 ) -> dict[str, Arrays]:
     splits: dict[str, Arrays] = {base: {} for base in manifest["sizes"]}
+    if _SUBWORDS in manifest:
+        splits[_SUBWORDS] = {}
     for name, wanted in manifest["sha256"].items():
         array = archive[name]
         if _dataset.digest(array) != wanted:

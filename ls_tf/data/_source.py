@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from ls_tf.data import _dataset, _prepared
-from ls_tf.data._dataset import Arrays
+from ls_tf.data._dataset import Arrays, DataError
+from ls_tf.data._text import TextInfo
 
 
 def load(
@@ -28,10 +29,15 @@ def load(
 
     Raises:
         ValueError: if there is no such split.
-        DataError: if the data is missing, damaged or not as ``INFO`` says.
+        DataError: if the data is missing, damaged or not as ``INFO`` says,
+            or are texts.
 
     Source: ours.
     """
+    if isinstance(module.INFO, TextInfo):
+        raise DataError(
+            f"{module.INFO.name} holds texts; wanted a data set of images"
+        )
     if data_dir is not None and _prepared.is_prepared(data_dir):
         return _prepared.load(module.INFO, split, data_dir)
     arrays: Arrays = module.load(split, data_dir=data_dir)
@@ -45,6 +51,8 @@ def prepare(
     module: ModuleType,
     splits: Iterable[str],
     data_dir: str | os.PathLike[str] | None,
+    source: str = "",
+    vocabulary_size: int = 0,
 ) -> None:
     """Writes what an experiment needs of a data set to a prepared file.
 
@@ -52,9 +60,12 @@ def prepare(
         path: the file, ``*.npz``; may be ``gs://``.
         experiment: the experiment's name.
         module: the data set's module.
-        splits: splits that the experiment names; the file holds the whole of
-            each that any of them is a part of.
+        splits: splits that the experiment names, the one it trains on
+            first; the file holds the whole of each that any of them is a
+            part of.
         data_dir: see ``load``.
+        source: for texts: which corpus, where the data set does not say.
+        vocabulary_size: for texts: how many subwords.
 
     Raises:
         ValueError: if there is no such split.
@@ -63,6 +74,19 @@ def prepare(
     Source: ours.
     """
     _prepared.target(path)  # before a long download
+    if isinstance(module.INFO, TextInfo):
+        from ls_tf.data import _translation
+
+        _translation.prepare(
+            path,
+            experiment=experiment,
+            module=module,
+            splits=tuple(splits),
+            source=source,
+            vocabulary_size=vocabulary_size,
+            data_dir=data_dir,
+        )
+        return
     bases = [_dataset.parse_split(s, module.INFO.sizes)[0] for s in splits]
     _prepared.write(
         path,

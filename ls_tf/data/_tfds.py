@@ -3,11 +3,16 @@
 The first load decodes a split and leaves it as ``.npy`` files under
 ``<data_dir>/ls_tf_arrays``; later loads read those and import neither
 TensorFlow nor TFDS.
+
+A data set that TFDS lacks brings its builder in ``_<name>_builder.py``, whose
+import registers it with TFDS.
 """
 
 import contextlib
-import json
+import importlib
+import importlib.util
 import os
+import sys
 import threading
 import urllib.error
 import urllib.parse
@@ -19,11 +24,10 @@ import numpy as np
 from absl import logging
 from etils import epath
 
-from ls_tf.data import _dataset
+from ls_tf.data import _cache, _dataset, _text
 from ls_tf.data._dataset import Arrays, DataError, DatasetInfo
+from ls_tf.data._text import Pairs, TextInfo
 
-_CACHE = "ls_tf_arrays"
-_CACHE_VERSION = 1
 _KEYS = ("image", "label")
 _BATCH = 1000
 _PROBE_SECONDS = 5.0
@@ -52,20 +56,64 @@ def load(
     Source: ours.
     """
     base, start, stop = _dataset.parse_split(split, info.sizes)
-    folder = _find_data_dir(info, data_dir)
-    cache = folder / _CACHE / str(info.tfds)
-    arrays = _read_cache(cache, base)
-    if arrays is None:
-        arrays, origin = _decode(info, base, folder)
-        _dataset.check(info, base, arrays)
-        _write_cache(cache, base, arrays, origin)
-    else:
-        _dataset.check(info, base, arrays)
+    arrays = _whole(info, base, data_dir)
     return {key: value[start:stop] for key, value in arrays.items()}
 
 
+def load_pairs(
+    info: TextInfo, split: str, *, data_dir: str | os.PathLike[str] | None
+) -> Pairs:
+    """Loads a split, or a part of one, of a TFDS data set of translations.
+
+    Args:
+        info: the data set; ``info.tfds`` is its name in TFDS.
+        split: see ``_dataset.parse_split``.
+        data_dir: as for ``load``.
+
+    Returns:
+        The pairs, in the order of the TFDS files, without white space
+        around the sentences.
+
+    Raises:
+        ValueError: if there is no such split.
+        DataError: if the data is missing, unreadable, damaged, or not as
+            ``info`` promises.
+
+    Source: ours; the stripping is tensor2tensor's.
+    """
+    base, start, stop = _dataset.parse_split(split, info.sizes)
+    return _text.unpack(_whole(info, base, data_dir)).part(start, stop)
+
+
+def _whole(
+    info: DatasetInfo | TextInfo,
+    base: str,
+    data_dir: str | os.PathLike[str] | None,
+) -> Arrays:
+    """Gives a whole split, from the cache if it is there, and checked."""
+    folder = _find_data_dir(info, data_dir)
+    cache = folder / _cache.FOLDER / str(info.tfds)
+    keys = _text.KEYS if isinstance(info, TextInfo) else _KEYS
+    arrays = _cache.read(cache, base, keys)
+    if arrays is None:
+        arrays, origin = _decode(info, base, folder)
+        _check(info, base, arrays)
+        about = {"origin": origin, "count": info.sizes[base]}
+        _cache.write(cache, base, arrays, about)
+    else:
+        _check(info, base, arrays)
+    return arrays
+
+
+def _check(info: DatasetInfo | TextInfo, base: str, arrays: Arrays) -> None:
+    if isinstance(info, TextInfo):
+        _text.check(info, base, arrays)
+    else:
+        _dataset.check(info, base, arrays)
+
+
 def _find_data_dir(
-    info: DatasetInfo, data_dir: str | os.PathLike[str] | None
+    info: DatasetInfo | TextInfo, data_dir: str | os.PathLike[str] | None
 ) -> epath.Path:
     named = data_dir or os.environ.get("TFDS_DATA_DIR")
     folder = epath.Path(named or "~/tensorflow_datasets").expanduser()
@@ -89,84 +137,18 @@ def _find_data_dir(
     return folder
 
 
-# --- The cache of decoded arrays --------------------------------------------
-
-
-def _read_cache(cache: epath.Path, base: str) -> Arrays | None:
-    """Gives the arrays of a split, or None if they must be decoded."""
-    try:
-        manifest = json.loads((cache / f"{base}.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        logging.warning(
-            "Rebuilding %s/%s: %s", cache, base, _dataset.line(error)
-        )
-        return None
-    try:
-        if manifest["version"] != _CACHE_VERSION:
-            return None
-        arrays = {}
-        for key in _KEYS:
-            with (cache / f"{base}_{key}.npy").open("rb") as file:
-                arrays[key] = np.load(file, allow_pickle=False)
-            if _dataset.digest(arrays[key]) != manifest["sha256"][key]:
-                raise ValueError(f"{base}_{key}.npy is not what was written")
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        logging.warning(
-            "Rebuilding %s/%s: %s", cache, base, _dataset.line(error)
-        )
-        return None
-    return arrays
-
-
-def _write_cache(
-    cache: epath.Path, base: str, arrays: Arrays, origin: str
-) -> None:
-    """Keeps the arrays of a split if the directory can be written."""
-    manifest = {
-        "version": _CACHE_VERSION,
-        "origin": origin,
-        "count": len(arrays["label"]),
-        "sha256": {key: _dataset.digest(arrays[key]) for key in _KEYS},
-    }
-    # Every file appears under its name only when it is whole, and the
-    # manifest last: a reader finds all of it or nothing. The names are the
-    # process's own, for two processes may fill one cache.
-    suffix = f".{os.getpid()}.tmp"
-    names = [f"{base}_{key}.npy" for key in _KEYS] + [f"{base}.json"]
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        for key in _KEYS:
-            with (cache / f"{base}_{key}.npy{suffix}").open("wb") as file:
-                np.save(file, arrays[key], allow_pickle=False)
-        (cache / f"{base}.json{suffix}").write_text(
-            json.dumps(manifest, indent=2) + "\n"
-        )
-        for name in names:
-            (cache / f"{name}{suffix}").replace(cache / name)
-    except Exception as error:  # Cloud file systems raise errors of their own.
-        logging.warning(
-            "Going on without a cache of decoded arrays in %s: %s",
-            cache,
-            _dataset.line(error),
-        )
-        for name in names:
-            try:
-                (cache / f"{name}{suffix}").unlink(missing_ok=True)
-            except Exception:
-                break
-
-
 # --- TFDS -------------------------------------------------------------------
 
 
 def _decode(
-    info: DatasetInfo, base: str, folder: epath.Path
+    info: DatasetInfo | TextInfo, base: str, folder: epath.Path
 ) -> tuple[Arrays, str]:
     """Decodes a whole split; gives it and the name of what was read."""
     import tensorflow_datasets as tfds
 
+    ours = f"ls_tf.data._{info.name}_builder"
+    if importlib.util.find_spec(ours):
+        importlib.import_module(ours)
     try:
         with _quiet():
             builder = tfds.builder(info.tfds, data_dir=os.fspath(folder))
@@ -180,7 +162,10 @@ def _decode(
         _download(info, builder, folder)
     try:
         with _quiet():
-            arrays = _read_records(builder, base)
+            if isinstance(info, TextInfo):
+                arrays = _read_texts(info, builder, base)
+            else:
+                arrays = _read_images(builder, base)
     except Exception as error:
         raise DataError(
             f"{info.name}/{base}: the TFDS files in {builder.data_path} "
@@ -200,7 +185,7 @@ def _quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def _read_records(builder: Any, base: str) -> Arrays:
+def _batches(builder: Any, base: str) -> Iterator[dict[str, np.ndarray]]:
     import tensorflow_datasets as tfds
 
     dataset = builder.as_dataset(
@@ -213,9 +198,11 @@ def _read_records(builder: Any, base: str) -> Arrays:
             interleave_cycle_length=1, try_autocache=False
         ),
     )
-    batches = [
-        (batch["image"], batch["label"]) for batch in tfds.as_numpy(dataset)
-    ]
+    yield from tfds.as_numpy(dataset)
+
+
+def _read_images(builder: Any, base: str) -> Arrays:
+    batches = [(b["image"], b["label"]) for b in _batches(builder, base)]
     images, labels = zip(*batches, strict=True)
     return {
         "image": np.concatenate(images),
@@ -223,19 +210,45 @@ def _read_records(builder: Any, base: str) -> Arrays:
     }
 
 
-def _download(info: DatasetInfo, builder: Any, folder: epath.Path) -> None:
+def _read_texts(info: TextInfo, builder: Any, base: str) -> Arrays:
+    pairs = Pairs([], [])
+    for batch in _batches(builder, base):
+        for language, texts in (
+            (info.source_language, pairs.source),
+            (info.target_language, pairs.target),
+        ):
+            texts += [
+                text.decode().replace("\n", " ").strip()
+                for text in batch[language].tolist()
+            ]
+    return _text.pack(pairs)
+
+
+def _download(
+    info: DatasetInfo | TextInfo, builder: Any, folder: epath.Path
+) -> None:
     """Lets TFDS fetch and prepare the data set."""
+    # A builder of ours knows which files a person has put there.
+    urls = getattr(builder, "missing_urls", builder.url_infos)
+    advice = getattr(
+        builder,
+        "advice",
+        "run `python -m tensorflow_datasets.scripts.cli.main build "
+        f"{info.tfds} --data_dir={folder}` where there is a network",
+    )
     try:
         # TFDS retries for minutes where there is no network at all.
-        _probe(builder.url_infos or ())
-        builder.download_and_prepare()
+        _probe(urls or ())
+        # What it says is not what the program was asked for.
+        with contextlib.redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(
             f"{info.name}: not in {folder} (looked for {builder.data_path}), "
-            f"and it cannot be downloaded ({_dataset.line(error)}); run "
-            "`python -m tensorflow_datasets.scripts.cli.main build "
-            f"{info.tfds} --data_dir={folder}` where there is a network, or "
-            "point --data_dir or TFDS_DATA_DIR to where it lies"
+            f"and it cannot be downloaded ({_dataset.line(error)}); "
+            f"{advice}, or point --data_dir or TFDS_DATA_DIR to where it lies"
         ) from error
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from ls_tf import registry
+from ls_tf.data._dataset import DataError, DatasetInfo
+from ls_tf.data._text import TextInfo
 
 DOCUMENTED = [
     (package, name)
@@ -17,6 +19,7 @@ DOCUMENTED = [
         "ls_tf.models",
         "ls_tf.data",
         "ls_tf.losses",
+        "ls_tf.decoding",
         "ls_tf.evaluators",
         "ls_tf.tasks",
         "ls_tf.reports",
@@ -41,7 +44,11 @@ def test_every_public_thing_is_documented(package, name):
 
 @pytest.mark.parametrize(
     ("package", "name"),
-    [d for d in DOCUMENTED if d[0] in ("ls_tf.losses", "ls_tf.analysis")],
+    [
+        d
+        for d in DOCUMENTED
+        if d[0] in ("ls_tf.losses", "ls_tf.analysis", "ls_tf.decoding")
+    ],
 )
 def test_every_formula_has_a_source(package, name):
     module = registry.get(package, name)
@@ -63,6 +70,30 @@ def references():
             yield pytest.param(name, i, id=f"{name}-{i}", marks=[]), reference
 
 
+def examples(reference, count):
+    """Random inputs of a model, labels for its logits, and their number."""
+    options = reference.options
+    rng = np.random.default_rng(0)
+    if "vocabulary_size" in options:
+        num_classes = options["vocabulary_size"]
+        tokens = {
+            side: rng.integers(2, num_classes, (count, length), np.int32)
+            for side, length in (("source", 6), ("target", 5))
+        }
+        return tokens, tokens["target"], num_classes
+    num_classes = options["num_classes"]
+    images = rng.random((count, *options["image_shape"]), np.float32)
+    return images, np.arange(count) % num_classes, num_classes
+
+
+def last_layer(model):
+    """What the penultimate activations are multiplied with, and the bias."""
+    if hasattr(model, "output_matrix"):
+        return keras.ops.convert_to_numpy(model.output_matrix()).T, 0.0
+    layer = model.get_layer("logits")
+    return layer.kernel.numpy(), layer.bias.numpy()
+
+
 @pytest.mark.parametrize(("name", "i"), [param for param, _ in references()])
 def test_a_model_is_its_reference(name, i, tmp_path):
     module = registry.get("ls_tf.models", name)
@@ -71,18 +102,16 @@ def test_a_model_is_its_reference(name, i, tmp_path):
     model = module.build(**reference.options, seed=0)
     trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
     assert trainable == reference.parameters
-    shape = reference.options["image_shape"]
-    images = np.random.default_rng(0).random((3, *shape), np.float32)
-    outputs = model(images, training=False)
+    inputs, labels, num_classes = examples(reference, 3)
+    outputs = model(inputs, training=False)
     logits = np.asarray(outputs["logits"])
-    assert logits.shape == (3, reference.options["num_classes"])
+    assert logits.shape == (*labels.shape, num_classes)
     assert logits.dtype == np.float32
     # The last layer multiplies the penultimate activations.
-    layer = model.get_layer("logits")
+    kernel, bias = last_layer(model)
     np.testing.assert_allclose(
         logits,
-        np.asarray(outputs["penultimate"]) @ layer.kernel.numpy()
-        + layer.bias.numpy(),
+        np.asarray(outputs["penultimate"]) @ kernel + bias,
         rtol=1e-4,
         atol=1e-5,
     )
@@ -96,7 +125,7 @@ def test_a_model_is_its_reference(name, i, tmp_path):
     model.save_weights(tmp_path / "shared.weights.h5")
     other.load_weights(tmp_path / "shared.weights.h5")
     np.testing.assert_array_equal(
-        logits, np.asarray(other(images, training=False)["logits"])
+        logits, np.asarray(other(inputs, training=False)["logits"])
     )
 
 
@@ -104,9 +133,7 @@ def test_a_model_is_its_reference(name, i, tmp_path):
 def test_two_steps_train_a_small_model(name):
     module = registry.get("ls_tf.models", name)
     model = module.build(**module.REFERENCE[0].options, seed=0)
-    shape = module.REFERENCE[0].options["image_shape"]
-    images = np.random.default_rng(0).random((8, *shape), np.float32)
-    labels = np.arange(8) % module.REFERENCE[0].options["num_classes"]
+    inputs, labels, _ = examples(module.REFERENCE[0], 8)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(
         keras.optimizers.SGD(0.01),
@@ -114,19 +141,59 @@ def test_two_steps_train_a_small_model(name):
         # Without, JAX runs operation by operation.
         jit_compile=keras.backend.backend() == "jax",
     )
-    losses = [model.train_on_batch(images, {"logits": labels}) for _ in "ab"]
+    losses = [model.train_on_batch(inputs, {"logits": labels}) for _ in "ab"]
     assert losses[1] < losses[0]
 
 
-@pytest.mark.parametrize("name", registry.names("ls_tf.data"))
+def data_sets(kind):
+    return [
+        name
+        for name in registry.names("ls_tf.data")
+        if isinstance(registry.get("ls_tf.data", name).INFO, kind)
+    ]
+
+
+IMAGES, TEXTS = data_sets(DatasetInfo), data_sets(TextInfo)
+
+
+def test_a_data_set_is_of_images_or_of_texts():
+    assert sorted(IMAGES + TEXTS) == registry.names("ls_tf.data")
+
+
+@pytest.mark.parametrize("name", IMAGES + TEXTS)
 def test_a_data_set_states_its_contract(name):
     info = registry.get("ls_tf.data", name).INFO
     assert info.name == name
     assert info.licence and info.source
-    assert set(info.sizes) >= {"train", "test"}
     assert all(size > 0 for size in info.sizes.values())
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_have_classes(name):
+    info = registry.get("ls_tf.data", name).INFO
+    assert set(info.sizes) >= {"train", "test"}
     assert len(info.class_names) == info.num_classes
     assert len(set(info.class_names)) == info.num_classes
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_texts_have_two_languages_and_come_as_pairs(name, tmp_path):
+    module = registry.get("ls_tf.data", name)
+    info = module.INFO
+    # Without sizes, the user's files decide.
+    assert "train" in info.sizes or not info.sizes
+    assert info.source_language != info.target_language
+    parameters = inspect.signature(module.load_pairs).parameters
+    assert list(parameters) == ["split", "data_dir", "source"]
+    for option in ("data_dir", "source"):
+        assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters["source"].default == ""
+    if info.sizes:
+        with pytest.raises(ValueError, match="no split 'nosuch'"):
+            module.load_pairs("nosuch", data_dir=tmp_path)
+    else:
+        with pytest.raises(DataError, match=f"^{name}: wanted data.source"):
+            module.load_pairs("train", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.evaluators"))

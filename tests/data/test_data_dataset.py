@@ -56,7 +56,7 @@ def test_reads_a_split(split, expected):
     ],
 )
 def test_refuses_a_bad_split_in_one_line_that_lists_what_exists(split):
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(DataError) as caught:
         _dataset.parse_split(split, SIZES)
     message = str(caught.value)
     assert "\n" not in message

@@ -1,0 +1,50 @@
+"""Rows of different length in one array."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Ragged:
+    """N rows of ids, one after the other.
+
+    Attributes:
+        tokens: int32 [total], the ids of all rows.
+        offsets: int64 [N + 1]; row i is tokens offsets[i] .. offsets[i+1] - 1.
+    """
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+
+    @classmethod
+    def of(cls, tokens: np.ndarray, lengths: np.ndarray) -> "Ragged":
+        """Makes rows of given lengths.
+
+        Args:
+            tokens: int [total].
+            lengths: int [N], which add up to ``total``.
+        """
+        offsets = np.zeros(len(lengths) + 1, np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        return cls(tokens.astype(np.int32, copy=False), offsets)
+
+    def __len__(self) -> int:
+        """The number N of rows."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 [N], the number of ids of each row."""
+        return np.diff(self.offsets)
+
+    def row(self, index: int) -> np.ndarray:
+        """int32 [length]: one row."""
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    def part(self, start: int, stop: int) -> "Ragged":
+        """The rows start .. stop - 1; no copy is made of their ids."""
+        offsets = self.offsets[start : stop + 1]
+        return Ragged(
+            self.tokens[offsets[0] : offsets[-1]], offsets - offsets[0]
+        )

@@ -1,0 +1,140 @@
+"""A corpus of the user's own: plain text files, one sentence per line.
+
+``data.source`` names it: ``path/prefix``, or ``path/prefix:fr-en`` where the
+languages are others than English and German. The files of a split are
+``prefix.<split>.en`` and ``prefix.<split>.de``, line by line translations of
+each other. Two files ``prefix.en`` and ``prefix.de`` alone are the split
+``train``, of which others can be cut: ``train[:98%]``, ``train[98%:]``.
+"""
+
+import os
+import re
+
+from absl import logging
+from etils import epath
+
+from ls_tf.data import _dataset, _text
+from ls_tf.data._dataset import DataError
+from ls_tf.data._text import Pairs, TextInfo
+
+INFO = TextInfo(
+    name="parallel_files",
+    sizes={},  # The files decide.
+    licence="the user's own files",
+    source="Files named by data.source, no download.",
+)
+_LANGUAGES = re.compile(r"(?P<prefix>.+):(?P<source>\w+)-(?P<target>\w+)")
+_WHOLE = "train"  # The split that files without a split's name are.
+
+
+def load_pairs(
+    split: str, *, data_dir: str | os.PathLike[str] | None, source: str = ""
+) -> Pairs:
+    """Loads a split or a part of one.
+
+    Pairs with an empty side are left out, and their number is logged.
+
+    Args:
+        split: ``"train"``, ``"train[:98%]"``, or any other whose files are
+            there. Sizes are those without the pairs left out.
+        data_dir: not used.
+        source: ``path/prefix`` or ``path/prefix:fr-en``; may be ``gs://``.
+
+    Returns:
+        The pairs, in the order of the files.
+
+    Raises:
+        ValueError: if there is no such part of the split.
+        DataError: if the files are missing, no UTF-8, of different length or
+            without a pair.
+
+    Source: ours.
+    """
+    del data_dir
+    base = split.partition("[")[0]
+    files = [epath.Path(f).expanduser() for f in _files(base, source)]
+    sides = [_text.lines(_read(file, split), str(file)) for file in files]
+    numbers = [len(side) for side in sides]
+    if numbers[0] != numbers[1]:
+        raise DataError(
+            f"parallel_files: {files[0]} has {numbers[0]} lines and "
+            f"{files[1]} has {numbers[1]}; wanted a translation for each line"
+        )
+    kept = [pair for pair in zip(*sides, strict=True) if all(pair)]
+    if not kept:
+        raise DataError(
+            f"parallel_files: {files[0]} and {files[1]} hold no pair"
+        )
+    if len(kept) < numbers[0]:
+        first = next(
+            i for i, p in enumerate(zip(*sides, strict=True), 1) if not all(p)
+        )
+        logging.warning(
+            "parallel_files: left out %d of %d pairs with an empty side, the "
+            "first at line %d of %s",
+            numbers[0] - len(kept),
+            numbers[0],
+            first,
+            files[0],
+        )
+    _, start, stop = _dataset.parse_split(split, {base: len(kept)})
+    return Pairs(*map(list, zip(*kept, strict=True))).part(start, stop)
+
+
+def languages(source: str) -> tuple[str, str]:
+    """Reads the languages of a corpus from its name.
+
+    Args:
+        source: ``path/prefix`` or ``path/prefix:fr-en``.
+
+    Returns:
+        Source and target language.
+
+    Source: ours.
+    """
+    match = _LANGUAGES.fullmatch(source)
+    if match is None:
+        return INFO.source_language, INFO.target_language
+    return match["source"], match["target"]
+
+
+def _files(base: str, source: str) -> list[str]:
+    """Names the two files of a split."""
+    if not source:
+        raise DataError(
+            "parallel_files: wanted data.source=path/prefix, where "
+            "path/prefix.train.en and path/prefix.train.de are the corpus"
+        )
+    both = languages(source)
+    match = _LANGUAGES.fullmatch(source)
+    prefix = match["prefix"] if match else source
+    wanted = [f"{prefix}.{base}.{language}" for language in both]
+    whole = [f"{prefix}.{language}" for language in both]
+    if base == _WHOLE and not any(map(_exists, wanted)):
+        if any(map(_exists, whole)):
+            return whole
+        raise DataError(
+            f"parallel_files: no files {' and '.join(wanted)}, nor "
+            f"{' and '.join(whole)}"
+        )
+    return wanted
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(epath.Path(name).expanduser().exists())
+    except Exception:  # Cloud file systems raise errors of their own.
+        return True  # Reading it says what is wrong.
+
+
+def _read(file: epath.Path, split: str) -> bytes:
+    try:
+        return bytes(file.read_bytes())
+    except FileNotFoundError as error:
+        raise DataError(
+            f"parallel_files: no file {file} (for split {split!r})"
+        ) from error
+    except Exception as error:
+        raise DataError(
+            f"parallel_files: cannot read {file}: {_dataset.line(error)}"
+        ) from error
