@@ -1,6 +1,7 @@
 """Accuracy, likelihood and calibration of a classifier on one split."""
 
 from ls_tf.analysis import calibration
+from ls_tf.evaluators import _checks
 from ls_tf.evaluators._measurement import Measurement
 from ls_tf.tasks._protocol import Trained
 
@@ -30,3 +31,19 @@ def evaluate(
     logits = trained.outputs(role)["logits"]
     scalars = calibration.summary(logits, labels, num_bins=num_bins, edge=edge)
     return Measurement(scalars, len(labels))
+
+
+def check(
+    trained: Trained,
+    *,
+    role: str,
+    num_bins: int = 15,
+    edge: calibration.Edge = "left",
+) -> None:
+    """Refuses bad bins.
+
+    Raises:
+        ValueError: one line.
+    """
+    del trained, role
+    _checks.bins("classification", num_bins, edge)

@@ -6,7 +6,7 @@ import numpy as np
 from ls_tf import seeds
 from ls_tf.analysis import projection
 from ls_tf.evaluators._measurement import Measurement
-from ls_tf.spec import SpecError
+from ls_tf.spec import SpecError, nearest
 from ls_tf.tasks._protocol import Trained
 
 
@@ -14,7 +14,7 @@ def evaluate(
     trained: Trained,
     *,
     role: str,
-    classes: tuple[int, ...] = (0, 1, 2),
+    classes: tuple[int | str, ...] = (0, 1, 2),
     per_class: int = 100,
     use_bias: bool = False,
 ) -> Measurement:
@@ -23,7 +23,7 @@ def evaluate(
     Args:
         trained: the model and its data.
         role: the split beside the training split.
-        classes: three class ids.
+        classes: three classes, each by its id or its name in the data set.
         per_class: examples of each.
         use_bias: whether a template includes its class's bias, as the paper's
             formula does, with a constant 1 appended to the activations.
@@ -37,26 +37,25 @@ def evaluate(
 
     Source: Mueller et al. 2019, section 2; the numbers: ours.
     """
+    ids = _ids(trained, classes)
     kernel, bias = _last_layer(trained.model)
-    templates = projection.templates(kernel, bias, classes, use_bias=use_bias)
+    templates = projection.templates(kernel, bias, ids, use_bias=use_bias)
     basis = projection.plane_basis(templates)
     flat = projection.project(templates, basis)
     scalars: dict[str, float] = {}
     arrays: dict[str, np.ndarray] = {
         "templates": flat,
-        "classes": np.asarray(classes, np.int32),
+        "classes": np.asarray(ids, np.int32),
     }
     count = 0
     for name in ("train", role):
         labels = trained.labels(name)
-        index = _pick(trained, name, classes, per_class)
+        index = _pick(trained, name, ids, per_class)
         points = trained.outputs(name, index)["penultimate"]
         if use_bias:
             points = projection.append_one(points)
         points = projection.project(points, basis)
-        geometry = projection.cluster_geometry(
-            points, labels[index], classes, flat
-        )
+        geometry = projection.cluster_geometry(points, labels[index], ids, flat)
         scalars.update({f"{name}_{k}": v for k, v in geometry.items()})
         arrays[f"{name}_points"] = points.astype(np.float32)
         arrays[f"{name}_labels"] = labels[index]
@@ -68,7 +67,7 @@ def check(
     trained: Trained,
     *,
     role: str,
-    classes: tuple[int, ...] = (0, 1, 2),
+    classes: tuple[int | str, ...] = (0, 1, 2),
     per_class: int = 100,
     use_bias: bool = False,
 ) -> None:
@@ -78,21 +77,44 @@ def check(
         ValueError: one line.
     """
     del use_bias
-    if len(set(classes)) != 3 or len(classes) != 3:
+    ids = _ids(trained, classes)
+    if len(set(ids)) != 3 or len(ids) != 3:
         raise SpecError(
             f"penultimate: wanted three different classes, got {classes}"
         )
     for name in ("train", role):
-        _pick(trained, name, classes, per_class)
+        _pick(trained, name, ids, per_class)
+
+
+def _ids(trained: Trained, classes: tuple[int | str, ...]) -> tuple[int, ...]:
+    """The ids of classes that are given by id or by name."""
+    found = []
+    for wanted in classes:
+        if isinstance(wanted, str):
+            names = trained.class_names
+            if wanted not in names:
+                raise SpecError(
+                    f"penultimate: no class '{wanted}' in "
+                    f"{trained.spec.data.name}; {nearest(wanted, names)}"
+                )
+            wanted = names.index(wanted)
+        found.append(wanted)
+    return tuple(found)
 
 
 def _pick(
     trained: Trained, role: str, classes: tuple[int, ...], per_class: int
 ) -> np.ndarray:
     rng = seeds.philox(trained.spec.seed, "penultimate", role)
-    found: np.ndarray = projection.pick_examples(
-        trained.labels(role), classes, per_class, rng
-    )
+    try:
+        found: np.ndarray = projection.pick_examples(
+            trained.labels(role), classes, per_class, rng
+        )
+    except ValueError as error:
+        split = getattr(trained.spec.data, role)
+        raise SpecError(
+            f"penultimate: {trained.spec.data.name}/{split}: {error}"
+        ) from error
     return found
 
 

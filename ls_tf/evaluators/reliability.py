@@ -3,6 +3,7 @@
 import numpy as np
 
 from ls_tf.analysis import calibration, temperature
+from ls_tf.evaluators import _checks
 from ls_tf.evaluators._measurement import Measurement
 from ls_tf.tasks._protocol import Trained
 
@@ -65,6 +66,24 @@ def evaluate(
     for suffix, t in (("", 1.0), ("_scaled", scalars["temperature"])):
         arrays.update(_diagram(logits, labels, t, num_bins, edge, suffix))
     return Measurement(scalars, len(labels), arrays)
+
+
+def check(
+    trained: Trained,
+    *,
+    role: str,
+    criterion: temperature.Criterion = "nll",
+    num_bins: int = 15,
+    edge: calibration.Edge = "left",
+) -> None:
+    """Refuses an unknown criterion and bad bins.
+
+    Raises:
+        ValueError: one line.
+    """
+    del trained, role
+    _checks.choice("reliability", "criterion", criterion, temperature.Criterion)
+    _checks.bins("reliability", num_bins, edge)
 
 
 def _held_out(

@@ -172,3 +172,59 @@ class PhiloxVarianceScaling(keras.initializers.Initializer):  # type: ignore[mis
             "distribution": self.distribution,
             "seed": self.seed,
         }
+
+
+class PhiloxGlorotUniform(keras.initializers.Initializer):  # type: ignore[misc]
+    """Uniform weights of variance ``2 / (inputs + outputs)``.
+
+    Several matrices that multiply one input may stand side by side in one
+    variable, so that one product does the work of all. Each of them is drawn
+    as it would be alone: with its own seed and its own number of outputs.
+
+    Source: Glorot and Bengio 2010, equation 16; T2T's
+    ``uniform_unit_scaling`` with gain 1.
+    """
+
+    def __init__(self, *, seeds: Sequence[int]) -> None:
+        """Takes the seed of each matrix, left to right.
+
+        Args:
+            seeds: one for each of the matrices.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if not seeds:
+            raise ValueError("wanted one seed or more, got none")
+        self.seeds = tuple(seeds)
+
+    def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Draws the weights.
+
+        Args:
+            shape: [inputs, matrices * outputs].
+            dtype: of the variable; default float32.
+
+        Returns:
+            Tensor of that shape, within sqrt(6 / (inputs + outputs)).
+
+        Raises:
+            ValueError: if the columns do not divide evenly.
+        """
+        inputs, columns = shape
+        outputs, rest = divmod(columns, len(self.seeds))
+        if rest:
+            raise ValueError(
+                f"wanted columns for {len(self.seeds)} matrices, got {columns}"
+            )
+        parts = [
+            PhiloxVarianceScaling(
+                scale=1.0, mode="fan_avg", distribution="uniform", seed=seed
+            )((inputs, outputs), dtype)
+            for seed in self.seeds
+        ]
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, for ``from_config``."""
+        return {"seeds": list(self.seeds)}

@@ -1,0 +1,373 @@
+"""Translation: a sequence-to-sequence network trained on sentence pairs."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from ls_tf import registry, seeds
+from ls_tf.data import _batching, _translation
+from ls_tf.decoding import beam_search
+from ls_tf.evaluators._measurement import Measurement
+from ls_tf.losses import label_smoothing
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
+from ls_tf.tasks import _measuring
+from ls_tf.tasks._protocol import (
+    Computation,
+    Decoding,
+    Sums,
+    Tensor,
+    Trained,
+)
+from ls_tf.tasks._translator import Computing, ModelTranslator
+
+_SIDES = ("source", "target")
+
+
+def build_model(spec: ExperimentSpec, vocabulary_size: int) -> keras.Model:
+    """Builds the network of a specification, freshly initialised.
+
+    Args:
+        spec: the experiment.
+        vocabulary_size: V, shared by both languages.
+
+    Returns:
+        keras.Model: see ``models.transformer.build``.
+
+    Raises:
+        ValueError: an option out of range.
+
+    Source: ours.
+    """
+    before = keras.config.dtype_policy()
+    if spec.train.precision == "bfloat16":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        return registry.get("ls_tf.models", spec.model.name).build(
+            **spec.model.options,
+            vocabulary_size=vocabulary_size,
+            seed=seeds.derive(spec.seed, "model"),
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class Translation:
+    """One network trained on sentence pairs, subword by subword.
+
+    Source: Mueller et al. 2019, App. A.3.
+    """
+
+    logged: tuple[str, ...] = ("loss", "nll", "accuracy")
+    own_resident: tuple[str, ...] = ()
+    one_shape = False
+
+    def __init__(
+        self,
+        spec: ExperimentSpec,
+        data_dir: str | None,
+        like: "Translation | None" = None,
+    ) -> None:
+        """Loads the corpus, learns or finds its subwords, builds the network.
+
+        Args:
+            spec: the experiment.
+            data_dir: where the data lies, or a prepared file; None means
+                TFDS's own default.
+            like: a task on the same data, to share its corpus.
+
+        Raises:
+            ValueError: the data is missing or not as its contract says, or
+                an option is out of range.
+        """
+        tokens = spec.train.global_batch_tokens
+        if tokens is None:
+            raise SpecError(
+                "train.global_batch_tokens: wanted a number, sentence pairs "
+                "are not counted in examples"
+            )
+        self.spec, self._batch_tokens = spec, tokens
+        self._corpus: _translation.Corpus = (
+            _translation.load(
+                registry.get("ls_tf.data", spec.data.name, "data set"),
+                train=spec.data.train,
+                vocabulary_size=spec.data.vocabulary_size,
+                source=spec.data.source,
+                data_dir=data_dir,
+            )
+            if like is None
+            else like._corpus
+        )
+        train = self.tokens("train")
+        self._plan = _batching.BucketPlan(
+            train.source.lengths,
+            train.target.lengths,
+            batch_tokens=tokens,
+            max_length=spec.data.max_length,
+            seed=spec.seed,
+        )
+        self.batch_sizes = tuple({s.rows for s in self._plan.shapes})
+        self.total_steps = self._num_steps()
+        self.resident: dict[str, np.ndarray] = {}
+        for side in _SIDES:
+            ragged = getattr(train, side)
+            self.resident |= {
+                f"{side}_tokens": ragged.tokens,
+                f"{side}_start": ragged.offsets[:-1].astype(np.int32),
+                f"{side}_length": ragged.lengths.astype(np.int32),
+            }
+        self.hyperparameters: dict[str, float] = {"alpha": spec.train.alpha}
+        self._vocabulary_size = self._corpus.vocabulary_size
+        self.model = build_model(spec, self._vocabulary_size)
+        self._prior = (
+            np.bincount(train.target.tokens, minlength=self._vocabulary_size)
+            / len(train.target.tokens)
+        ).astype(np.float32)
+        self._decoders: dict[Decoding, Computation] = {}
+        self._last: tuple[Computing, ModelTranslator] | None = None
+
+    def _num_steps(self) -> int:
+        train = self.spec.train
+        if train.steps is not None:
+            return train.steps
+        if train.epochs is None:
+            raise SpecError("train: wanted steps or epochs, got neither")
+        return math.ceil(train.epochs * self._plan.steps_per_epoch)
+
+    # --- Training -----------------------------------------------------------
+
+    def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
+        """See ``Task.plan``; positions are given to each pair of a batch."""
+        steps = self._plan.steps(start, count)
+        shape = steps["index"].shape
+        positions = {
+            name: np.broadcast_to(
+                value[:, None, :], (*shape, value.shape[-1])
+            ).copy()
+            for name, value in steps.items()
+            if name != "index"
+        }
+        return {"index": steps["index"], **positions}
+
+    def epoch(self, step: int) -> float:
+        """See ``Task.epoch``."""
+        return step / self._plan.steps_per_epoch
+
+    def batch(
+        self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """See ``Task.batch``: ``source`` [B, S], ``target`` [B, T], ids."""
+        batch: dict[str, Tensor] = {}
+        for side in _SIDES:
+            index, position = draws["index"], draws[f"{side}_position"]
+            start = ops.take(resident[f"{side}_start"], index, axis=0)
+            length = ops.take(resident[f"{side}_length"], index, axis=0)
+            inside = position < length[:, None]
+            at = ops.where(inside, start[:, None] + position, 0)
+            ids = ops.take(resident[f"{side}_tokens"], at, axis=0)
+            batch[side] = ops.where(inside, ids, 0)
+        return batch
+
+    def loss(
+        self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
+    ) -> Sums:
+        """See ``Task.loss``: sums over real subwords; padding weighs 0."""
+        target = batch["target"]
+        logits = self._logits(batch, training=True)
+        train = self.spec.train
+        losses = label_smoothing.sparse_loss(
+            target,
+            logits,
+            alpha=hyperparameters["alpha"],
+            spread="others" if train.smoothing == "others" else "uniform",
+            prior=self._prior if train.smoothing == "prior" else None,
+        )
+        weight = ops.cast(target != 0, "float32")
+        right = ops.cast(_best(logits) == target, "float32")
+        return {
+            "loss": train.loss_scale * ops.sum(weight * losses),
+            "weight": ops.sum(weight),
+            "nll": ops.sum(weight * label_smoothing.nll(target, logits)),
+            "accuracy": ops.sum(weight * right),
+        }
+
+    def _logits(self, batch: Mapping[str, Tensor], *, training: bool) -> Tensor:
+        outputs = self.model(
+            {side: batch[side] for side in _SIDES}, training=training
+        )
+        return ops.cast(outputs["logits"], "float32")
+
+    def check_stack(self) -> None:
+        """See ``Task.check_stack``.
+
+        Raises:
+            SpecError: batches of many shapes are in another order for each.
+        """
+        raise SpecError(
+            "--stack: translation models cannot share one program: their "
+            "batches have different shapes"
+        )
+
+    # --- What evaluators ask for --------------------------------------------
+
+    @property
+    def subwords(self) -> Any:
+        """The subword model of both languages.
+
+        Raises:
+            SpecError: sentencepiece is not installed.
+        """
+        if self._corpus.subwords is None:
+            raise SpecError(
+                "translating and scoring need sentencepiece, which is not "
+                "installed; --mode=train does without"
+            )
+        return self._corpus.subwords
+
+    def tokens(self, role: str) -> Any:
+        """The sentence pairs of a role's split, as subwords and as text."""
+        return self._corpus.split(getattr(self.spec.data, role))
+
+    def evaluation_batches(
+        self, role: str, chosen: np.ndarray
+    ) -> Sequence[Mapping[str, np.ndarray]]:
+        """Which of some chosen pairs are evaluated together; each once."""
+        tokens = self.tokens(role)
+        return _batching.evaluation_batches(
+            tokens.source.lengths[chosen],
+            tokens.target.lengths[chosen],
+            batch_tokens=self._batch_tokens,
+            # Every shape is a program to make: few pairs get few.
+            most_shapes=min(8, 1 + len(chosen) // 128),
+        )
+
+    def next_token_logits(
+        self, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """``logits`` float32 [B, T, V] given the right subwords before."""
+        return {"logits": self._logits(batch, training=False)}
+
+    def penultimate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """``penultimate`` float32 [B, T, D] given the right subwords."""
+        outputs = self.model(
+            {side: batch[side] for side in _SIDES}, training=False
+        )
+        return {"penultimate": ops.cast(outputs["penultimate"], "float32")}
+
+    def next_token_statistics(
+        self, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """What the model says of each next subword at some temperatures.
+
+        Args:
+            batch: ``source``, ``target`` ids, and ``temperature`` [R].
+
+        Returns:
+            dict: ``nll`` and ``confidence`` float32 [B, T, R], ``correct``
+            bool [B, T].
+        """
+        logits = self._logits(batch, training=False)
+        target, grid = batch["target"], batch["temperature"]
+        right = ops.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
+        top = ops.max(logits, axis=-1)
+        nll, confidence = [], []
+        # One temperature after the other: [B, T, R, V] would not fit.
+        for r in range(grid.shape[0]):
+            norm = ops.logsumexp(logits / grid[r], axis=-1)
+            nll.append(norm - right / grid[r])
+            confidence.append(ops.exp(top / grid[r] - norm))
+        return {
+            "nll": ops.stack(nll, axis=-1),
+            "confidence": ops.stack(confidence, axis=-1),
+            "correct": _best(logits) == target,
+        }
+
+    def decoder(self, how: Decoding) -> Computation:
+        """The search as a function of ``source`` ids and ``temperature``.
+
+        Args:
+            how: beam and length penalty; the temperature is an argument of
+                the function, so that one program serves a sweep.
+
+        Returns:
+            Function giving ``ids`` [B, L], ``length`` [B] and ``score`` [B]
+            of the best hypothesis of each sentence.
+        """
+        key = Decoding(how.beam_size, how.length_penalty, 1.0, how.extra_length)
+        if key not in self._decoders:
+            self._decoders[key] = self._make_decoder(key)
+        return self._decoders[key]
+
+    def _make_decoder(self, how: Decoding) -> Computation:
+        def decode(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            source = batch["source"]
+            length = ops.sum(ops.cast(source != 0, "int32"), axis=1)
+            longest = source.shape[1] + how.extra_length
+            memory = self.model.encode(source)
+            found = beam_search.beam_search(
+                self.model.step,
+                self.model.start(memory, how.beam_size, longest),
+                # A row of padding only fills the batch up.
+                max_lengths=ops.where(length > 0, length + how.extra_length, 0),
+                max_length=longest,
+                beams=how.beam_size,
+                alpha=how.length_penalty,
+                temperature=batch["temperature"],
+            )
+            return {
+                "ids": found["ids"][:, 0],
+                "length": found["lengths"][:, 0],
+                "score": found["scores"][:, 0],
+            }
+
+        return decode
+
+    def translator(self, trained: Computing) -> ModelTranslator:
+        """What evaluators and readers take; keeps what it has computed."""
+        if self._last is None or self._last[0] is not trained:
+            self._last = trained, ModelTranslator(self, trained)
+        return self._last[1]
+
+    def examples(self, role: str) -> Mapping[str, np.ndarray]:
+        """See ``Task.examples``: sentences have no stored arrays.
+
+        Raises:
+            TypeError: always; evaluators of translators take others.
+        """
+        raise TypeError("a translation has sentence pairs, no examples")
+
+    def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See ``Task.predict``: ``next_token_logits``."""
+        return self.next_token_logits(batch)
+
+    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+        """See ``Task.check``."""
+        _measuring.check(evaluator, self.translator(trained), "translators")
+
+    def measure(
+        self, evaluator: EvaluatorSpec, trained: Trained
+    ) -> Measurement:
+        """See ``Task.measure``."""
+        return _measuring.measure(
+            evaluator, self.translator(trained), "translators"
+        )
+
+
+def _best(logits: Tensor) -> Tensor:
+    return ops.cast(ops.argmax(logits, axis=-1), "int32")
+
+
+def build(
+    spec: ExperimentSpec,
+    *,
+    data_dir: str | None,
+    teacher: None = None,
+    like: Translation | None = None,
+) -> Translation:
+    """Builds the task; see ``Translation``."""
+    if spec.teacher is not None or teacher is not None:
+        raise SpecError("task 'translation' takes no teacher")
+    return Translation(spec, data_dir, like)

@@ -1,0 +1,96 @@
+"""BLEU and chrF: by hand, and as the paper's script counts."""
+
+import math
+import re
+from collections import Counter
+
+import pytest
+
+from ls_tf.analysis import bleu
+
+
+def counts(words, n):
+    return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
+
+
+def by_hand(hypotheses, references):
+    """Corpus BLEU-4 of sentences that are split already."""
+    logs, sys_len, ref_len = 0.0, 0, 0
+    for n in (1, 2, 3, 4):
+        right = total = 0
+        for h, r in zip(hypotheses, references, strict=True):
+            mine, theirs = counts(h, n), counts(r, n)
+            right += sum((mine & theirs).values())
+            total += sum(mine.values())
+        logs += math.log(right / total) / 4
+    sys_len = sum(map(len, hypotheses))
+    ref_len = sum(map(len, references))
+    brevity = min(0.0, 1 - ref_len / sys_len)
+    return 100 * math.exp(logs + brevity)
+
+
+HYPOTHESES = [
+    "Ein Mann fährt auf einem roten Fahrrad .",
+    "Zwei Hunde laufen schnell durch den Schnee",
+]
+REFERENCES = [
+    "Ein Mann fährt auf einem blauen Fahrrad .",
+    "Zwei Hunde laufen durch den tiefen Schnee",
+]
+
+
+def test_equals_the_formula():
+    found = bleu.scores(HYPOTHESES, REFERENCES).values
+    split = [[s.split() for s in part] for part in (HYPOTHESES, REFERENCES)]
+    assert found["bleu"] == pytest.approx(by_hand(*split), abs=1e-9)
+    assert found["length_ratio"] == 15 / 15
+
+
+def test_uncased_ignores_case_and_cased_does_not():
+    upper = [h.upper() for h in REFERENCES]
+    found = bleu.scores(upper, REFERENCES).values
+    assert found["bleu_uncased"] == pytest.approx(100)
+    assert found["bleu"] < 20
+
+
+def test_international_tokens_are_split_at_hyphens():
+    # As t2t_bleu: "rot-weiss" is three tokens, so that two of them match.
+    hypothesis, reference = (
+        "ein rot-blaues Band hier",
+        "ein rot-weisses Band da",
+    )
+
+    def intl(text):
+        return re.sub("-", " - ", text.lower()).split()
+
+    one = bleu.scores([hypothesis] * 2, [reference] * 2).values
+    right = sum((Counter(intl(hypothesis)) & Counter(intl(reference))).values())
+    assert right == 4
+    assert one["bleu_uncased"] > one["bleu"]
+
+
+def test_perfect_and_brevity():
+    assert bleu.scores(REFERENCES, REFERENCES).values["bleu"] == pytest.approx(
+        100
+    )
+    half = [" ".join(r.split()[:4]) for r in REFERENCES]
+    # Every n-gram is right; 8 words against 15.
+    found = bleu.scores(half, REFERENCES).values
+    assert found["bleu"] == pytest.approx(100 * math.exp(1 - 15 / 8))
+    assert found["length_ratio"] == 8 / 15
+
+
+def test_signatures_name_case_and_tokens():
+    signatures = bleu.scores(HYPOTHESES, REFERENCES).signatures
+    assert "case:lc" in signatures["bleu_uncased"]
+    assert "tok:intl" in signatures["bleu_uncased"]
+    assert "case:mixed" in signatures["bleu"]
+    assert "tok:13a" in signatures["bleu"]
+
+
+@pytest.mark.parametrize(
+    ("hypotheses", "references"), [(["a"], []), ([], []), (["a"], ["a", "b"])]
+)
+def test_refuses_unequal_lists(hypotheses, references):
+    with pytest.raises(ValueError, match="as many hypotheses as references"):
+        bleu.scores(hypotheses, references)

@@ -1,0 +1,298 @@
+"""The translation task: batches, sums, statistics, translations."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from ls_tf.analysis import bleu, calibration
+from ls_tf.evaluators import (
+    token_calibration,
+    token_projection,
+    translation,
+    translation_sweep,
+)
+from ls_tf.resolve import resolve
+from ls_tf.spec import EvaluatorSpec, SpecError
+from ls_tf.tasks import translation as task_module
+from ls_tf.tasks._protocol import Decoding
+from ls_tf.tasks._translator import ModelTranslator, filled
+
+CHANGES = {
+    "data.train": "train[:300]",
+    "data.calibrate": "validation[:12]",
+    "data.report": "test[:20]",
+    "data.vocabulary_size": 400,
+    "model.options.hidden_size": 16,
+    "model.options.filter_size": 32,
+    "model.options.num_heads": 2,
+    "model.options.num_encoder_layers": 1,
+    "model.options.num_decoder_layers": 1,
+    "train.global_batch_tokens": 256,
+    "train.steps": 4,
+}
+GREEDY = Decoding(beam_size=1, extra_length=4)
+
+
+@pytest.fixture(scope="module")
+def task():
+    spec = resolve("transformer_numbers", changed=CHANGES).spec
+    return task_module.build(spec, data_dir=None)
+
+
+class Computed:
+    """A network that computes step by step, uncompiled."""
+
+    def __init__(self, task):
+        self.spec, self.model = task.spec, task.model
+
+    def compute(self, function, batches):
+        found = []
+        for batch in batches:
+            tensors = {k: ops.convert_to_tensor(v) for k, v in batch.items()}
+            outputs = function(tensors)
+            found.append(
+                {k: ops.convert_to_numpy(v) for k, v in outputs.items()}
+            )
+        return found
+
+
+@pytest.fixture(scope="module")
+def translator(task):
+    return ModelTranslator(task, Computed(task))
+
+
+def rows(ragged, index):
+    return [list(ragged.row(i)) for i in index]
+
+
+def test_a_batch_holds_the_planned_sentences(task):
+    train = task.tokens("train")
+    seen = set()
+    for step in range(12):
+        plan = task.plan(step, 1)
+        assert {len(v) for v in plan.values()} == {1}
+        batch = task.batch(task.resident, {k: v[0] for k, v in plan.items()})
+        index = plan["index"][0]
+        seen.add(tuple(batch["source"].shape))
+        for side in ("source", "target"):
+            found = ops.convert_to_numpy(batch[side])
+            for row, want in zip(
+                found, rows(getattr(train, side), index), strict=True
+            ):
+                assert list(row[: len(want)]) == want
+                assert not row[len(want) :].any()
+    assert len(seen) > 1  # batches of several shapes
+
+
+def test_epochs_are_counted(task):
+    per_epoch = task._plan.steps_per_epoch
+    assert task.epoch(0) == 0
+    assert task.epoch(10) == pytest.approx(10 / per_epoch)
+    # All pairs' tokens, over the tokens of a batch, roughly.
+    assert 15 < per_epoch < 90
+
+
+def batch_of(task, count=3, extra=0):
+    tokens = task.tokens("report")
+    index = np.arange(count)
+    width = {
+        side: int(getattr(tokens, side).lengths[:count].max()) + extra
+        for side in ("source", "target")
+    }
+    return {
+        side: filled(getattr(tokens, side), index, width[side])
+        for side in ("source", "target")
+    }
+
+
+def numbers(sums):
+    return {k: float(ops.convert_to_numpy(v)) for k, v in sums.items()}
+
+
+def test_the_loss_by_hand(task):
+    batch = batch_of(task)
+    logits = ops.convert_to_numpy(
+        task.next_token_logits(batch)["logits"]
+    ).astype(np.float64)
+    p = np.exp(logits - logits.max(-1, keepdims=True))
+    log_p = np.log(p / p.sum(-1, keepdims=True))
+    target = batch["target"]
+    classes = logits.shape[-1]
+    assert classes == task._vocabulary_size
+    loss = nll = weight = correct = 0.0
+    for b in range(target.shape[0]):
+        for t in range(target.shape[1]):
+            if target[b, t] == 0:
+                continue
+            right = log_p[b, t, target[b, t]]
+            others = log_p[b, t].sum() - right
+            # tensor2tensor: 0.1 is spread over the V - 1 others
+            loss -= 0.9 * right + 0.1 * others / (classes - 1)
+            nll -= right
+            weight += 1
+            correct += log_p[b, t].argmax() == target[b, t]
+    # Without dropout, so that it is the inference mode's.
+    kept = task.model.call
+    try:
+        task.model.call = lambda inputs, training=False: kept(inputs, False)
+        found = numbers(task.loss(batch, {"alpha": 0.1}))
+    finally:
+        task.model.call = kept
+    assert found["weight"] == weight
+    assert found["accuracy"] == correct
+    assert found["nll"] == pytest.approx(nll, rel=1e-5)
+    assert found["loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_padding_changes_no_statistic(task):
+    grid = np.array([0.5, 1.0], np.float32)
+    short = task.next_token_statistics({**batch_of(task), "temperature": grid})
+    long = task.next_token_statistics(
+        {**batch_of(task, extra=5), "temperature": grid}
+    )
+    real = batch_of(task)["target"] != 0
+    width = real.shape[1]
+    for name in ("nll", "confidence"):
+        a, b = (ops.convert_to_numpy(x[name]) for x in (short, long))
+        np.testing.assert_allclose(a[real], b[:, :width][real], rtol=2e-5)
+
+
+def test_statistics_are_of_every_subword_in_order(task, translator):
+    temperatures = (0.7, 1.0, 2.0)
+    found = translator.statistics("report", temperatures)
+    target = task.tokens("report").target
+    assert found["nll"].shape == (len(target.tokens), 3)
+    logits, labels = translator.logits("report", 10**6)
+    np.testing.assert_array_equal(labels, target.tokens)
+    for column, t in enumerate(temperatures):
+        probs = calibration.softmax(logits, t)
+        rows_ = np.arange(len(labels))
+        np.testing.assert_allclose(
+            found["nll"][:, column],
+            -np.log(probs[rows_, labels]),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+        np.testing.assert_allclose(
+            found["confidence"][:, column], probs.max(-1), rtol=1e-4
+        )
+    np.testing.assert_array_equal(found["correct"], logits.argmax(-1) == labels)
+
+
+def test_the_first_subwords_are_whole_sentences(task, translator):
+    offsets = task.tokens("report").target.offsets
+    some, labels = translator.logits("report", int(offsets[2]) + 1)
+    assert len(some) == len(labels) == offsets[3]
+    exact, _ = translator.logits("report", int(offsets[2]))
+    assert len(exact) == offsets[2]
+
+
+def test_activations_make_the_logits(task, translator):
+    token = int(task.tokens("report").target.row(0)[0])
+    points = translator.activations("report", token, 3)
+    at = np.flatnonzero(task.tokens("report").target.tokens == token)[:3]
+    logits, _ = translator.logits("report", 10**6)
+    templates = translator.templates(range(task._vocabulary_size))
+    np.testing.assert_allclose(
+        points @ templates.T, logits[at], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_padding_can_be_counted_and_then_counts(task, translator):
+    lengths = task.tokens("report").target.lengths
+    found = translator.with_padding("report", 8)
+    positions = sum(
+        len(part) * part.max()
+        for part in (lengths[i : i + 8] for i in range(0, len(lengths), 8))
+    )
+    assert len(found["correct"]) == positions
+    assert (~found["is_padding"]).sum() == lengths.sum()
+    plain = translator.statistics("report", (1.0,))
+    np.testing.assert_allclose(
+        found["nll"][~found["is_padding"], 0], plain["nll"][:, 0], rtol=1e-4
+    )
+
+
+def test_translations_keep_their_order(task, translator):
+    tokens = task.tokens("report").source
+    whole = translator.translate(tokens, GREEDY)
+    for i in (0, 7, 19):
+        alone = translator.translate(tokens.part(i, i + 1), GREEDY)
+        assert alone.ids[0] == whole.ids[i]
+        assert alone.scores[0] == pytest.approx(whole.scores[i], rel=1e-4)
+
+
+def test_lines_in_lines_out(task, translator):
+    lines = ["", "three hundred", "  ", "nine " * 40, "four"]
+    found, cut = translator.translate_lines(lines, GREEDY, 30)
+    assert len(found) == 5 and cut == 1
+    assert found[0] == found[2] == ""
+    assert all("\n" not in line for line in found)
+    again, _ = translator.translate_lines(["four"], GREEDY, 30)
+    assert again == found[4:]
+
+
+def test_the_evaluators_measure(task, translator):
+    found = translation.evaluate(
+        translator, role="report", beam_size=2, extra_length=4
+    )
+    hypotheses = found.arrays["hypotheses"].tolist()
+    assert found.count == 20 == len(hypotheses)
+    again = bleu.scores(hypotheses, task.tokens("report").texts.target)
+    assert found.scalars["bleu"] == again.values["bleu"]
+    assert "tok:13a" in found.notes["bleu"]
+
+    calibrated = token_calibration.evaluate(translator, role="report")
+    tokens = len(task.tokens("report").target.tokens)
+    assert calibrated.count == tokens
+    assert calibrated.arrays["bin_count"].sum() == tokens
+    logits, labels = translator.logits("report", 10**6)
+    summary = calibration.summary(logits, labels)
+    for name in ("nll", "accuracy", "ece"):
+        assert calibrated.scalars[name] == pytest.approx(
+            summary[name], abs=1e-5
+        )
+    assert calibrated.scalars["nll_scaled"] <= calibrated.scalars["nll"] + 0.05
+
+    sweep = translation_sweep.evaluate(
+        translator, role="report", temperatures=(0.5, 1.0), extra_length=4
+    )
+    assert sweep.arrays["nll"][1] == pytest.approx(summary["nll"], abs=1e-5)
+    assert sweep.scalars["best_nll"] == sweep.arrays["nll"].min()
+
+    flat = token_projection.evaluate(translator, role="report", per_token=5)
+    assert flat.arrays["templates"].shape == (3, 2)
+    assert flat.arrays["report_points"].shape[1] == 2
+    assert len(flat.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("translation", {"beam_size": 0}, "beam_size: wanted 1 or more"),
+        ("translation", {"temperature": 0.0}, "temperature: wanted more"),
+        ("translation_sweep", {"temperatures": (1.0, -1.0)}, "got -1"),
+        ("translation_sweep", {"temperatures": ()}, "one or more, got none"),
+        ("token_calibration", {"first_tokens": 0}, "first_tokens: wanted 1"),
+        ("token_projection", {"tokens": ("xyzzy",) * 3}, "no single subword"),
+        ("classification", {}, "measures classifiers, this .* translators"),
+    ],
+)
+def test_refuses_before_the_training(task, name, options, message):
+    evaluator = EvaluatorSpec(name, "report", options=options)
+    with pytest.raises(SpecError, match=message):
+        task.check(evaluator, Computed(task))
+
+
+def test_refuses_a_batch_in_examples():
+    changed = {**CHANGES, "task": "classification"}
+    with pytest.raises(ValueError, match="tokens|images|examples"):
+        spec = resolve("transformer_numbers", changed=changed).spec
+        from ls_tf.tasks import classification
+
+        classification.build(spec, data_dir=None)
+
+
+def test_cannot_be_stacked(task):
+    with pytest.raises(SpecError, match="different shapes"):
+        task.check_stack()
