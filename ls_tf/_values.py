@@ -136,7 +136,12 @@ def kind_name(kind: Any) -> str:
         words = [kind_name(k) for k in kinds]
         return " or ".join([*words, "none"] if optional(kind) else words)
     if _is_tuple(kind):
-        items = {int: "whole numbers", float: "numbers", str: "words"}
+        items = {
+            int: "whole numbers",
+            float: "numbers",
+            str: "words",
+            int | str: "whole numbers or names",
+        }
         return f"{items.get(item_kind(kind), 'values')} between commas"
     if _is_mapping(kind):
         return "{'NAME': VALUE, ...}"

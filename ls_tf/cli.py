@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ls_tf.session import Machine
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, 3, 4, 5
-MODES = ("train_and_eval", "train", "eval", "print", "prepare")
+MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -35,6 +35,7 @@ its tables and figures from recorded runs.
 
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
   python run_experiment.py --report=NAME [--run_missing]
+  python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
 
 experiments: {experiments}
 reports: {reports}
@@ -194,6 +195,8 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
         return OK
     if values.mode == "prepare":
         return _prepare(values, identities[0])
+    if values.mode == "translate":
+        return _translate(values, argv, identities[0])
     from ls_tf import runs, session
     from ls_tf.training import strategy
 
@@ -246,8 +249,23 @@ def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
         module=registry.get("ls_tf.data", data.name),
         splits=(data.train, data.calibrate, data.report),
         data_dir=values.data_dir,
+        source=data.source,
+        vocabulary_size=data.vocabulary_size,
     )
     print(path)
+    return OK
+
+
+def _translate(
+    values: flags.FlagValues, argv: Sequence[str], identity: RunIdentity
+) -> int:
+    """Translates standard input with a finished run."""
+    from ls_tf import session, translate
+
+    session.check(values.engine, values.strategy)
+    translate.check(identity, values.runs_dir)
+    opened = session.Session(_machine(values, argv))
+    translate.run(identity, opened, translate.lines(sys.stdin.buffer))
     return OK
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_tf import registry, runs, stack
+from ls_tf import _teachers, registry, runs, stack
+from ls_tf._teachers import MissingRunError
 from ls_tf.resolve import RunIdentity, teacher_of
 from ls_tf.runs import Record, RunDirectory
 from ls_tf.session import Machine, Session
@@ -22,40 +23,10 @@ if TYPE_CHECKING:
     from ls_tf.training.loop import Hooks, Member, StopRequest
 
 
-class MissingRunError(SpecError):
-    """A run that another one needs is not there; says how to make it."""
-
-
 def needed(identity: RunIdentity) -> list[RunIdentity]:
     """A run and the teachers before it, in the order to train them."""
     teacher = teacher_of(identity)
     return [*(needed(teacher) if teacher else []), identity]
-
-
-def _teacher(identity: RunIdentity, runs_dir: str) -> Any:
-    """The trained teacher of a run, if it has one."""
-    found = teacher_of(identity)
-    if found is None:
-        return None
-    record = runs.find(runs_dir, found)
-    if record is None:
-        raise MissingRunError(
-            f"the teacher's run is missing or unfinished; make it with: "
-            f"{found.command()} --runs_dir={runs_dir} (or add --run_missing)"
-        )
-    from ls_tf.tasks.distillation import Teacher
-    from ls_tf.training import checkpoints
-    from ls_tf.training._variables import assign_model
-
-    checkpoint = checkpoints.latest(record.path / "checkpoints")
-    if checkpoint is None:
-        raise MissingRunError(
-            f"the teacher's record {record.path} has no checkpoint; make it "
-            f"with: {found.command()} --runs_dir={runs_dir}"
-        )
-    return Teacher(
-        found.spec, lambda model: assign_model(model, checkpoint.arrays)
-    )
 
 
 class _Trained:
@@ -66,6 +37,14 @@ class _Trained:
         self._task, self._predict = network.task, network.predict
         self.compute = network.compute
         self._cache: dict[str, Mapping[str, np.ndarray]] = {}
+
+    @property
+    def task(self) -> Any:
+        return self._task
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(self._task.class_names)
 
     def labels(self, role: str) -> np.ndarray:
         return np.asarray(self._task.examples(role)["label"])
@@ -81,6 +60,26 @@ class _Trained:
         if split not in self._cache:
             self._cache[split] = self._predict(examples)
         return self._cache[split]
+
+    @property
+    def num_views(self) -> int | None:
+        # What is no image is as it is.
+        found: int | None = getattr(self._task, "num_views", 1)
+        return found
+
+    def views(
+        self,
+        role: str,
+        index: np.ndarray,
+        view: np.ndarray | np.random.Generator,
+    ) -> np.ndarray:
+        batch = self._task.views(role, index, view)
+        return np.asarray(self._predict(batch)["logits"])
+
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        give = getattr(self._task, "teacher_logits", None)
+        found: np.ndarray | None = give and give(every_view=every_view)
+        return found
 
 
 def _learning_rate(spec: ExperimentSpec, total_steps: int) -> Any:
@@ -125,16 +124,18 @@ def _one_line() -> Iterator[None]:
         raise SpecError(str(error)) from error
 
 
-def _recipe(identity: RunIdentity, machine: Machine) -> "Recipe":
+def _recipe(identity: RunIdentity, session: Session, teacher: Any) -> "Recipe":
     from ls_tf import optimizers
     from ls_tf.training._engine import Recipe
 
     spec = identity.spec
-    teacher = _teacher(identity, machine.runs_dir)
 
     def make_task(like: Any) -> Any:
         return registry.get("ls_tf.tasks", spec.task).build(
-            spec, data_dir=machine.data_dir, teacher=teacher, like=like
+            spec,
+            data_dir=session.machine.data_dir,
+            teacher=teacher,
+            like=like,
         )
 
     def make_optimizer(task: Any) -> Any:
@@ -148,18 +149,25 @@ def _recipe(identity: RunIdentity, machine: Machine) -> "Recipe":
     return Recipe(make_task, make_optimizer)
 
 
-def _build(identities: Sequence[RunIdentity], session: Session) -> Any:
+def _build(
+    identities: Sequence[RunIdentity], session: Session, stop: "StopRequest"
+) -> Any:
     """Builds the engine with its networks.
 
     Raises:
         SpecError: what a specification asks for cannot be built; library
             errors about values are told in their own one line.
+        StoppedError: a signal came while a teacher's table was made.
     """
     from ls_tf import optimizers
 
     spec = identities[0].spec
     engine = session.engine(spec, _transform(spec))
-    recipes = [_recipe(one, session.machine) for one in identities]
+    teachers: dict[str, Any] = {}
+    recipes = [
+        _recipe(one, session, _teachers.load(one, session, stop, teachers))
+        for one in identities
+    ]
     with _one_line():
         engine.build(recipes)
         # Of a stack, all are alike in what can be wrong here.
@@ -220,6 +228,7 @@ def _final_measurements(member: "Member", directory: RunDirectory) -> None:
                 count=found.count,
                 scalars=found.scalars,
                 arrays=found.arrays,
+                notes=found.notes,
             )
             member.publish(evaluator, found)
 
@@ -332,7 +341,7 @@ def _run_together(
     runs_dir = session.machine.runs_dir
     keras.utils.clear_session()
     with stop_requests() as stop, contextlib.ExitStack() as opened:
-        engine = _build(identities, session)
+        engine = _build(identities, session, stop)
         members = []
         for one, network in zip(identities, engine.networks, strict=True):
             directory = opened.enter_context(_record(one, session, engine))
@@ -368,6 +377,40 @@ def _run_together(
         ]
         if failures:
             raise NonFiniteLossError("; ".join(failures))
+
+
+@contextlib.contextmanager
+def trained(identity: RunIdentity, session: Session) -> Iterator[Any]:
+    """A finished run's network, ready to be measured or used.
+
+    Args:
+        identity: the run; it must be finished.
+        session: the process's devices.
+
+    Yields:
+        ``Trained``, with its ``task``.
+
+    Raises:
+        MissingRunError: the run is not finished, or has no checkpoint.
+    """
+    import keras
+
+    from ls_tf.training import checkpoints
+    from ls_tf.training.loop import StopRequest
+
+    record_of(identity, session.machine.runs_dir)
+    keras.utils.clear_session()
+    engine = _build([identity], session, StopRequest())
+    (network,) = engine.networks
+    member = _member(identity, network, None)
+    found = checkpoints.latest(_folder(identity, session.machine.runs_dir))
+    if member.restore(found) < network.task.total_steps:
+        raise MissingRunError(
+            f"the record of run {identity.title} has no checkpoint; make it "
+            f"with: {identity.command()}"
+        )
+    with network.measuring():
+        yield _Trained(network)
 
 
 def _train(

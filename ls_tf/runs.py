@@ -41,6 +41,7 @@ __all__ = [
     "locked",
     "now",
     "opened",
+    "read_json",
     "refuse",
     "write_arrays",
     "write_bytes",
@@ -218,6 +219,7 @@ class RunDirectory:
         count: int,
         scalars: Mapping[str, float],
         arrays: Mapping[str, np.ndarray],
+        notes: Mapping[str, str] | None = None,
     ) -> None:
         """Writes one measurement."""
         stem = self.path / "measurements"
@@ -236,6 +238,7 @@ class RunDirectory:
                 "measured": now(),
                 "git": self.run["history"][-1].get("git"),
                 "scalars": {k: float(v) for k, v in scalars.items()},
+                **({"notes": dict(notes)} if notes else {}),
             },
         )
 

@@ -131,7 +131,11 @@ class TeacherSpec:
 
     The teacher is found through the run records. ``seed=None`` takes the
     student's own seed. ``matching`` is "soft" (cross-entropy of tempered
-    probabilities) or "logits" (half the squared logit error).
+    probabilities) or "logits" (half the squared logit error). ``table`` says
+    whether the teacher's logits on every view of the images are made once,
+    kept in float16 and shared: "auto" where the views can be counted and are
+    more than one, "always" (refused where they cannot), or "never": then the
+    teacher runs beside the student.
     """
 
     experiment: str
@@ -143,6 +147,7 @@ class TeacherSpec:
     student_temperature: float = 1.0
     scale_by_temperature_squared: bool = False
     logit_reduction: str = "sum"
+    table: str = "auto"  # an image of one view has its logits in memory
 
 
 @dataclass(frozen=True)
@@ -497,6 +502,12 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         teacher.logit_reduction in reductions,
         f"teacher.logit_reduction: got '{teacher.logit_reduction}'; "
         f"{nearest(teacher.logit_reduction, reductions)}",
+    )
+    tables = ("auto", "always", "never")
+    _require(
+        teacher.table in tables,
+        f"teacher.table: got '{teacher.table}'; "
+        f"{nearest(teacher.table, tables)}",
     )
     for name in ("teacher_temperature", "student_temperature"):
         value = getattr(teacher, name)

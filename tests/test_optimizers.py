@@ -391,6 +391,31 @@ def test_build_one_of_keras():
     assert optimizer.ema_momentum == 0.9999
 
 
+def test_adam_is_that_of_tensorflow_1():
+    # Its epsilon stands outside of the bias correction. At the first step
+    # m = .1 g and v = .003 g ** 2, so that with g = 10 epsilon
+    #   rate sqrt(.003) / .1 * .1 g / (sqrt(.003) g + g / 10)
+    # where epsilon inside, beside the corrected root, gives g / (g + g / 10).
+    g, rate, epsilon = 1e-8, 0.5, 1e-9
+    options = {"beta_1": 0.9, "beta_2": 0.997, "epsilon": epsilon}
+    (w,) = variables((1,))
+    w.assign([0.0])
+    optimizer = optimizers.build("Adam", options, learning_rate=rate)
+    grads = [[np.array([g * k], "float32")] for k in (1.0, -2.0, 0.5, 3.0)]
+    (first,) = apply(optimizer, [w], grads[:1])
+    root = 0.003**0.5
+    assert first[0] == pytest.approx(-rate * root / (root + 0.1), rel=1e-4)
+    # And the steps after it, in float64.
+    position, m, v = float(first[0]), 0.1 * g, 0.003 * g**2
+    for t, (gradient,) in enumerate(grads[1:], start=2):
+        m = 0.9 * m + 0.1 * float(gradient[0])
+        v = 0.997 * v + 0.003 * float(gradient[0]) ** 2
+        factor = (1 - 0.997**t) ** 0.5 / (1 - 0.9**t)
+        position -= rate * factor * m / (v**0.5 + epsilon)
+    (last,) = apply(optimizer, [w], grads[1:])
+    assert last[0] == pytest.approx(position, rel=1e-4)
+
+
 @pytest.mark.parametrize("name", ["Adagrad", "Nadam", "RMSprop", "SGD"])
 def test_build_makes_an_optimizer_that_descends(name):
     (w,) = variables((1,))

@@ -301,6 +301,11 @@ def random_changes(rng, experiment):
             "teacher.changes.alpha": [0, 0.3, "0.1"],
             "teacher.changes.train.steps": [5],
         }
+    if experiment.startswith("transformer_"):
+        possible["train.global_batch_tokens"] = possible.pop(
+            "train.global_batch_size"
+        )
+        possible["data.source"] = words
     if not experiment.startswith("fc_"):
         possible = {k: v for k, v in possible.items() if ".options." not in k}
     paths = rng.sample(sorted(possible), rng.randrange(1, 5))

@@ -241,27 +241,17 @@ def cluster_geometry(
 
     Source: ours.
     """
-    points = _matrix(points2d, "points2d")
     corners = _matrix(templates2d, "templates2d")
-    ids = np.asarray(labels)
-    if points.shape[1] != 2 or ids.shape != points.shape[:1]:
-        raise ValueError(
-            "wanted points2d [N, 2] and labels [N], "
-            f"got shapes {points.shape} and {ids.shape}"
-        )
     if corners.shape != (3, 2):
         raise ValueError(
             f"wanted templates2d [3, 2], got shape {corners.shape}"
         )
-    centres, spreads = [], []
-    for wanted in _three_classes(classes):
-        cluster = points[ids == wanted]
-        if not len(cluster):
-            raise ValueError(f"wanted points of class {wanted}, got none")
-        centre = cluster.mean(axis=0)
-        centres.append(centre)
-        squares = np.sum((cluster - centre) ** 2, axis=1)
+    clusters = _clusters(points2d, labels, classes)
+    spreads = []
+    for cluster in clusters:
+        squares = np.sum((cluster - cluster.mean(axis=0)) ** 2, axis=1)
         spreads.append(math.sqrt(squares.mean()))
+    centres = [cluster.mean(axis=0) for cluster in clusters]
     sides = _sides(np.stack(centres))
     spread, scale = float(np.mean(spreads)), float(np.mean(sides))
     template_scale = float(np.mean(_sides(corners)))
@@ -272,6 +262,46 @@ def cluster_geometry(
         "scale": scale,
         "template_scale": template_scale,
     }
+
+
+def cluster_centres(
+    points2d: npt.ArrayLike, labels: npt.ArrayLike, classes: Sequence[int]
+) -> Array:
+    """Gives the means of three projected clusters.
+
+    Args:
+        points2d: float [N, 2]; points of other classes are left out.
+        labels: int [N].
+        classes: three different class ids.
+
+    Returns:
+        float64 [3, 2], in the order of ``classes``.
+
+    Raises:
+        ValueError: on bad shapes or if a class has no point.
+
+    Source: ours.
+    """
+    clusters = _clusters(points2d, labels, classes)
+    return np.stack([cluster.mean(axis=0) for cluster in clusters])
+
+
+def _clusters(
+    points2d: npt.ArrayLike, labels: npt.ArrayLike, classes: Sequence[int]
+) -> list[Array]:
+    """Parts points by class; see `cluster_centres`."""
+    points, ids = _matrix(points2d, "points2d"), np.asarray(labels)
+    if points.shape[1] != 2 or ids.shape != points.shape[:1]:
+        raise ValueError(
+            "wanted points2d [N, 2] and labels [N], "
+            f"got shapes {points.shape} and {ids.shape}"
+        )
+    found = []
+    for wanted in _three_classes(classes):
+        found.append(points[ids == wanted])
+        if not len(found[-1]):
+            raise ValueError(f"wanted points of class {wanted}, got none")
+    return found
 
 
 def _three_classes(classes: Sequence[int]) -> list[int]:

@@ -55,6 +55,48 @@ class StandardizedCrop:
     size: int
     contrast: tuple[float, float] | None = None
 
+    @property
+    def views(self) -> int | None:
+        """Places times two, for the mirror; see ``Augmentation``."""
+        return None if self.contrast else 2 * self._places**2
+
+    @property
+    def central(self) -> int:
+        """The middle, not mirrored; see ``Augmentation``."""
+        self._counted()
+        middle = (self.side - self.size) // 2 + self.padding
+        return 2 * (middle * self._places + middle)
+
+    @property
+    def _places(self) -> int:
+        """How many rows the crop can begin in."""
+        return self.side + 2 * self.padding - self.size + 1
+
+    def view_of(self, draws: Mapping[str, Tensor]) -> Tensor:
+        """Counts rows, then columns, then flips; see ``Augmentation``."""
+        self._counted()
+        place = draws["crop"] + self.padding
+        return (place[:, 0] * self._places + place[:, 1]) * 2 + draws["flip"]
+
+    def draws_of(self, view: np.ndarray) -> dict[str, np.ndarray]:
+        """Gives crop and flip; see ``Augmentation``."""
+        return self._parted(_dataset.check_views(view, self._counted()))
+
+    def _counted(self) -> int:
+        """Gives the number of views, or refuses to."""
+        if self.views is None:
+            raise ValueError(
+                "wanted an augmentation whose views can be counted, got one "
+                "that changes the contrast continuously"
+            )
+        return self.views
+
+    def _parted(self, cell: np.ndarray) -> dict[str, np.ndarray]:
+        """Parts the numbers of crop and flip into both, int32."""
+        place, flip = np.divmod(cell.astype(np.int32), np.int32(2))
+        crop = np.stack(np.divmod(place, np.int32(self._places)), axis=-1)
+        return {"crop": crop - np.int32(self.padding), "flip": flip}
+
     def prepare(self, images: np.ndarray) -> np.ndarray:
         """Gives the images themselves, without padding; see ``Augmentation``.
 
@@ -79,16 +121,13 @@ class StandardizedCrop:
             begins, ``-padding`` or more; ``flip`` int32 [n]: 1 to mirror;
             with contrast, ``contrast`` int32 [n] in 0 .. 2**24 - 1.
         """
-        places = self.side + 2 * self.padding - self.size + 1
         # The upper half of a raw word, scaled to 0 .. 2 * places**2 - 1, is
         # crop and flip: no choice is favored by more than one in 2**32. The
         # lower half is free for the contrast.
         words = rng.bit_generator.random_raw(n)
         upper, lower = words >> np.uint64(32), words & np.uint64(2**32 - 1)
-        cell = (upper * np.uint64(2 * places**2)) >> np.uint64(32)
-        place, flip = np.divmod(cell.astype(np.int32), np.int32(2))
-        crop = np.stack(np.divmod(place, np.int32(places)), axis=-1)
-        draws = {"crop": crop - np.int32(self.padding), "flip": flip}
+        cell = (upper * np.uint64(2 * self._places**2)) >> np.uint64(32)
+        draws = self._parted(cell)
         if self.contrast is not None:
             grain = lower >> np.uint64(32 - _GRAIN_BITS)
             draws["contrast"] = grain.astype(np.int32)

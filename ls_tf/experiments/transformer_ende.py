@@ -5,7 +5,7 @@ smoothing 0.1 and transformer_ls0 (``--alpha=0``: nothing else differs), one
 GPU, 300,000 steps, no averaging of checkpoints, newstest2013. Table 3: ECE
 0.056 and 0.019; figures 3 and 4.
 Cost: 4.5e17 floating-point operations; see docs/paper_setup_transformer.md.
-Run: python run_experiment.py --experiment=transformer_ende --alpha=0.1
+Run: python run_experiment.py --flagfile=flags/transformer_ende.flags
 """
 
 from ls_tf.spec import (

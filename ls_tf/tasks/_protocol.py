@@ -6,6 +6,7 @@ knows the other's insides, so that one task runs on every engine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
@@ -25,6 +26,10 @@ class Trained(Protocol):
     spec: ExperimentSpec
     model: keras.Model
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the labels."""
+
     def labels(self, role: str) -> np.ndarray:
         """int32 [N]: the labels of a role's split."""
 
@@ -36,6 +41,46 @@ class Trained(Protocol):
         Returns:
             dict: ``logits`` [N, K] and ``penultimate`` [N, D], float32, in
             the split's order, every example once.
+        """
+
+    @property
+    def num_views(self) -> int | None:
+        """How many augmented views an image has, as training sees them.
+
+        1 without augmentation; None where they are continuous.
+        """
+
+    def views(
+        self,
+        role: str,
+        index: np.ndarray,
+        view: np.ndarray | np.random.Generator,
+    ) -> np.ndarray:
+        """The model's logits on augmented views, in inference mode.
+
+        Args:
+            role: train, calibrate or report.
+            index: int [n], positions in the role's split.
+            view: int [n], which view of each, below ``num_views``; or a
+                generator to draw one of each, as training does.
+
+        Returns:
+            float32 [n, K].
+
+        Raises:
+            ValueError: there is no such example or view.
+        """
+
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        """The logits of a student's teacher on the training split.
+
+        Args:
+            every_view: on all augmented views, in their order; else on the
+                images as they are evaluated.
+
+        Returns:
+            float [N, V, K], V of 1 or ``num_views``; None for a network
+            without a teacher, or where the views were not stored.
         """
 
     def compute(
@@ -52,6 +97,91 @@ class Trained(Protocol):
         Returns:
             What the function made of each batch, on the host.
         """
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How translations are searched for.
+
+    Attributes:
+        beam_size: hypotheses kept; 1 is greedy.
+        length_penalty: exponent of ((5 + length) / 6).
+        temperature: divides the logits before the log-softmax.
+        extra_length: a translation may be this much longer than its source,
+            in subwords.
+
+    Source: Mueller et al. 2019, App. A.3, and tensor2tensor's defaults for
+    what it leaves open.
+    """
+
+    beam_size: int = 4
+    length_penalty: float = 0.6
+    temperature: float = 1.0
+    extra_length: int = 50
+
+
+@dataclass(frozen=True)
+class Translations:
+    """What a search found for N sentences.
+
+    Attributes:
+        ids: N lists of subword ids, without the end mark; the best each.
+        scores: float32 [N]: log-probability over the length penalty.
+        finished: bool [N]: whether the end mark was reached.
+    """
+
+    ids: list[list[int]]
+    scores: np.ndarray
+    finished: np.ndarray
+
+
+class Translator(Protocol):
+    """A trained translation model as its evaluators see it.
+
+    Splits are named by role. Their texts have ``source`` and ``target``, lists
+    of sentences; their subwords ``tokens`` int32 and ``offsets`` int64.
+    """
+
+    spec: ExperimentSpec
+    model: keras.Model
+
+    def texts(self, role: str) -> Any:
+        """The sentence pairs of a split, as text."""
+
+    def targets(self, role: str) -> Any:
+        """The reference translations of a split, as subwords."""
+
+    def statistics(self, role: str, temperatures: Sequence[float]) -> Arrays:
+        """What the model says of each next subword, given the right ones.
+
+        Returns:
+            dict over the n real subwords of the split, in order: ``nll`` and
+            ``confidence`` float32 [n, R], ``correct`` bool [n].
+        """
+
+    def with_padding(self, role: str, batch_size: int) -> Arrays:
+        """The same, with padding counted as if it were text."""
+
+    def logits(self, role: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Logits [n, V] and right ids [n] of a split's first subwords."""
+
+    def activations(self, role: str, token: int, limit: int) -> np.ndarray:
+        """Penultimate activations [n, D] where a token is the next one."""
+
+    def templates(self, ids: Sequence[int]) -> np.ndarray:
+        """Rows [n, D] of the matrix that makes the logits."""
+
+    def piece(self, token: int) -> str:
+        """A subword as text; a leading U+2581 is a space."""
+
+    def token_id(self, word: str) -> int | None:
+        """The id of a word that is one subword; None if it is not."""
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Plain text of lists of subword ids."""
+
+    def translate_role(self, role: str, how: Decoding) -> Translations:
+        """Translates the sources of a split."""
 
 
 class Task(Protocol):

@@ -1,6 +1,5 @@
 """Image classification with hard or smoothed targets."""
 
-import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from ls_tf.data import _image_ops, _plan, _source
 from ls_tf.evaluators._measurement import Measurement
 from ls_tf.losses import label_smoothing
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
+from ls_tf.tasks import _measuring
 from ls_tf.tasks._protocol import Sums, Tensor, Trained
 
 
@@ -116,6 +116,7 @@ class Classification:
         self.total_steps = num_steps(spec, self._num_examples)
         self.batch_sizes = (batch_size(spec),)
         self._augmentation = _image_ops.augmentation(spec.data.augmentation)
+        self._augment = _image_ops.compiled(self._augmentation.apply)
         self._plan = _plan.EpochPlan(
             self._num_examples,
             batch_size(spec),
@@ -131,6 +132,7 @@ class Classification:
         self.hyperparameters: dict[str, float] = {"alpha": spec.train.alpha}
         self.model = build_model(spec)
         self._num_classes = self._data.INFO.num_classes
+        self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = (
             np.bincount(train["label"], minlength=self._num_classes)
             / self._num_examples
@@ -151,7 +153,7 @@ class Classification:
         index = draws["index"]
         label = ops.take(resident["label"], index, axis=0)
         return {
-            "image": self._augmentation.apply(resident["image"], index, draws),
+            "image": self._augment(resident["image"], index, draws),
             "label": label,
             "weight": ops.ones(ops.shape(label), "float32"),
         }
@@ -221,9 +223,57 @@ class Classification:
             )
         return self._loaded[split]
 
+    @property
+    def num_views(self) -> int | None:
+        """See ``Trained.num_views``."""
+        return self._augmentation.views
+
+    def views(
+        self,
+        role: str,
+        index: np.ndarray,
+        view: np.ndarray | np.random.Generator,
+    ) -> Mapping[str, np.ndarray]:
+        """Gives what ``predict`` takes to see augmented views.
+
+        Args:
+            role: train, calibrate or report.
+            index: int [n], positions in the role's split.
+            view: int [n], or a generator; see ``Trained.views``.
+
+        Returns:
+            ``image`` uint8 [n, ...] and what the augmentation draws.
+
+        Raises:
+            ValueError: there is no such example or view.
+        """
+        images = self.examples(role)["image"]
+        if len(index) and not 0 <= np.min(index) <= np.max(index) < len(images):
+            raise SpecError(
+                f"wanted examples from 0 to {len(images) - 1} of "
+                f"{self.spec.data.name}/{getattr(self.spec.data, role)}, got "
+                f"{np.min(index)} to {np.max(index)}"
+            )
+        how = self._augmentation
+        draws = (
+            how.draw(view, len(index))
+            if isinstance(view, np.random.Generator)
+            else how.draws_of(view)
+        )
+        return {"image": how.prepare(images[index]), **draws}
+
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """See ``Task.predict``: float32 ``logits`` and ``penultimate``."""
-        images = self._augmentation.evaluate(batch["image"])
+        """See ``Task.predict``: float32 ``logits`` and ``penultimate``.
+
+        Of a batch of ``views`` the images are augmented as it says.
+        """
+        images = batch["image"]
+        draws = {k: v for k, v in batch.items() if k not in ("image", "label")}
+        if draws:
+            places = ops.arange(ops.shape(images)[0], dtype="int32")
+            images = self._augmentation.apply(images, places, draws)
+        else:
+            images = self._augmentation.evaluate(images)
         outputs = self.model(images, training=False)
         return {
             name: ops.cast(outputs[name], "float32")
@@ -232,24 +282,13 @@ class Classification:
 
     def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
         """See ``Task.check``."""
-        module = registry.get("ls_tf.evaluators", evaluator.name)
-        options = {"role": evaluator.role, **evaluator.options}
-        try:
-            inspect.signature(module.evaluate).bind(trained, **options)
-        except TypeError as error:
-            raise SpecError(f"evaluators: {evaluator.name}: {error}") from None
-        if hasattr(module, "check"):
-            module.check(trained, **options)
+        _measuring.check(evaluator, trained, "classifiers")
 
     def measure(
         self, evaluator: EvaluatorSpec, trained: Trained
     ) -> Measurement:
         """See ``Task.measure``."""
-        module = registry.get("ls_tf.evaluators", evaluator.name)
-        found: Measurement = module.evaluate(
-            trained, role=evaluator.role, **evaluator.options
-        )
-        return found
+        return _measuring.measure(evaluator, trained, "classifiers")
 
 
 def build(

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_tf import registry
+from ls_tf.data import _image_ops
 from ls_tf.losses import distillation
 from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec
 from ls_tf.tasks._protocol import Sums, Tensor
@@ -16,19 +18,98 @@ from ls_tf.tasks.classification import Classification, build_model
 _TEACHER_BATCH = 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Teacher:
-    """A trained teacher: its specification, and how to load its weights."""
+    """A trained teacher: its specification and how to load its weights.
+
+    Attributes:
+        spec: the teacher's experiment.
+        load: gives a model of that experiment the trained weights.
+        table: float16 [N, V, K], its logits on every view of the student's
+            training images, where ``uses_table`` wants them. Students of one
+            teacher in one program are given the same object.
+    """
 
     spec: ExperimentSpec
     load: Callable[[keras.Model], None]
+    table: np.ndarray | None = None
+
+
+def uses_table(spec: ExperimentSpec) -> bool:
+    """Tells whether a student takes its teacher's logits from a stored table.
+
+    Args:
+        spec: the student's experiment, with a teacher.
+
+    Returns:
+        False where the teacher runs beside the student, and where the logits
+        of images that have one view are made at the start, in memory.
+
+    Raises:
+        SpecError: a table is asked for and the views cannot be counted.
+
+    Source: ours.
+    """
+    how = spec.teacher
+    views = _image_ops.augmentation(spec.data.augmentation).views
+    if how is None or how.table == "never":
+        return False
+    if views is None and how.table == "always":
+        raise SpecError(
+            "teacher.table: wanted auto or never, got always: the views of "
+            f"data.augmentation '{spec.data.augmentation}' are continuous "
+            "and cannot be stored"
+        )
+    return views is not None and views > 1
+
+
+def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
+    """Refuses a teacher of other classes or images, before it is built.
+
+    Args:
+        spec: the student's experiment.
+        teacher: the teacher's.
+
+    Raises:
+        SpecError: one line.
+
+    Source: ours.
+    """
+    infos = [
+        registry.get("ls_tf.data", one.data.name, "data set").INFO
+        for one in (spec, teacher)
+    ]
+    _same_classes(*(info.num_classes for info in infos))
+    _same_images(
+        *(
+            _image_ops.augmentation(one.data.augmentation).output_shape(
+                info.image_shape
+            )
+            for one, info in zip((spec, teacher), infos, strict=True)
+        )
+    )
+
+
+def _same_classes(ours: int, theirs: int) -> None:
+    if ours != theirs:
+        raise SpecError(
+            f"teacher: wanted {ours} classes as the student's, got {theirs}"
+        )
+
+
+def _same_images(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
+    if ours != theirs:
+        raise SpecError(
+            f"teacher: wanted images of the student's shape {ours}, got "
+            f"{theirs}"
+        )
 
 
 class Distillation(Classification):
     """A student of a frozen teacher; both see the same augmented view.
 
-    Without augmentation every example has one view, so the teacher's logits
-    are computed once and stay on the device beside the labels; with it, the
+    Where the views of an image can be counted, the teacher's logits on all
+    of them are made once and stay on the device beside the labels; else the
     teacher runs beside the student, in inference mode.
 
     Source: Mueller et al. 2019, section 4 and App. A.5.
@@ -67,26 +148,39 @@ class Distillation(Classification):
             "teacher_temperature": self._how.teacher_temperature,
             "student_temperature": self._how.student_temperature,
         }
+        self._taught_by = teacher
         self._teacher = build_model(teacher.spec)
         teacher.load(self._teacher)
         self._teacher.trainable = False
-        ours, theirs = (
-            m.output["logits"].shape[-1] for m in (self.model, self._teacher)
+        _same_classes(
+            *(m.output["logits"].shape[-1] for m in (self.model, self._teacher))
         )
-        if ours != theirs:
-            raise SpecError(
-                f"teacher: wanted {ours} classes as the student's, got {theirs}"
-            )
-        ours, theirs = (m.input_shape for m in (self.model, self._teacher))
-        if ours != theirs:
-            raise SpecError(
-                "teacher: wanted images of the student's shape "
-                f"{ours[1:]}, got {theirs[1:]}"
-            )
-        if spec.data.augmentation == "none":
-            logits = self._logits_of(self.examples("train")["image"])
+        _same_images(*(m.input_shape[1:] for m in (self.model, self._teacher)))
+        logits = self._stored_logits(like)
+        if logits is not None:
             self.resident["teacher_logits"] = logits
             self.own_resident = ("teacher_logits",)
+
+    def _stored_logits(self, like: "Distillation | None") -> np.ndarray | None:
+        """The teacher's logits on all views; None if it runs beside.
+
+        Returns:
+            float16 [N, V, K], or float32 [N, K] where there is one view.
+        """
+        if uses_table(self.spec):
+            table = self._taught_by.table
+            wanted = (self._num_examples, self.num_views, self._num_classes)
+            if table is None or table.shape != wanted:
+                raise SpecError(
+                    f"teacher: wanted a table {list(wanted)} of its logits, "
+                    f"got {None if table is None else list(table.shape)}"
+                )
+            return table
+        if self._how.table == "never" or self.num_views != 1:
+            return None
+        if like is not None and like._taught_by is self._taught_by:
+            return like.resident["teacher_logits"]
+        return self._logits_of(self.examples("train")["image"])
 
     def _logits_of(self, images: np.ndarray) -> np.ndarray:
         parts = [
@@ -102,15 +196,32 @@ class Distillation(Classification):
         ]
         return np.concatenate(parts).astype(np.float32)
 
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        """See ``Trained.teacher_logits``."""
+        found = self.resident.get("teacher_logits")
+        if found is None:
+            if every_view:
+                return None
+            found = self._logits_of(self.examples("train")["image"])
+        if found.ndim == 2:
+            return found[:, None]
+        if every_view:
+            return found
+        central = self._augmentation.central
+        return found[:, central : central + 1]
+
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
         """See ``Task.batch``: the teacher's logits stand beside the labels."""
         batch = super().batch(resident, draws)
         if "teacher_logits" in resident:
-            logits = ops.take(
-                resident["teacher_logits"], draws["index"], axis=0
-            )
+            stored, row = resident["teacher_logits"], draws["index"]
+            if len(stored.shape) == 3:
+                _, views, classes = stored.shape
+                row = row * views + self._augmentation.view_of(draws)
+                stored = ops.reshape(stored, (-1, classes))
+            logits = ops.take(stored, row, axis=0)
         else:
             logits = self._teacher(batch["image"], training=False)["logits"]
         return {**batch, "teacher_logits": ops.cast(logits, "float32")}
@@ -151,13 +262,15 @@ class Distillation(Classification):
         """See ``Task.check_stack``: not if the teachers run beside.
 
         Raises:
-            SpecError: with augmentation each student needs its own teacher.
+            SpecError: beside the student each needs its own teacher.
         """
         if "teacher_logits" not in self.resident:
             raise SpecError(
-                "--stack: students of augmented images run their teacher "
-                "beside them and cannot share one program; wanted "
-                "data.augmentation=none"
+                "--stack: students that run their teacher beside them cannot "
+                "share one program; wanted views that can be counted and "
+                "teacher.table=auto, got data.augmentation="
+                f"{self.spec.data.augmentation}, teacher.table="
+                f"{self._how.table}"
             )
 
 

@@ -149,6 +149,19 @@ def read(folder: Path, step: int) -> Checkpoint:
         ) from None
 
 
+def digest(folder: Path, step: int) -> str:
+    """Gives the SHA-256 of a checkpoint's arrays, as its manifest says.
+
+    Args:
+        folder: the run's ``checkpoints``.
+        step: of a checkpoint that was read.
+
+    Source: ours.
+    """
+    manifest = json.loads((folder / _name(step) / _MANIFEST).read_text())
+    return str(manifest["sha256"])
+
+
 def latest(folder: Path) -> Checkpoint | None:
     """Reads the newest checkpoint that is whole.
 

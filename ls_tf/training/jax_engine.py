@@ -116,7 +116,14 @@ class JaxEngine:
         self._by_draws = self._sharding(
             None, *stack, *(() if by_network else (_AXIS,))
         )
-        own = set(self._task.own_resident) if self._size > 1 else set()
+        # What is one object in all tasks, they share: one teacher's table.
+        own = {
+            k
+            for k in self._task.own_resident
+            if any(
+                t.resident[k] is not self._task.resident[k] for t in self._tasks
+            )
+        }
         self._resident = {
             k: jax.device_put(
                 np.stack([t.resident[k] for t in self._tasks]), self._by_state

@@ -1,4 +1,4 @@
-"""What a person sees of a training: a bar on a terminal, lines elsewhere."""
+"""What a person sees of a long work: a bar on a terminal, lines elsewhere."""
 
 import sys
 import time
@@ -13,7 +13,13 @@ class Progress:
     """Steps done, steps per second and the time left."""
 
     def __init__(
-        self, title: str, start: int, total: int, stream: TextIO | None = None
+        self,
+        title: str,
+        start: int,
+        total: int,
+        stream: TextIO | None = None,
+        *,
+        unit: str = "step",
     ) -> None:
         """Starts at a step.
 
@@ -22,9 +28,10 @@ class Progress:
             start: the step to begin with.
             total: the last step.
             stream: default: standard error.
+            unit: what is counted, in the singular.
         """
         self._stream = sys.stderr if stream is None else stream
-        self._title, self._total = title, total
+        self._title, self._total, self._unit = title, total, unit
         self._start = self._step = start
         self._began = self._shown = time.monotonic()
         self._bar = (
@@ -32,7 +39,7 @@ class Progress:
                 total=total,
                 initial=start,
                 desc=title,
-                unit="step",
+                unit=unit,
                 file=self._stream,
                 dynamic_ncols=True,
             )
@@ -41,15 +48,16 @@ class Progress:
         )
         if self._bar is None:
             print(
-                f"{title}: step {start} of {total}",
+                f"{title}: {unit} {start} of {total}",
                 file=self._stream,
                 flush=True,
             )
 
-    def advance(self, step: int, loss: float) -> None:
+    def advance(self, step: int, loss: float | None = None) -> None:
         """Shows that a step is reached."""
         if self._bar is not None:
-            self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            if loss is not None:
+                self._bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
             self._bar.update(step - self._step)
         self._step = step
         time_now = time.monotonic()
@@ -59,9 +67,10 @@ class Progress:
             self._shown = time_now
             rate = (step - self._start) / max(time_now - self._began, 1e-9)
             left = (self._total - step) / max(rate, 1e-9)
+            after = "" if loss is None else f", loss {loss:.4f}"
             print(
-                f"{self._title}: step {step} of {self._total}, "
-                f"{rate:.1f} steps/s, {left:.0f} s left, loss {loss:.4f}",
+                f"{self._title}: {self._unit} {step} of {self._total}, "
+                f"{rate:.1f} {self._unit}s/s, {left:.0f} s left{after}",
                 file=self._stream,
                 flush=True,
             )

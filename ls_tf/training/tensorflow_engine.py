@@ -91,10 +91,10 @@ class TensorFlowEngine:
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
         if self.num_replicas == 1:
-            return {k: tf.constant(v) for k, v in arrays.items()}
+            return {k: _constant(v) for k, v in arrays.items()}
         return {
             k: self._strategy.experimental_distribute_values_from_function(
-                lambda _, v=v: tf.constant(v)
+                lambda _, v=v: _constant(v)
             )
             for k, v in arrays.items()
         }
@@ -192,8 +192,11 @@ class TensorFlowEngine:
             start = (tf.constant(0), tf.constant(True), logs)
             return tf.while_loop(more, body, start)
 
-        # One for each shape: Keras would count them as retracings otherwise.
-        return tf.function(program, jit_compile=self._jit, autograph=False)
+        traced = tf.function(program, jit_compile=self._jit, autograph=False)
+        # By itself TensorFlow would warn of every further shape.
+        return traced.get_concrete_function(
+            self._resident, draws, tf.constant(0)
+        )
 
     def _call(self, plan: Mapping[str, np.ndarray], count: int) -> Any:
         draws = {k: tf.constant(v) for k, v in plan.items()}
@@ -245,13 +248,14 @@ class TensorFlowEngine:
         self, function: Computation, batch: Arrays
     ) -> dict[str, np.ndarray]:
         key = (function, _engine.shapes(batch))
+        tensors = {k: tf.constant(v) for k, v in batch.items()}
         if key not in self._computations:
-            self._computations[key] = tf.function(
+            traced = tf.function(
                 function, jit_compile=self._jit, autograph=False
             )
-        outputs = self._computations[key](
-            {k: tf.constant(v) for k, v in batch.items()}
-        )
+            # By itself TensorFlow would warn of every further shape.
+            self._computations[key] = traced.get_concrete_function(tensors)
+        outputs = self._computations[key](tensors)
         return {k: v.numpy() for k, v in outputs.items()}
 
     @contextlib.contextmanager
@@ -289,3 +293,14 @@ class TensorFlowEngine:
             )
             for d in tf.config.list_physical_devices(kind)
         ]
+
+
+def _constant(array: np.ndarray) -> tf.Tensor:
+    """Puts an array on the device; halves as float32 where that is a CPU.
+
+    The values are the same. Most CPUs have no arithmetic of halves, and
+    TensorFlow prints an error about it.
+    """
+    if array.dtype == np.float16 and not tf.config.list_physical_devices("GPU"):
+        array = array.astype(np.float32)
+    return tf.constant(array)

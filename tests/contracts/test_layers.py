@@ -43,11 +43,14 @@ MAY_IMPORT = {
     "training": LAYER_0 | {"tasks._protocol"},
     "reports": LAYER_0 - {"seeds"} | {"experiments", "analysis"},
     "session": {"spec", "training"},
+    "_teachers": PARTS | {"tasks", "training", "session"},
     "execute": PARTS
-    | {"experiments", "tasks", "training", "reports", "session", "stack"},
+    | {"experiments", "tasks", "training", "reports", "session", "stack"}
+    | {"_teachers"},
+    "translate": {"spec", "resolve", "session", "execute", "tasks._protocol"},
     "cli": PARTS
     | {"experiments", "tasks", "training", "reports", "session", "stack"}
-    | {"execute"},
+    | {"execute", "translate"},
 }
 
 # What it may import from outside, beside the standard library.
@@ -85,7 +88,9 @@ OUTSIDE = {
     },
     "reports": {"numpy", "pandas", "matplotlib", "etils"},
     "session": {"numpy", "keras", "tensorflow"},
+    "_teachers": {"numpy", "keras"},
     "execute": {"numpy", "keras"},
+    "translate": set(),
     "cli": {"absl"},
 }
 
@@ -208,7 +213,10 @@ def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):
 
 # --- paths of a run directory go through epath
 
-ON_RECORDS = {"runs", "_files", "_locks", "execute", "training", "reports"}
+ON_RECORDS = {
+    *("runs", "_files", "_locks"),
+    *("execute", "_teachers", "training", "reports"),
+}
 FILE_MODULES = {"shutil", "glob", "tempfile", "fileinput", "mmap"}
 # Of `os`: what looks at or changes a file.
 OS_NAMES = {

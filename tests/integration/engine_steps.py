@@ -16,6 +16,10 @@ from ls_tf.training._engine import Recipe
 
 
 def random_task(spec):
+    if spec.task == "translation":  # its sentences are made by the program
+        return lambda like: registry.get("ls_tf.tasks", spec.task).build(
+            spec, data_dir=None, teacher=None, like=like
+        )
     info = registry.get("ls_tf.data", spec.data.name).INFO
 
     def load(split, *, data_dir):
@@ -55,10 +59,16 @@ def main(engine, devices, parts, experiment, changes, steps, out):
     logs = built.run(0, int(steps))[0]
     network = built.networks[0]
     with network.measuring():
-        found = network.predict(network.task.examples("report"))
+        if spec.task == "translation":
+            trained = execute._Trained(network)
+            found = network.task.translator(trained).statistics(
+                "report", (1.0,)
+            )
+        else:
+            found = network.predict(network.task.examples("report"))
     arrays = {f"state/{k}": v for k, v in network.state().items()}
     arrays |= {f"log/{k}": v for k, v in logs.items()}
-    arrays |= {f"output/{k}": v for k, v in found.items()}
+    arrays |= {f"output/{k}": np.asarray(v) for k, v in found.items()}
     batch = network.task.batch(
         network.task.resident,
         {k: v[0] for k, v in network.task.plan(3, 1).items()},

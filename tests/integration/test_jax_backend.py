@@ -16,6 +16,7 @@ TESTS = Path(__file__).parents[1]
     [
         "contracts/test_parts.py",
         "data",
+        "decoding",
         "evaluators",
         "losses",
         "models",

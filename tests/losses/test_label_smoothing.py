@@ -426,6 +426,21 @@ def test_eps_to_alpha_as_tabulated(eps, num_classes, alpha):
     assert round(ls.eps_to_alpha(eps, num_classes), digits) == alpha
 
 
+def test_the_other_form_at_a_large_vocabulary():
+    # T2T subtracts the least value that its loss can have, the entropy of the
+    # target, 1.36763 nats for .1 on 33,708 subwords. It is met where the model
+    # says what the target does.
+    eps, vocabulary = 0.1, 33_708
+    low = eps / (vocabulary - 1)
+    target = np.full((2, vocabulary), low)
+    target[[0, 1], [7, 5]] = 1 - eps
+    logits = np.log(target).astype("float32") + 3
+    losses = ls.sparse_loss([7, 5], logits, alpha=eps, spread="others")
+    least = -(1 - eps) * math.log(1 - eps) - eps * math.log(low)
+    np.testing.assert_allclose(losses, least, rtol=1e-5)
+    assert least == pytest.approx(1.36763, abs=5e-6)
+
+
 def test_the_notations_describe_one_target():
     labels, logits = draw((6, 10))
     alpha = 0.3

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+from ls_tf import seeds
 from ls_tf.experiments import fc_digits
 from ls_tf.spec import EvaluatorSpec, SpecError, override
 from ls_tf.tasks import classification
@@ -112,6 +113,48 @@ def test_predict_is_inference_on_stored_examples():
     np.testing.assert_array_equal(first["logits"], again["logits"])
     assert first["logits"].shape == (4, 10)
     assert first["penultimate"].shape == (4, 8)
+
+
+def test_views_are_predicted_as_training_sees_them():
+    task = make(**{"data.augmentation": "shift2"})
+    draws, batch = batch_of(task, step=2)
+    index, shift = draws["index"], draws["shift"]
+    trained_on = task.model(batch["image"], training=False)["logits"]
+    view = (shift[:, 0] + 2) * 5 + shift[:, 1] + 2
+    found = task.predict(task.views("train", index, view))["logits"]
+    np.testing.assert_allclose(found, trained_on, rtol=1e-5, atol=1e-6)
+    # Drawn ones are those of the same generator.
+    drawn = task.views("train", index, seeds.philox(4))
+    np.testing.assert_array_equal(
+        drawn["shift"], task._augmentation.draw(seeds.philox(4), 50)["shift"]
+    )
+
+
+def test_one_view_is_the_stored_example():
+    task = make()
+    assert task.num_views == 1
+    batch = task.views("report", np.array([3, 3, 0]), np.zeros(3, int))
+    images = task.examples("report")["image"][[3, 3, 0]]
+    np.testing.assert_allclose(
+        task.predict(batch)["logits"],
+        task.predict({"image": images})["logits"],
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "view", "says"),
+    [
+        ([0, 1297], [0, 0], "examples from 0 to 1296 of digits/train, got 0"),
+        ([-1], [0], "got -1 to -1"),
+        ([5], [25], "views from 0 to 24"),
+    ],
+)
+def test_an_example_or_view_out_of_range_is_refused(index, view, says):
+    task = make(**{"data.augmentation": "shift2"})
+    with pytest.raises(ValueError, match=says) as caught:
+        task.views("train", np.array(index), np.array(view))
+    assert "\n" not in str(caught.value)
 
 
 class Labels:
