@@ -39,6 +39,7 @@ setup(
     extras_require={
         "dev": [
             "pytest>=8.0",
+            "pytest-xdist>=3.5",
             "ruff>=0.6",
             "mypy>=1.11",
             "pandas-stubs",

@@ -41,9 +41,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _check(
-    max_length: int, beams: int, alpha: Any, temperature: Any, n_best: int
+    max_length: Any, beams: int, alpha: Any, temperature: Any, n_best: int
 ) -> None:
-    if max_length < 1:
+    if _is_number(max_length) and max_length < 1:
         raise ValueError(f"wanted max_length of 1 or more, got {max_length}")
     if beams < 1:
         raise ValueError(f"wanted beams of 1 or more, got {beams}")
@@ -100,7 +100,7 @@ def _continuations(
     return log_p, index // each, _gather(tokens, index)
 
 
-def _start(max_lengths: Tensor, beams: int, max_length: int) -> State:
+def _start(max_lengths: Tensor, beams: int, max_length: Any) -> State:
     batch = ops.shape(max_lengths)[0]
     none = ops.full((batch, beams), _NONE, "float32")
     ids = ops.zeros((batch, beams, max_length), "int32")
@@ -184,7 +184,7 @@ def beam_search(
     cache: Cache,
     *,
     max_lengths: Tensor,
-    max_length: int,
+    max_length: Any,
     beams: int,
     alpha: Any,
     temperature: Any = 1.0,
@@ -207,7 +207,8 @@ def beam_search(
         cache: what ``step`` takes first.
         max_lengths: int32 [B], the most tokens of each, ``eos`` included; 0
             skips a source.
-        max_length: static bound of ``max_lengths``; larger ones are cut.
+        max_length: bound of ``max_lengths``, larger ones are cut; under XLA
+            it must be a number.
         beams: hypotheses kept alive.
         alpha: exponent of the length penalty, 0 or more; may be a tensor.
         temperature: divides the logits before the log-softmax; positive; may

@@ -40,7 +40,7 @@ SPEC = override(
         "data.name": "numbers_ende",
         "data.calibrate": "validation",
         "data.report": "test",
-        "data.vocabulary_size": 512,
+        "data.vocabulary_size": 1000,
         "train.epochs": 10,
         "schedule.options.warmup_steps": 400,
         "schedule.options.hidden_size": 128,

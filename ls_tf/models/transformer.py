@@ -305,7 +305,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
             )
             written.append(own)
         logits = self.embedding.logits(self.decoder_norm(x))
-        return ops.reshape(logits, (batch * beams, -1)), {
+        return ops.reshape(logits, (batch * beams, logits.shape[-1])), {
             "constant": constant,
             "written": written,
             "reordered": {"paths": paths},

@@ -305,7 +305,7 @@ class Translation:
         def decode(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
             source = batch["source"]
             length = ops.sum(ops.cast(source != 0, "int32"), axis=1)
-            longest = source.shape[1] + how.extra_length
+            longest = ops.shape(source)[1] + how.extra_length
             memory = self.model.encode(source)
             found = beam_search.beam_search(
                 self.model.step,

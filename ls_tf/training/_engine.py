@@ -130,7 +130,9 @@ def check_batches(task: Task, num_replicas: int, micro_batches: int) -> None:
 
 def shapes(batch: Mapping[str, Any]) -> tuple[Any, ...]:
     """What tells one compiled program from another."""
-    return tuple((k, v.shape, str(v.dtype)) for k, v in sorted(batch.items()))
+    return tuple(
+        (k, tuple(v.shape), str(v.dtype)) for k, v in sorted(batch.items())
+    )
 
 
 def stacked(

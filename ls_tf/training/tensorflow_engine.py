@@ -85,6 +85,11 @@ class TensorFlowEngine:
         self._capacity = self._most if self.task.one_shape else 1
         # XLA holds the whole loop only where no collective is in it.
         self._jit = train.xla and self.num_replicas == 1
+        self._any_shape = (
+            not self.task.one_shape
+            and not self._jit
+            and self.num_replicas == self._micro_batches == 1
+        )
         self._programs: dict[Any, Any] = {}
         self._computations: dict[Any, Any] = {}
         self.networks: list[Network] = [self]
@@ -195,12 +200,37 @@ class TensorFlowEngine:
         traced = tf.function(program, jit_compile=self._jit, autograph=False)
         # By itself TensorFlow would warn of every further shape.
         return traced.get_concrete_function(
-            self._resident, draws, tf.constant(0)
+            self._resident, self._signature(draws, 1), tf.constant(0)
         )
+
+    def _signature(self, batch: Tensors, known: int) -> Tensors:
+        """What a program is made for: the shape of a batch, or any.
+
+        To make a program takes seconds. Without XLA, and without slices of a
+        batch, one does for batches of every shape.
+
+        Args:
+            batch: tensors by name.
+            known: leading axes whose size is the same in every batch.
+        """
+        if not self._any_shape:
+            return batch
+        return {
+            k: tf.TensorSpec(
+                [*v.shape[:known], *[None] * (len(v.shape) - known)]
+                if len(v.shape) > 1
+                else v.shape,
+                v.dtype,
+            )
+            for k, v in batch.items()
+        }
+
+    def _key(self, batch: Tensors, known: int) -> Any:
+        return _engine.shapes(self._signature(batch, known))
 
     def _call(self, plan: Mapping[str, np.ndarray], count: int) -> Any:
         draws = {k: tf.constant(v) for k, v in plan.items()}
-        key = _engine.shapes(plan)
+        key = self._key(draws, 1)
         if key not in self._programs:
             self._programs[key] = self._compile(draws)
         return self._programs[key](self._resident, draws, tf.constant(count))
@@ -247,14 +277,16 @@ class TensorFlowEngine:
     def _computed(
         self, function: Computation, batch: Arrays
     ) -> dict[str, np.ndarray]:
-        key = (function, _engine.shapes(batch))
         tensors = {k: tf.constant(v) for k, v in batch.items()}
+        key = (function, self._key(tensors, 0))
         if key not in self._computations:
             traced = tf.function(
                 function, jit_compile=self._jit, autograph=False
             )
             # By itself TensorFlow would warn of every further shape.
-            self._computations[key] = traced.get_concrete_function(tensors)
+            self._computations[key] = traced.get_concrete_function(
+                self._signature(tensors, 0)
+            )
         outputs = self._computations[key](tensors)
         return {k: v.numpy() for k, v in outputs.items()}
 
