@@ -407,9 +407,9 @@ def test_adam_is_that_of_tensorflow_1():
     assert first[0] == pytest.approx(-rate * root / (root + 0.1), rel=1e-4)
     # And the steps after it, in float64.
     position, m, v = float(first[0]), 0.1 * g, 0.003 * g**2
-    for t, (gradient,) in enumerate(grads[1:], start=2):
-        m = 0.9 * m + 0.1 * float(gradient[0])
-        v = 0.997 * v + 0.003 * float(gradient[0]) ** 2
+    for t, (next_one,) in enumerate(grads[1:], start=2):
+        m = 0.9 * m + 0.1 * float(next_one[0])
+        v = 0.997 * v + 0.003 * float(next_one[0]) ** 2
         factor = (1 - 0.997**t) ** 0.5 / (1 - 0.9**t)
         position -= rate * factor * m / (v**0.5 + epsilon)
     (last,) = apply(optimizer, [w], grads[1:])
