@@ -14,6 +14,10 @@ from etils.epath import Path
 from ls_tf._files import RunError, now, write_json
 
 
+class HeldError(RunError):
+    """Another process works in the run directory."""
+
+
 def _alive(pid: int, started: str) -> bool:
     """Whether the process that took a lock on this host still runs."""
     try:
@@ -59,7 +63,7 @@ def locked(path: Path) -> Iterator[None]:
     without an owner. A lock whose owner died on this host is taken over.
 
     Raises:
-        RunError: another process holds it; the message names pid and host.
+        HeldError: another process does; the message names pid and host.
     """
     token = uuid.uuid4().hex
     owner = {
@@ -104,7 +108,7 @@ def _take(path: Path, owner: dict[str, Any]) -> None:
             break
     with contextlib.suppress(OSError):
         own.rmtree()
-    raise RunError(held(lock))
+    raise HeldError(held(lock))
 
 
 def _bury(path: Path, dead: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
 
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
-  python run_experiment.py --report=NAME [--run_missing]
+  python run_experiment.py --report=NAME [--run_missing [--shard=I/N]]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
 
 experiments: {experiments}
@@ -108,6 +108,13 @@ def _define() -> flags.FlagValues:
         "run_missing",
         False,
         "first train the runs that a report or a student needs",
+        flag_values=values,
+    )
+    text(
+        "shard",
+        None,
+        "I/N, with --report and --run_missing: train the I-th of N parts of "
+        "the missing runs; N machines with one --runs_dir share a sweep",
         flag_values=values,
     )
     text(
@@ -220,16 +227,14 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
 def _train(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> None:
-    from ls_tf import execute
+    from ls_tf import execute, sweep
     from ls_tf.session import Session
 
     machine = _machine(values, argv)
     if values.run_missing:
         before = [b for one in wanted for b in execute.needed(one)[:-1]]
         opened = Session(machine)
-        execute.make_missing(
-            before, machine, opened, stacked=bool(values.stack)
-        )
+        sweep.make_missing(before, machine, opened, stacked=bool(values.stack))
     else:
         for identity in wanted:
             _refuse_without_teacher(identity, values.runs_dir)
@@ -307,20 +312,41 @@ def _recorded(argv: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _make_missing(
+    values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
+) -> bool:
+    """Trains a report's runs, or a part of them; whether all are there."""
+    from ls_tf import session, sweep
+
+    session.check(values.engine, values.strategy)
+    shard = None
+    if values.shard is not None:
+        shard = sweep.Shard.parse(values.shard)
+        if values.strategy == "multi_worker":
+            raise SpecError(
+                "--shard: wanted a strategy of one process, got multi_worker"
+            )
+    # With JAX, runs that differ in a few numbers train together.
+    return sweep.make_missing(
+        wanted,
+        _machine(values, argv),
+        stacked=values.engine == "jax",
+        shard=shard,
+    )
+
+
 def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     registry.check("ls_tf.reports", values.report)
     from ls_tf.reports import _build
 
     module = registry.get("ls_tf.reports", values.report)
     wanted = _build.identities(module, smoke=values.smoke)
-    if values.run_missing:
-        from ls_tf import execute, session
-
-        session.check(values.engine, values.strategy)
-        # With JAX, runs that differ in a few numbers train together.
-        execute.make_missing(
-            wanted, _machine(values, argv), stacked=values.engine == "jax"
+    if values.run_missing and not _make_missing(values, argv, wanted):
+        _say(
+            f"report {values.report} is not built: runs of other shards are "
+            "not finished; when they are, give the command without --shard"
         )
+        return OK
     page = _build.build(
         values.report,
         module,
@@ -337,12 +363,16 @@ def _refuse_unused(values: flags.FlagValues) -> None:
     """Refuses a flag that would silently do nothing."""
     is_report = values.report is not None
     unused = (
-        ("alpha", "seed", "set", "mode", "stack") if is_report else ("readme",)
+        ("alpha", "seed", "set", "mode", "stack")
+        if is_report
+        else ("readme", "shard")
     )
     for name in unused:
         if values[name].value != values[name].default:
             other = "experiment" if is_report else "report"
             raise SpecError(f"--{name} goes with --{other} only")
+    if values.shard is not None and not values.run_missing:
+        raise SpecError("--shard goes with --run_missing only")
     if values.prepared is not None and values.mode != "prepare":
         raise SpecError("--prepared goes with --mode=prepare only")
 

@@ -15,7 +15,7 @@ from ls_tf import _teachers, registry, runs, stack
 from ls_tf._teachers import MissingRunError
 from ls_tf.resolve import RunIdentity, teacher_of
 from ls_tf.runs import Record, RunDirectory
-from ls_tf.session import Machine, Session
+from ls_tf.session import Session
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
 
 if TYPE_CHECKING:
@@ -466,41 +466,6 @@ def _finish(member: "Member", directory: RunDirectory, mode: str) -> None:
         eval_seconds=round(time.perf_counter() - began, 3),
         steps_per_second=round(total / max(seconds, 1e-9), 2),
     )
-
-
-def make_missing(
-    wanted: Sequence[RunIdentity],
-    machine: Machine,
-    session: Session | None = None,
-    *,
-    stacked: bool = False,
-) -> None:
-    """Trains the runs that have no finished record.
-
-    Args:
-        wanted: the runs; their teachers are added before them.
-        machine: where to run.
-        session: default: one is made when the first run needs it.
-        stacked: train those together that can be; else one after the other.
-
-    Raises:
-        See ``run``.
-    """
-    missing: dict[str, RunIdentity] = {}
-    for identity in wanted:
-        for one in needed(identity):
-            if runs.find(machine.runs_dir, one) is None:
-                missing.setdefault(one.folder, one)
-    groups = (
-        stack.groups(list(missing.values()))
-        if stacked
-        else [[one] for one in missing.values()]
-    )
-    for i, group in enumerate(groups, 1):
-        session = session or Session(machine)
-        more = f" and {len(group) - 1} more" if len(group) > 1 else ""
-        title = f"[{i}/{len(groups)}] {group[0].title}{more}"
-        run(group, session, title=title)
 
 
 def record_of(identity: RunIdentity, runs_dir: str) -> Record:

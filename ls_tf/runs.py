@@ -27,17 +27,26 @@ from ls_tf._files import (
     write_bytes,
     write_json,
 )
-from ls_tf._locks import held, is_abandoned, locked, owner_of, sweep
+from ls_tf._locks import (
+    HeldError,
+    held,
+    is_abandoned,
+    locked,
+    owner_of,
+    sweep,
+)
 from ls_tf.resolve import RunIdentity
 from ls_tf.spec import as_dict
 
 __all__ = [
     "VERSION",
+    "HeldError",
     "Path",
     "Record",
     "RunDirectory",
     "RunError",
     "find",
+    "holder",
     "locked",
     "now",
     "opened",
@@ -326,7 +335,15 @@ def refuse(
         _refuse_other(path, identity)
         lock = path / "lock"
         if is_writer and lock.exists() and not is_abandoned(owner_of(lock)):
-            raise RunError(held(lock))
+            raise HeldError(held(lock))
+
+
+def holder(runs_dir: str, identity: RunIdentity) -> str | None:
+    """Says which living process works on a run; None if none does."""
+    lock = Path(runs_dir) / identity.folder / "lock"
+    if not lock.exists() or is_abandoned(owner_of(lock)):
+        return None
+    return held(lock)
 
 
 def _new_run(identity: RunIdentity, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def test_help_says_what_exists(line):
         "deterministic",
         "smoke",
         "run_missing",
+        "shard",
         "flagfile",
     ):
         assert re.search(rf"--(\[no\])?{flag}\b", out), flag
@@ -683,3 +684,26 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 def test_the_recorded_command_holds_no_path_of_the_machine(words):
     found = cli._recorded(["/opt/x/run_experiment.py", *words])
     assert found == ("run_experiment.py", "--alpha=0")
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--report=quick_tour", "--shard=1/2"], "with --run_missing only"),
+        ([DIGITS, "--run_missing", "--shard=1/2"], "with --report only"),
+        (
+            ["--report=quick_tour", "--run_missing", "--shard=3/2"],
+            "--shard: wanted I from 1 to N, got '3/2'",
+        ),
+        (
+            ["--report=quick_tour", "--run_missing", "--shard=half"],
+            "--shard: wanted I/N such as 1/4, got 'half'",
+        ),
+    ],
+)
+def test_a_bad_shard_is_one_line(line, tmp_path, flags, words):
+    code, out, err = line(*flags)
+    assert (code, out) == (2, "")
+    (message,) = err
+    assert words in message
+    assert list(tmp_path.iterdir()) == []

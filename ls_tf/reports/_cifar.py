@@ -1,14 +1,36 @@
-"""The CIFAR networks of the reports: rows, schedules, the runs they need."""
+"""The CIFAR networks of the reports, and words that go with them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from ls_tf.reports._networks import (
+    COMMANDS,
+    NO_EXPERIMENT,
+    SEEDS,
+    Network,
+    needs,
+    of,
+    steps,
+)
 
-from ls_tf import registry
-from ls_tf.reports import _tables
-from ls_tf.reports._blocks import Need
-from ls_tf.runs import Record
-
-SEEDS = (0, 1, 2)
+__all__ = [
+    "ALEXNET",
+    "ALEXNET_24",
+    "ALEXNET_24_SHORT",
+    "ALEXNET_SHORT",
+    "COMMANDS",
+    "JPEG",
+    "NETWORKS",
+    "NO_EXPERIMENT",
+    "RESNET_10",
+    "RESNET_100",
+    "RESNET_10_SHORT",
+    "SEEDS",
+    "SHORTENED",
+    "SPLIT",
+    "SUBSTITUTES",
+    "Network",
+    "needs",
+    "of",
+    "steps",
+]
 
 # For the captions of tables and pictures with numbers of CIFAR-10.
 JPEG = (
@@ -20,52 +42,6 @@ SHORTENED = (
     "A schedule “steps / n” is the paper's with all step counts divided by n: "
     "its numbers are not to be compared with printed ones."
 )
-COMMANDS = "The commands for rows without a run are at the end of the page."
-NO_EXPERIMENT = "not implemented in this version"
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network on a data set, under one schedule.
-
-    ``row`` is its name in ``paper_numbers.csv``; ``detail`` tells it from
-    others of that name.
-    """
-
-    row: str
-    experiment: str
-    detail: str = ""
-
-    @property
-    def name(self) -> str:
-        """Data, network and detail, without the schedule."""
-        return ", ".join(w for w in (self.row, self.detail) if w)
-
-    @property
-    def factor(self) -> int:
-        """What the steps of the full schedule are divided by; 1 if it is it."""
-        whole = self.experiment.removesuffix("_short")
-        long, short = (
-            int(registry.get("ls_tf.experiments", name).SPEC.train.steps)
-            for name in (whole, self.experiment)
-        )
-        return round(long / short)
-
-    @property
-    def is_short(self) -> bool:
-        """Whether it is trained for less than the full schedule."""
-        return self.experiment.endswith("_short")
-
-    @property
-    def schedule(self) -> str:
-        """The schedule in words."""
-        return f"steps / {self.factor}" if self.is_short else "full"
-
-    @property
-    def label(self) -> str:
-        """Name and, unless it is the full one, schedule."""
-        return f"{self.name}, {self.schedule}" if self.is_short else self.name
-
 
 ALEXNET = Network("CIFAR-10 AlexNet", "alexnet_cifar10")
 ALEXNET_24 = Network("CIFAR-10 AlexNet", "alexnet_cifar10_24", "24 x 24")
@@ -89,46 +65,3 @@ NETWORKS = (
 SUBSTITUTES = {
     n: "substitute for CIFAR-100" for n in (RESNET_10, RESNET_10_SHORT)
 }
-
-
-def needs(
-    network: Network,
-    alphas: Sequence[float],
-    seeds: Sequence[int] = (0,),
-    headline: Sequence[float] = (),
-) -> Iterable[Need]:
-    """Lists the runs of a network.
-
-    Args:
-        network: which one.
-        alphas: the amounts of smoothing.
-        seeds: of each.
-        headline: alphas whose seed 0 ``--run_missing`` trains.
-
-    Yields:
-        Need: alpha by alpha.
-    """
-    for alpha in alphas:
-        for seed in seeds:
-            yield Need(
-                network.experiment,
-                {"alpha": alpha},
-                seed,
-                optional=seed != 0 or alpha not in headline,
-                row=f"{network.label}, alpha = {alpha:g}",
-            )
-
-
-def of(
-    records: Mapping[Need, Record], network: Network, alpha: float
-) -> dict[int, Record]:
-    """Picks a network's records: seed -> record."""
-    return _tables.by_seed(records, network.experiment, {"alpha": alpha})
-
-
-def steps(found: Iterable[Record]) -> int | str | None:
-    """Reads how long the runs were trained; None if there is no run."""
-    counts = sorted({record.run["steps"] for record in found})
-    if len(counts) > 1:
-        return ", ".join(str(n) for n in counts)
-    return counts[0] if counts else None

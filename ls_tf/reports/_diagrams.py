@@ -8,12 +8,37 @@ from ls_tf.reports._blocks import Need
 from ls_tf.reports._canvas import Panel
 from ls_tf.runs import Record
 
+
+@dataclass(frozen=True)
+class Kind:
+    """Where the numbers of a diagram stand in a record.
+
+    ``columns`` maps a heading to a scalar of the evaluator; ``{}`` in its name
+    is ``_scaled`` at the fitted temperature. One whose heading ends in % is a
+    fraction in the record.
+    """
+
+    evaluator: str
+    columns: Mapping[str, str]
+
+
+IMAGES = Kind(
+    "reliability",
+    {
+        "ECE": "ece{}",
+        "MCE": "mce{}",
+        "confidence − accuracy": "signed_calibration_error{}",
+        "NLL, nats": "nll{}",
+        "accuracy, %": "accuracy{}",
+    },
+)
 # The columns of ``Diagram.numbers``.
-COLUMNS = ("ECE", "MCE", "confidence − accuracy", "NLL, nats", "accuracy, %")
+COLUMNS = tuple(IMAGES.columns)
 FORMATS = {
     "alpha": "g",
     "T": ".3f",
     "ECE": ".4f",
+    "ECE, first 10,000": ".4f",
     "MCE": ".4f",
     "confidence − accuracy": "+.4f",
     "NLL, nats": ".4f",
@@ -28,6 +53,12 @@ class Diagram:
     alpha: float
     scaled: bool
     record: Record | None
+    kind: Kind = IMAGES
+
+    @property
+    def suffix(self) -> str:
+        """What the names of its numbers and arrays have in them."""
+        return "_scaled" if self.scaled else ""
 
     @property
     def printed(self) -> str:
@@ -41,25 +72,26 @@ class Diagram:
             return 1.0
         if self.record is None:
             return None
-        return self.record.scalars("reliability", "report")["temperature"]
+        values = self.record.scalars(self.kind.evaluator, "report")
+        return values["temperature"]
 
     def numbers(self) -> list[float] | None:
-        """Its numbers, see ``COLUMNS``; None without a run."""
+        """Its numbers, in the order of its columns; None without a run."""
         if self.record is None:
             return None
-        values = self.record.scalars("reliability", "report")
-        suffix = "_scaled" if self.scaled else ""
+        values = self.record.scalars(self.kind.evaluator, "report")
         return [
-            *(
-                values[f"{name}{suffix}"]
-                for name in ("ece", "mce", "signed_calibration_error", "nll")
-            ),
-            100 * values[f"accuracy{suffix}"],
+            values[scalar.format(self.suffix)]
+            * (100 if heading.endswith("%") else 1)
+            for heading, scalar in self.kind.columns.items()
         ]
 
 
 def of(
-    records: Mapping[Need, Record], experiment: str, alphas: Sequence[float]
+    records: Mapping[Need, Record],
+    experiment: str,
+    alphas: Sequence[float],
+    kind: Kind = IMAGES,
 ) -> list[Diagram]:
     """Lists a network's diagrams in the order of the papers' figures.
 
@@ -68,6 +100,7 @@ def of(
         experiment: the network.
         alphas: 0 first; its diagram is followed by the one at its fitted
             temperature.
+        kind: where their numbers stand.
 
     Returns:
         list: of seed 0.
@@ -79,9 +112,9 @@ def of(
         for alpha in alphas
     }
     return [
-        Diagram(alphas[0], False, found[alphas[0]]),
-        Diagram(alphas[0], True, found[alphas[0]]),
-        *(Diagram(alpha, False, found[alpha]) for alpha in alphas[1:]),
+        Diagram(alphas[0], False, found[alphas[0]], kind),
+        Diagram(alphas[0], True, found[alphas[0]], kind),
+        *(Diagram(alpha, False, found[alpha], kind) for alpha in alphas[1:]),
     ]
 
 
@@ -90,8 +123,8 @@ def panels(diagrams: Iterable[Diagram]) -> list[Panel]:
     return [
         Panel(
             f"alpha = {one.alpha:g}, T = {one.temperature:.3g}",
-            one.record.arrays("reliability", "report"),
-            "_scaled" if one.scaled else "",
+            one.record.arrays(one.kind.evaluator, "report"),
+            one.suffix,
         )
         for one in diagrams
         if one.record is not None

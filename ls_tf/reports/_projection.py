@@ -57,7 +57,7 @@ def projection_figure(
     """
     splits = _splits(panels[0].arrays)
     figure = Figure(
-        figsize=(3.6 * len(splits) + 0.4, 3.5 * len(panels) + 0.5),
+        figsize=(3.6 * len(splits) + 0.4, 3.3 * len(panels) + 1.1),
         layout="constrained",
     )
     grid = figure.subplots(len(panels), len(splits), squeeze=False)

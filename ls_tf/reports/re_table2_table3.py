@@ -1,7 +1,8 @@
 """Accuracy and calibration over alpha.
 
 The MNIST runs of seed 0 are needed; all others are optional. Those on CIFAR
-take hours on a GPU and days on a CPU, the shortened ones less.
+take hours on a GPU and days on a CPU, the shortened ones less. Row Multi30k of
+table 3 is in report ``re_fig5_bleu_sweep``.
 
 Source: Wagner et al. 2023, tables 2 and 3, rows MNIST, EMNIST, Fashion-MNIST,
 CIFAR-10 and CIFAR-100.
@@ -308,8 +309,9 @@ def build(records: Mapping[Need, Record]) -> Report:
                 data["ece"],
                 "ece",
                 "Expected calibration error, 15 bins, no temperature scaling "
-                f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3. "
-                f"{_cifar.JPEG}",
+                f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3, "
+                "whose row Multi30k is on the page of report "
+                f"re_fig5_bleu_sweep. {_cifar.JPEG}",
                 digits["ece"],
             ),
             Picture(

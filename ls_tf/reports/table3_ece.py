@@ -1,9 +1,9 @@
-"""Calibration: temperature scaling and label smoothing on CIFAR.
+"""Calibration: temperature scaling and label smoothing.
 
 The page is built from whatever records there are; a row without one says so.
 ``--run_missing`` trains the headline runs: ResNet-56 on CIFAR-100, alpha 0 and
 0.05, seed 0, at full schedule. That is hours on a GPU and days on a CPU. The
-substitutes on CIFAR-10 are made by the commands on the page.
+substitutes on CIFAR-10 and Multi30k are made by the commands on the page.
 
 Source: Mueller et al. 2019, table 3.
 Run: python run_experiment.py --report=table3_ece
@@ -16,21 +16,63 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _beside, _cifar, _paper, _tables
+from ls_tf.reports import (
+    _beside,
+    _cifar,
+    _networks,
+    _paper,
+    _tables,
+    _translation,
+)
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 
-TITLE = "Calibration: temperature scaling and label smoothing on CIFAR"
+TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
 
 
 @dataclass(frozen=True)
-class _Case:
-    """A network, with the smoothing it is compared at."""
+class _Numbers:
+    """Where a network's numbers stand in its records.
 
-    network: _cifar.Network
+    ``suffix`` ends the names of those of a part of the reported split.
+    """
+
+    evaluator: str
+    gap: str
+    suffix: str = ""
+    who: str = "ours, mean"
+
+    def of(self, found: Mapping[int, Record], name: str) -> dict[int, float]:
+        """Reads one number of each run: seed -> value."""
+        suffix = "" if name == "temperature" else self.suffix
+        return _tables.scalar(found, f"{name}{suffix}", self.evaluator)
+
+
+_IMAGES = _Numbers("reliability", "signed_calibration_error")
+# The paper takes about 10,000 subwords.
+_FIRST = _Numbers(
+    "token_calibration",
+    "signed_ece",
+    "_first",
+    "ours, mean, first 10,000 subwords",
+)
+_ALL = _Numbers(
+    "token_calibration", "signed_ece", who="ours, mean, all subwords"
+)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A network, with the smoothing it is compared at.
+
+    The table has all ``numbers``; figure and claims have the first ones.
+    """
+
+    network: _networks.Network
     alphas: tuple[float, ...]
     substitute: bool = True
+    numbers: tuple[_Numbers, ...] = (_IMAGES,)
 
     @property
     def name(self) -> str:
@@ -47,18 +89,27 @@ _CASES = (
         for network in _cifar.NETWORKS
         if network != _cifar.RESNET_100
     ),
+    *(
+        _Case(network, (0.1,), network != _translation.ENDE, (_FIRST, _ALL))
+        for network in (
+            _translation.ENDE,
+            _translation.MULTI30K,
+            _translation.MULTI30K_BASE,
+        )
+    ),
 )
-_NO_EXPERIMENTS = ("ImageNet Inception-v4", "EN-DE Transformer")
+# Printed, and has no experiment; it stands above the translations.
+_NO_EXPERIMENT = "ImageNet Inception-v4"
 _NOT_OVER = "not over-confident"
 
 REQUIRES = tuple(
     need
     for case in _CASES
-    for need in _cifar.needs(
+    for need in _networks.needs(
         case.network,
         (0.0, *case.alphas),
-        _cifar.SEEDS,
-        () if case.substitute else (0.0, *case.alphas),
+        _networks.SEEDS,
+        (0.0, *case.alphas) if case.network == _cifar.RESNET_100 else (),
     )
 )
 
@@ -66,12 +117,35 @@ _Printed = dict[tuple[str, str], _paper.Printed]
 _COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
 
 
-def _means(found: Mapping[int, Record], *names: str) -> list[Any]:
+def _means(
+    numbers: _Numbers, found: Mapping[int, Record], *names: str
+) -> list[Any]:
     """Means over seeds of a network's numbers."""
     spreads = (
-        _tables.spread(_tables.scalar(found, name).values()) for name in names
+        _tables.spread(numbers.of(found, name).values()) for name in names
     )
     return [NO_RUN if s is None else s.mean for s in spreads]
+
+
+def _row(
+    records: Mapping[Need, Record],
+    case: _Case,
+    alpha: float,
+    numbers: _Numbers,
+) -> tuple[Any, ...]:
+    hard = _networks.of(records, case.network, 0.0)
+    smoothed = _networks.of(records, case.network, alpha)
+    return (
+        case.name,
+        case.network.schedule,
+        numbers.who,
+        *_means(numbers, hard, "ece", "temperature", "ece_scaled"),
+        alpha,
+        *_means(numbers, smoothed, "ece"),
+        len(hard),
+        len(smoothed),
+        _networks.steps([*hard.values(), *smoothed.values()]),
+    )
 
 
 def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
@@ -82,27 +156,17 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         rows.append((name, None, "Müller et al.", *numbers, None, None, None))
 
     for case in _CASES:
+        if case.network == _translation.ENDE:
+            print_row(_NO_EXPERIMENT, _NO_EXPERIMENT)
+            word = f"ours: {_networks.NO_EXPERIMENT}"
+            rows.append((_NO_EXPERIMENT, None, word, *(None,) * 8))
         if not case.substitute:
             print_row(case.name, case.network.row)
-        hard = _cifar.of(records, case.network, 0.0)
-        for alpha in case.alphas:
-            smoothed = _cifar.of(records, case.network, alpha)
-            rows.append(
-                (
-                    case.name,
-                    case.network.schedule,
-                    "ours, mean",
-                    *_means(hard, "ece", "temperature", "ece_scaled"),
-                    alpha,
-                    *_means(smoothed, "ece"),
-                    len(hard),
-                    len(smoothed),
-                    _cifar.steps([*hard.values(), *smoothed.values()]),
-                )
-            )
-    for name in _NO_EXPERIMENTS:
-        print_row(name, name)
-        rows.append((name, None, f"ours: {_cifar.NO_EXPERIMENT}", *(None,) * 8))
+        rows += [
+            _row(records, case, alpha, numbers)
+            for alpha in case.alphas
+            for numbers in case.numbers
+        ]
     columns = (
         "network", "schedule", "who", "ECE, alpha=0, T=1", "T",
         "ECE, alpha=0, at T", "alpha", "ECE, smoothed, T=1",
@@ -115,16 +179,15 @@ def _claim(
     records: Mapping[Need, Record], case: _Case, alpha: float
 ) -> tuple[Any, ...]:
     """Whether the network is over-confident, and whether smoothing helps."""
-    hard = _cifar.of(records, case.network, 0.0)
-    smoothed = _cifar.of(records, case.network, alpha)
+    hard = _networks.of(records, case.network, 0.0)
+    smoothed = _networks.of(records, case.network, alpha)
+    numbers = case.numbers[0]
     found = _tables.less_over_seeds(
-        _tables.scalar(smoothed, "ece"), _tables.scalar(hard, "ece")
+        numbers.of(smoothed, "ece"), numbers.of(hard, "ece")
     )
     gap = _tables.spread(
         value
-        for seed, value in _tables.scalar(
-            hard, "signed_calibration_error"
-        ).items()
+        for seed, value in numbers.of(hard, numbers.gap).items()
         if seed in smoothed
     )
     if gap is None:
@@ -181,7 +244,7 @@ def draw(records: Mapping[Need, Record]) -> Figure:
     paper = _paper.numbers("table3_ece")
     lines = []
     for case in _CASES:
-        hard = _cifar.of(records, case.network, 0.0)
+        hard = _networks.of(records, case.network, 0.0)
         kinds = [
             ("alpha = 0, T = 1", hard, "ece", "ece alpha=0"),
             ("alpha = 0, at fitted T", hard, "ece_scaled", "ece scaled"),
@@ -189,7 +252,7 @@ def draw(records: Mapping[Need, Record]) -> Figure:
         kinds += [
             (
                 f"alpha = {alpha:g}, T = 1",
-                _cifar.of(records, case.network, alpha),
+                _networks.of(records, case.network, alpha),
                 "ece",
                 "ece smoothed",
             )
@@ -199,7 +262,7 @@ def draw(records: Mapping[Need, Record]) -> Figure:
             printed = None
             if not case.substitute:
                 printed = _paper.value(paper, case.network.row, column)
-            ours = _tables.spread(_tables.scalar(found, name).values())
+            ours = _tables.spread(case.numbers[0].of(found, name).values())
             if printed is not None or ours is not None:
                 label = f"{case.network.label}: {title}"
                 lines.append(_beside.Line(label, printed, None, ours))
@@ -228,18 +291,22 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "over-confident network about as well as temperature scaling "
                 "does. Here smoothing lowers the calibration error at T = 1 in "
                 f"{verdicts.count('yes')} of {compared} comparisons whose "
-                "network without smoothing is over-confident. The paper has no "
-                "CIFAR-10 in this table: those rows are substitutes. "
-                f"{_cifar.SHORTENED} {_cifar.COMMANDS} {_cifar.JPEG}"
+                "network without smoothing is over-confident. The paper has "
+                "neither CIFAR-10 nor Multi30k in this table: those rows are "
+                f"substitutes. {_cifar.SHORTENED} {_networks.COMMANDS} "
+                f"{_cifar.JPEG}"
             ),
             Table(
                 data["ece"],
                 "ece",
                 "Expected calibration error, 15 bins (fraction); means over "
-                f"seeds. {_cifar.SPLIT} Our T minimizes the NLL of the test "
-                "images, which are neither trained nor reported on; how the "
-                "paper chose T is not said. Printed: Müller et al. 2019, "
-                f"table 3. {_cifar.JPEG}",
+                f"seeds. CIFAR: {_cifar.SPLIT} Our T minimizes the NLL of the "
+                "test images, which are neither trained nor reported on; how "
+                "the paper chose T is not said. Translations: "
+                f"{_translation.TOKENS} {_translation.SPLIT} "
+                f"{_translation.FITTED} The paper takes about 10,000 subwords; "
+                "so do the rows that say so, in whole sentences. Printed: "
+                f"Müller et al. 2019, table 3. {_cifar.JPEG}",
                 digits,
             ),
             Picture(

@@ -47,10 +47,11 @@ MAY_IMPORT = {
     "execute": PARTS
     | {"experiments", "tasks", "training", "reports", "session", "stack"}
     | {"_teachers"},
+    "sweep": {"spec", "resolve", "runs", "session", "stack", "execute"},
     "translate": {"spec", "resolve", "session", "execute", "tasks._protocol"},
     "cli": PARTS
     | {"experiments", "tasks", "training", "reports", "session", "stack"}
-    | {"execute", "translate"},
+    | {"execute", "sweep", "translate"},
 }
 
 # What it may import from outside, beside the standard library.
@@ -86,10 +87,11 @@ OUTSIDE = {
         "absl",
         "etils",
     },
-    "reports": {"numpy", "pandas", "matplotlib", "etils"},
+    "reports": {"numpy", "scipy", "pandas", "matplotlib", "etils"},
     "session": {"numpy", "keras", "tensorflow"},
     "_teachers": {"numpy", "keras"},
     "execute": {"numpy", "keras"},
+    "sweep": set(),
     "translate": set(),
     "cli": {"absl"},
 }

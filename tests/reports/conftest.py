@@ -2,8 +2,10 @@
 
 import zlib
 
+import distillation_records
 import numpy as np
 import pytest
+import translation_records
 
 from ls_tf import runs
 from ls_tf.analysis import calibration
@@ -119,17 +121,25 @@ def geometry(need):
     }
 
 
+def measurements(need, changed):
+    """What a run holds: (evaluator, role) -> scalars, arrays, notes."""
+    if need.experiment.startswith("transformer"):
+        return translation_records.measurements(need, changed)
+    if need.experiment in distillation_records.EXPERIMENTS:
+        return distillation_records.measurements(need, changed)
+    plain, scaled = scores(need)
+    return {
+        ("classification", "report"): (plain, {}, {}),
+        ("reliability", "report"): (plain | scaled, diagrams(need), {}),
+        ("penultimate", "report"): (geometry(need), points(need), {}),
+    }
+
+
 def write(runs_dir, need, *, smoke=False, changed=None):
     """Writes one record; ``changed`` replaces scalars."""
     identity = resolve(
         need.experiment, changed=need.changes, seed=need.seed, smoke=smoke
     )
-    plain, scaled = scores(need)
-    measured = {
-        "classification": (plain, {}),
-        "reliability": (plain | scaled, diagrams(need)),
-        "penultimate": (geometry(need), points(need)),
-    }
     facts = {
         "git": {"commit": "0123456789abcdef", "dirty": need.seed == 1},
         "versions": {"tensorflow": "2.21.0"},
@@ -137,19 +147,24 @@ def write(runs_dir, need, *, smoke=False, changed=None):
         "devices": ["CPU <0>"],
     }
     with runs.opened(str(runs_dir), identity, **facts) as directory:
-        for name, (scalars, arrays) in measured.items():
+        for (name, role), (scalars, arrays, notes) in measurements(
+            need, changed or {}
+        ).items():
             scalars = scalars | {
                 k: v for k, v in (changed or {}).items() if k in scalars
             }
             directory.measure(
                 name,
-                "report",
+                role,
                 split="test",
                 step=60000,
                 count=10_000,
                 scalars=scalars,
                 arrays=arrays,
+                notes=notes,
             )
+        for step, values in distillation_records.curve(need):
+            directory.log(step, values)
         directory.update(outcome="finished", steps=60000, train_seconds=81.25)
     return identity
 

@@ -95,6 +95,14 @@ def test_a_projection_has_the_same_axes_in_a_row_and_shows_every_point():
     assert labels == ["class 4", "class 7", "class 9", "template"]
 
 
+def test_the_titles_of_a_single_row_are_not_cut_off():
+    figure = _draw.projection_figure([_draw.Panel("a", projection())])
+    _canvas.png(figure)
+    for axes in figure.axes:
+        top = axes.title.get_window_extent().y1
+        assert axes.bbox.y1 < top < figure.bbox.y1
+
+
 def test_points_that_have_collapsed_can_be_drawn():
     arrays = projection(0.0) | {"templates": np.zeros((3, 2))}
     figure = _draw.projection_figure([_draw.Panel("a", arrays)])

@@ -1,0 +1,98 @@
+"""Distillation on MNIST over alpha and T, against the smoothness gamma.
+
+The page is built from whatever records there are; a row without one says so.
+``--run_missing`` trains seed 0: six teachers, six students on labels, six of
+the hard teacher and five of the smoothed ones. That is about four hours on two
+cores of a CPU.
+
+Source: Wagner et al. 2023, figure 7; Mueller et al. 2019, figure 5.
+Run: python run_experiment.py --report=mnist_distillation_curves
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ls_tf.reports import _distillation, _networks
+from ls_tf.reports._blocks import (
+    Block,
+    Need,
+    Picture,
+    Report,
+    Table,
+    Text,
+)
+from ls_tf.runs import Record
+
+TITLE = "Distillation on MNIST against the smoothness of the teacher"
+PARTIAL = True
+
+_SETTING = _distillation.Setting(
+    "MNIST",
+    teacher="fc_mnist",
+    alone="fc_mnist_small",
+    student="fc_mnist_distillation",
+    temperatures=(1.0, 2.0, 4.0, 8.0, 12.0, 16.0),  # Wagner et al.: without 3
+    seeds=_networks.SEEDS,
+    headline=True,
+)
+
+REQUIRES = tuple(_distillation.needs(_SETTING))
+
+
+def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
+    """Gives the curves as a table, and the claims."""
+    return {
+        "curves": _distillation.table(records, [_SETTING]),
+        "claims": _distillation.claims(records, [_SETTING]),
+    }
+
+
+def draw(records: Mapping[Need, Record]) -> Figure | None:
+    """Draws the four curves; None if there is no run."""
+    return _distillation.figure(records, _SETTING)
+
+
+def build(records: Mapping[Need, Record]) -> Report:
+    """Builds the page."""
+    data = collect(records)
+    figure = draw(records)
+    lines = _distillation.sentences(data["claims"])
+    picture = figure and Picture(
+        figure,
+        "curves",
+        "Test accuracy against gamma: the probability that the labels, or the "
+        "teacher's answers, leave to the other classes, times K / (K - 1). The "
+        "line is the mean and the band the range over seeds; the numbers are "
+        "temperatures. A student has the seed of its teacher.",
+    )
+    blocks: tuple[Block, ...] = (
+        Text(
+            "Does a more accurate teacher teach better? Teachers with more "
+            "and more label smoothing, and students of 800 + 800 units: on "
+            "labels smoothed the same, on the answers of the hard teacher at "
+            "temperature T, and on the answers of the smoothed teachers. "
+            "Students of a teacher see its probabilities alone (beta = 1, "
+            "student's temperature 1). All teachers are trained without "
+            f"dropout. {_networks.COMMANDS}"
+        ),
+        Text("" if lines else "No claim can be judged.", "Claims", lines),
+        *([picture] if picture else []),
+        Table(
+            data["claims"],
+            "claims",
+            _distillation.CLAIMS_CAPTION,
+            _distillation.CLAIM_FORMATS,
+        ),
+        Table(
+            data["curves"],
+            "curves",
+            "Accuracy on the 10,000 test images, %, and gamma on the training "
+            "images as the student sees them; of labels it is alpha. The "
+            "first student of smoothed teachers, alpha = 0, is that of the "
+            "hard one at T = 1.",
+            _distillation.FORMATS,
+        ),
+    )
+    return Report(TITLE, blocks)

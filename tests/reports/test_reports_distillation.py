@@ -1,0 +1,344 @@
+"""The reports on distillation and information, from made-up records."""
+
+import csv
+import html
+import math
+import pathlib
+import statistics
+
+import distillation_records as made_up
+import numpy as np
+import pytest
+
+from ls_tf import registry
+from ls_tf.analysis import mutual_information
+from ls_tf.reports import _build, _canvas, kd_grid, stability
+from ls_tf.resolve import resolve
+
+NAMES = (
+    "mnist_distillation_curves",
+    "kd_grid",
+    "fig5_distillation",
+    "fig6_mutual_information",
+    "stability",
+)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    """Draws pictures but does not render them."""
+    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
+    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+
+
+@pytest.fixture
+def built(store, tmp_path):
+    """Builds a report from those of its runs that ``wanted`` picks."""
+
+    def build(name, wanted=lambda need: need.seed == 0, **options):
+        made = registry.get("ls_tf.reports", name)
+        needs = [need for need in made.REQUIRES if wanted(need)]
+        page = _build.build(
+            name,
+            made,
+            runs_dir=store(needs, optional=True, **options),
+            reports_dir=str(tmp_path / "reports"),
+        )
+        return pathlib.Path(page).parent
+
+    return build
+
+
+def rows(folder, name):
+    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def of_mnist(need):
+    return need.experiment.startswith("fc_mnist")
+
+
+def close(word, expected):
+    return float(word) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_any_run_the_page_prints_every_command(name, built, tmp_path):
+    folder = built(name, lambda need: False)
+    page = html.unescape((folder / "index.html").read_text())
+    needs = registry.get("ls_tf.reports", name).REQUIRES
+    for need in needs:
+        command = resolve(
+            need.experiment, changed=need.changes, seed=need.seed
+        ).command()
+        assert f"{command} --runs_dir={tmp_path / 'runs'}" in page
+        assert f"# {need.row}\n" in page
+    assert "no run" in page
+    assert "No claim can be judged." in page
+    assert not list(folder.glob("*.png"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_run_is_asked_for_twice(name):
+    needs = registry.get("ls_tf.reports", name).REQUIRES
+    folders = [
+        resolve(n.experiment, changed=n.changes, seed=n.seed).folder
+        for n in needs
+    ]
+    assert len(folders) == len(set(folders))
+
+
+def test_the_sweep_on_mnist_is_the_one_of_figure_7():
+    made = registry.get("ls_tf.reports", "mnist_distillation_curves")
+    found = [i.folder for i in _build.identities(made, smoke=False)]
+    # Six teachers; six students on labels, six of the hard teacher, five
+    # more of the smoothed ones: the one at alpha = 0 is that at T = 1.
+    assert [f.split("/")[0] for f in found] == (
+        ["fc_mnist"] * 6 + ["fc_mnist_small"] * 6
+        + ["fc_mnist_distillation"] * 11
+    )  # fmt: skip
+    short = registry.get("ls_tf.reports", "fig5_distillation")
+    assert len(_build.identities(short, smoke=False)) == 6 + 6 + 7 + 5
+
+
+def test_the_curves_have_gamma_and_accuracy_of_the_records(built):
+    folder = built("mnist_distillation_curves", lambda need: True)
+    table = {
+        (r["curve"], r["alpha"], r["T"]): r for r in rows(folder, "curves")
+    }
+    assert len(table) == 6 + 6 + 6 + 6
+    row = table["student of the hard teacher at T", "0.0", "8.0"]
+    assert close(row["gamma"], 0.05 * 8 - 0.04)
+    mean = 88 + 0.2 * math.log2(8)
+    assert close(row["accuracy %, mean"], mean - 0.1)
+    assert close(row["lowest"], mean - 0.2) and close(row["highest"], mean)
+    assert row["seeds"] == "3"
+    row = table["student of a smoothed teacher", "0.6", "1.0"]
+    assert close(row["gamma"], 0.6)
+    assert close(row["accuracy %, mean"], 88 - 1.8 - 0.1)
+    row = table["student on labels", "0.75", ""]
+    assert close(row["gamma"], 0.75)
+    assert close(row["accuracy %, mean"], 87 - 0.3 - 0.1)
+    # T = 1 and alpha = 0 are one run.
+    assert close(
+        table["student of a smoothed teacher", "0.0", "1.0"]["gamma"], 0.01
+    )
+
+
+def test_the_claims_of_figure_5_by_hand(built):
+    def changed(need):
+        if need.experiment != "alexnet_cifar10_short":
+            return {}
+        return {"accuracy": 0.87 - 0.004 * need.changes["alpha"]}
+
+    folder = built(
+        "fig5_distillation",
+        lambda n: n.seed < 2 and "_short" in n.experiment,
+        changed=changed,
+    )
+    claims = [r for r in rows(folder, "claims") if "ResNet-20" in r["setting"]]
+    smoothed = (0.15, 0.3, 0.45, 0.6, 0.75)
+    seeds = 0.05  # the mean of what the seeds take from those with a seed
+    expected = (
+        (90 - seeds, 91.2 - seeds),
+        (87 - 0.4 * statistics.fmean(smoothed), 87),
+        (87, 88 - seeds),
+        (
+            87,
+            88 - seeds + 0.2 * statistics.fmean(
+                math.log2(t) for t in (1, 2, 3, 4, 8, 12, 16)
+            ),
+        ),
+        # Straight lines through the alphas give back the made-up line.
+        (88 - seeds - 3 * 0.45, 87 - 0.4 * 0.45),
+        (
+            88 - seeds - 3 * 0.45,
+            88 - seeds + 0.2 * statistics.fmean(
+                math.log2(t) for t in (2, 3, 4, 8, 12, 16)
+            ),
+        ),
+    )  # fmt: skip
+    assert len(claims) == len(expected)
+    for row, (low, high) in zip(claims, expected, strict=True):
+        assert close(row["lower"], low), row["claim"]
+        assert close(row["higher"], high), row["claim"]
+        assert row["holds"] == "yes" and row["seeds"] == "2"
+    others = [r for r in rows(folder, "claims") if "ResNet-56" in r["setting"]]
+    assert {r["holds"] for r in others} == {"no run"}
+
+
+def test_the_claims_of_figure_5_flip(built):
+    def changed(need):
+        if need.experiment == "fc_mnist_small":
+            return {"accuracy": 0.99 if need.changes["alpha"] else 0.985}
+        if need.experiment == "fc_mnist":
+            return {"accuracy": 0.99 - 0.01 * need.changes["alpha"]}
+        if "teacher.changes.alpha" in need.changes:
+            return {"accuracy": 0.995}
+        return {"accuracy": 0.98 + 0.001 * made_up.temperature_of(need)}
+
+    folder = built("mnist_distillation_curves", changed=changed)
+    # T = 16 is at 0.996, T = 1 at 0.981; their mean is 0.98717.
+    assert [r["holds"] for r in rows(folder, "claims")] == [
+        "no", "no", "no", "yes", "no", "no",
+    ]  # fmt: skip
+    page = (folder / "index.html").read_text()
+    assert "at every T: no (98.50 and 98.10 %, 0 of 1 seeds)" in page
+
+
+def test_a_point_without_a_run_says_so(built):
+    folder = built(
+        "mnist_distillation_curves",
+        lambda n: n.seed == 0 and n.changes.get("alpha") != 0.3,
+    )
+    table = [r for r in rows(folder, "curves") if r["alpha"] == "0.3"]
+    assert [r["accuracy %, mean"] for r in table][:2] == ["no run"] * 2
+    assert [r["seeds"] for r in table] == ["0", "0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("cold", "warm", "holds"),
+    [
+        (+0.004, -0.004, ["no", "yes", "yes", "yes"]),
+        (-0.004, +0.004, ["yes", "no", "no", "no"]),
+    ],
+)
+def test_the_grid_settles_who_is_right(built, cold, warm, holds):
+    def changed(need):
+        if need.experiment != "fc_mnist_distillation":
+            return {}
+        gain = cold if made_up.temperature_of(need) == 1 else warm
+        return {"accuracy": 0.98 + gain * (made_up.alpha_of(need) > 0)}
+
+    folder = built("kd_grid", lambda n: True, changed=changed)
+    claims = rows(folder, "claims")
+    assert [r["holds"] for r in claims] == holds + holds[2:]
+    assert {r["seeds"] for r in claims} == {"3"}
+    grid = rows(folder, "grid")
+    assert close(grid[1]["difference"], 100 * cold)
+    assert close(grid[3]["difference"], 100 * warm)
+    assert close(grid[3]["gamma, hard"], 0.11)
+
+
+def test_the_grid_trains_three_seeds_of_the_papers_protocol():
+    found = _build.identities(kd_grid, smoke=False)
+    assert len(found) == 3 * (2 + 8)
+    assert {i.seed for i in found} == {0, 1, 2}
+    assert not any("student_temperature" in i.folder for i in found)
+    shared = [n for n in kd_grid.REQUIRES if n.optional]
+    for need in shared:
+        of = need.changes
+        assert (
+            of["teacher.student_temperature"]
+            == (of["teacher.teacher_temperature"])
+        )
+
+
+def short(need):
+    return need.seed == 0 and "resnet20" in need.experiment
+
+
+def test_the_end_of_figure_6(built):
+    folder = built("fig6_mutual_information", short)
+    table = [r for r in rows(folder, "end") if r["network"].endswith("/ 10")]
+    needs = [
+        n
+        for n in registry.get(
+            "ls_tf.reports", "fig6_mutual_information"
+        ).REQUIRES
+        if short(n)
+    ]
+    for row, need in zip(table, needs, strict=True):
+        y = made_up.samples(need).astype(np.float32)
+        estimate = mutual_information.estimate(made_up.samples(need))
+        assert close(row["estimate"], estimate)
+        assert close(row["less bias"], estimate - 0.5 * math.log(5 / 4))
+        assert close(
+            row["nearest neighbours"], mutual_information.neighbour_estimate(y)
+        )
+        assert close(row["all views"], estimate - 0.1)
+    empty = [r for r in rows(folder, "end") if "56" in r["network"]]
+    assert [r["estimate"] for r in empty] == ["no run"] * 2
+
+
+def test_the_curve_of_figure_6_ends_with_the_measurement(built):
+    folder = built("fig6_mutual_information", short)
+    curve = [r for r in rows(folder, "curves") if r["alpha"] == "0.1"]
+    assert [r["step"] for r in curve] == ["4000", "8000", "12000", "60000"]
+    last = float(curve[-1]["estimate"])
+    assert close(curve[0]["estimate"], 0.2)
+    assert close(curve[1]["estimate"], last + 1)
+    claims = {
+        r["claim"]: r for r in rows(folder, "claims") if "20" in r["network"]
+    }
+    fall = claims["it falls faster with smoothing (nats in 1,000 steps)"]
+    # From step 8,000 to 60,000.
+    assert close(fall["lower"], 0.1 / 52) and close(fall["higher"], 1 / 52)
+    assert {r["holds"] for r in claims.values()} >= {"yes"}
+    assert claims["smoothing lowers it at the end"]["holds"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"), [(0.80, ["yes", "no"]), (0.9, ["yes"] * 2)]
+)
+def test_the_bias_decides_what_is_above_log_2(built, value, holds):
+    def changed(need):
+        if need.changes["alpha"] == 0:
+            return {}
+        less = value - mutual_information.bias(5)
+        return {"information": value, "information_less_bias": less}
+
+    folder = built("fig6_mutual_information", short, changed=changed)
+    found = [
+        r["holds"]
+        for r in rows(folder, "claims")
+        if "log 2" in r["claim"] and "20" in r["network"]
+    ]
+    assert found == holds
+
+
+def test_the_readings_of_the_stability(built):
+    folder = built("stability", lambda n: n.seed == 0 and of_mnist(n))
+    table = {
+        r["measure"]: r
+        for r in rows(folder, "spreads")
+        if r["network"].startswith("MNIST")
+    }
+    assert {r["holds"] for r in table.values()} == {"yes"}
+    row = table["within classes: deviation"]
+    assert close(row["alpha=0"], 0.10) and close(row["alpha=0.1"], 0.08)
+    row = table["distance of the alike classes, relative"]
+    assert close(row["alpha=0"], 0.22) and close(row["alpha=0.1"], 0.44)
+    assert close(table["probability of the target: mean"]["alpha=0.1"], 0.93)
+    distances = rows(folder, "distances")
+    assert close(distances[1]["order of the confusions"], 1.0)
+    assert [r["Dc"] for r in distances[:2]] == ["1.0", "2.0"]
+    students = rows(folder, "students")
+    assert [r["lambda"] for r in students] == ["", "0.3", "0.5", "0.7"]
+    assert [r["smoothed better?"] for r in students] == ["yes"] + ["no"] * 3
+
+
+def test_the_claims_of_the_stability_flip(built):
+    def changed(need):
+        if need.experiment == "fc_mnist_distillation":
+            return {"accuracy": 0.98 + 0.01 * (made_up.alpha_of(need) > 0)}
+        if need.changes.get("alpha") == 0.1:
+            return {"intra_std": 0.2, "dc_relative": 0.1}
+        return {}
+
+    folder = built(
+        "stability", lambda n: n.seed == 0 and of_mnist(n), changed=changed
+    )
+    holds = [r["holds"] for r in rows(folder, "spreads")][:7]
+    assert holds == ["no", *["yes"] * 5, "no"]
+    students = rows(folder, "students")
+    assert [r["smoothed better?"] for r in students[1:]] == ["yes"] * 3
+
+
+def test_the_weight_of_the_labels_is_one_less_beta():
+    betas = {
+        n.changes["teacher.beta"]
+        for n in stability.REQUIRES
+        if "teacher.beta" in n.changes
+    }
+    assert betas == {0.7, 0.5, 0.3}
