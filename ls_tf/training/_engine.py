@@ -120,10 +120,13 @@ def check_batches(task: Task, num_replicas: int, micro_batches: int) -> None:
     parts = num_replicas * micro_batches
     odd = [size for size in task.batch_sizes if size % parts]
     if odd:
-        unit = "size" if task.one_shape else "tokens"
+        what = (
+            "train.global_batch_size: wanted a multiple of"
+            if task.one_shape
+            else "train.global_batch_tokens: wanted batches of a multiple of"
+        )
         raise SpecError(
-            f"train.global_batch_{unit}: wanted batches of a multiple of "
-            f"{parts} examples ({num_replicas} replicas x {micro_batches} "
+            f"{what} {parts} ({num_replicas} replicas x {micro_batches} "
             f"micro-batches), got {odd[0]}"
         )
 
