@@ -126,12 +126,10 @@ class Member:
         """Goes on from a checkpoint; returns its step, 0 for a fresh run."""
         if checkpoint is None:
             return 0
-        prefix = "pending/"
         self.network.load(checkpoint.arrays)
+        # In the order of a fresh run: it is that of the columns.
         self._pending = {
-            k.removeprefix(prefix): v
-            for k, v in checkpoint.arrays.items()
-            if k.startswith(prefix)
+            k: checkpoint.arrays[f"pending/{k}"] for k in self.task.logged
         }
         self.step = checkpoint.step
         self._seconds = float(checkpoint.extra.get("seconds", 0.0))

@@ -1,0 +1,110 @@
+"""A translation run from the shell: trained, killed, resumed, used."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+from command_line import arrays, assert_equal_bits
+
+pytestmark = pytest.mark.slow
+
+# Dropout noise, Adam's state, batches of several shapes, and checkpoints that
+# fall between rows. Little of everything, so that little is compiled.
+FLAGS = (
+    "--experiment=transformer_numbers",
+    "--smoke",
+    "--set=data.train=train[:300]",
+    "--set=train.steps=12",
+    "--set=train.log_every_steps=5",
+    "--set=train.checkpoint_every_steps=2",
+    "--mode=train",
+)
+
+
+@pytest.fixture(scope="module")
+def trained(shared_line):
+    shared_line(*FLAGS)
+    return shared_line
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bits(trained, line):
+    folder = line.folder_of(*FLAGS)
+    process = line.start(*FLAGS)
+    began = time.monotonic()
+    while not list((folder / "checkpoints").glob("step-*")):
+        time.sleep(0.02)
+        assert process.poll() is None and time.monotonic() - began < 250
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    line(*FLAGS)
+    there = trained.folder_of(*FLAGS)
+    assert_equal_bits(arrays(folder), arrays(there))
+    assert (folder / "metrics.csv").read_text() == (
+        there / "metrics.csv"
+    ).read_text()
+
+
+def translated(line, text, *flags, code=0):
+    words = line.words(*FLAGS[:-1], "--mode=translate", *flags)
+    done = subprocess.run(
+        words,
+        input=text,
+        capture_output=True,
+        env=line.environment(),
+        timeout=250,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done
+
+
+@pytest.fixture(scope="module")
+def measured(trained):
+    trained(*FLAGS[:-1], "--mode=eval")
+    return trained
+
+
+def test_lines_in_lines_out(measured):
+    lines = ["seven", "", "three hundred twenty-three", "nine " * 300, "seven"]
+    found = translated(measured, ("\n".join(lines) + "\n").encode()).stdout
+    answers = found.decode().splitlines()
+    assert len(answers) == 5
+    assert answers[1] == "" and answers[0] == answers[4] != ""
+    # The other engine translates with the same weights.
+    again = translated(measured, b"seven\n", "--engine=jax").stdout
+    assert again.decode().splitlines() == answers[:1]
+
+
+def test_no_lines_are_no_lines(measured):
+    assert translated(measured, b"").stdout == b""
+
+
+def test_what_is_measured_lies_in_the_record(measured):
+    folder = measured.folder_of(*FLAGS) / "measurements"
+    found = json.loads((folder / "translation_report.json").read_text())
+    assert found["count"] == 32
+    assert "tok:intl" in found["notes"]["bleu_uncased"]
+    assert 0 <= found["scalars"]["bleu"] <= 100
+
+
+def one_line(done):
+    lines = done.stderr.decode().splitlines()
+    (mine,) = [line for line in lines if line.startswith("ls_tf: ")]
+    assert "Traceback" not in done.stderr.decode()
+    return mine
+
+
+def test_bad_input_is_one_line(measured, line):
+    done = translated(measured, b"seven\nthr\xffee\n", code=2)
+    assert "line 2 of the input: wanted UTF-8, got byte 0xff" in one_line(done)
+    assert "is missing; make it with" in one_line(
+        translated(line, b"seven\n", code=2)
+    )
+    assert not line.runs.exists()
+    words = measured.words("--experiment=fc_digits", "--mode=translate")
+    done = subprocess.run(
+        words, capture_output=True, env=measured.environment(), timeout=250
+    )
+    assert done.returncode == 2
+    assert "fc_digits is no translation" in one_line(done)
