@@ -9,7 +9,7 @@ of correct answers read from the device at every step.
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -131,45 +131,34 @@ def loader(
     )
 
 
-class Peer:
-    """The network and the loop of the replication."""
+class Loop:
+    """The replication's loop: a network, its optimizer and its loss."""
 
-    def __init__(self, *, learning_rate: float, compiled: bool = False) -> None:
-        """Makes the network 784-1200-1200-10.
+    def __init__(
+        self,
+        network: Any,
+        optimizer: Any,
+        loss: Callable[[Any, Any], Any],
+        *,
+        compiled: bool = False,
+        clip: float = 0.0,
+    ) -> None:
+        """Takes the parts.
 
         Args:
-            learning_rate: of the hidden layers; the last one has a tenth.
+            network: a module of PyTorch.
+            optimizer: of its parameters.
+            loss: (logits, labels) -> what is minimised.
             compiled: through ``torch.compile``.
+            clip: largest global norm of the gradient; 0 for any.
         """
-        import torch
-        from torch import nn
-
-        torch.manual_seed(0)
-        hidden = [
-            nn.Flatten(),
-            nn.Linear(784, 1200),
-            nn.ReLU(),
-            nn.Linear(1200, 1200),
-            nn.ReLU(),
-        ]
-        last = nn.Linear(1200, 10)
-        self._network = nn.Sequential(*hidden, last)
-        for parameter in self._network.parameters():
-            nn.init.normal_(parameter, std=0.03)
-        body = [p for layer in hidden for p in layer.parameters()]
-        self._optimizer = torch.optim.SGD(
-            [
-                {"params": body, "lr": learning_rate},
-                {"params": last.parameters(), "lr": learning_rate / 10},
-            ],
-            lr=learning_rate,
-            momentum=MOMENTUM,
-            dampening=MOMENTUM,
-        )
-        self._loss = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
-        self._call = self._network
+        self._network, self._optimizer = network, optimizer
+        self._loss, self._clip = loss, clip
+        self._call = network
         if compiled:
-            self._call = torch.compile(self._network)
+            import torch
+
+            self._call = torch.compile(network)
 
     def train(self, batches: Iterator[Any], count: int) -> tuple[float, float]:
         """Runs steps; returns mean loss and accuracy.
@@ -188,6 +177,8 @@ class Peer:
             logits = self._call(images)
             loss = self._loss(logits, labels)
             loss.backward()
+            if self._clip:
+                self._clipped()
             self._optimizer.step()
             total += loss.item() * len(labels)
             right = (logits.argmax(dim=1) == labels).float().sum()
@@ -196,6 +187,11 @@ class Peer:
         if not np.isfinite(total):
             raise RuntimeError(f"wanted a finite loss, got {total}")
         return total / examples, correct / examples
+
+    def _clipped(self) -> None:
+        from torch.nn.utils import clip_grad_norm_
+
+        clip_grad_norm_(self._network.parameters(), self._clip)
 
     def timed_with_loader(self, batches: Any, count: int, first: int) -> float:
         """Times steps that take their batches from a loader.
@@ -216,3 +212,42 @@ class Peer:
         began = time.perf_counter()
         self.train(iterator, count)
         return (time.perf_counter() - began) / count
+
+
+class Peer(Loop):
+    """The loop with the network of MNIST."""
+
+    def __init__(self, *, learning_rate: float, compiled: bool = False) -> None:
+        """Makes the network 784-1200-1200-10.
+
+        Args:
+            learning_rate: of the hidden layers; the last one has a tenth.
+            compiled: through ``torch.compile``.
+        """
+        import torch
+        from torch import nn
+
+        torch.manual_seed(0)
+        hidden = [
+            nn.Flatten(),
+            nn.Linear(784, 1200),
+            nn.ReLU(),
+            nn.Linear(1200, 1200),
+            nn.ReLU(),
+        ]
+        last = nn.Linear(1200, 10)
+        network = nn.Sequential(*hidden, last)
+        for parameter in network.parameters():
+            nn.init.normal_(parameter, std=0.03)
+        body = [p for layer in hidden for p in layer.parameters()]
+        optimizer = torch.optim.SGD(
+            [
+                {"params": body, "lr": learning_rate},
+                {"params": last.parameters(), "lr": learning_rate / 10},
+            ],
+            lr=learning_rate,
+            momentum=MOMENTUM,
+            dampening=MOMENTUM,
+        )
+        loss = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
+        super().__init__(network, optimizer, loss, compiled=compiled)

@@ -7,12 +7,14 @@ Run: python benchmarks/engines.py --out=results/benchmarks
 """
 
 import json
-import subprocess
+import os
 import sys
+import time
 from typing import Any
 
 import _common
 from _common import Case, Timing
+from _workers import Worker, private_stdout, serve
 
 # Experiment -> batch and steps of a round: a second or two in each.
 MODELS = {
@@ -35,72 +37,39 @@ STACKED = "fc_digits"
 STACKS = (1, 2, 5, 10, 30)
 
 
-class Worker:
-    """A process with one engine, ready to run steps."""
-
-    def __init__(self, units: int, **settings: Any) -> None:
-        """Starts it and waits until everything is compiled.
-
-        Args:
-            units: steps of a round.
-            **settings: of ``_engine.Steps``.
-        """
-        words = [sys.executable, __file__, "--worker", json.dumps(settings)]
-        self._process = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._units = units
-        self()
-
-    def __call__(self) -> float:
-        """Runs a round; gives seconds for each step."""
-        stdin, stdout = self._process.stdin, self._process.stdout
-        if stdin is None or stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        stdin.write(f"{self._units}\n")
-        stdin.flush()
-        answer = stdout.readline()
-        if not answer:
-            raise RuntimeError("the worker ended")
-        return float(answer) / self._units
-
-    def close(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.wait()
-
-
 def work(settings: dict[str, Any]) -> None:
-    """The worker: reads numbers of steps, answers with seconds."""
-    import os
-    import time
-
+    """The worker: runs steps when it is told to."""
+    answers = private_stdout()
     os.environ["KERAS_BACKEND"] = settings["engine"]
     _common.start()
     from _engine import Steps
 
     steps = Steps(**settings)
-    for line in sys.stdin:
-        left = int(line)
+
+    def run(count: int) -> float:
         began = time.perf_counter()
-        while left:
-            count = min(left, 100)
-            steps.run(count)
-            left -= count
-        print(time.perf_counter() - began, flush=True)
+        while count:
+            part = min(count, 100)
+            steps.run(part)
+            count -= part
+        return time.perf_counter() - began
+
+    serve(answers, {}, {"steps": run})
 
 
 def measure(cases: dict[str, Any], repeats: int) -> dict[str, Timing]:
     """Times workers in turn and ends them."""
-    workers: dict[str, Worker] = {}
+    workers: list[Worker] = []
+    ready: dict[str, Case] = {}
     try:
         for name, (units, settings) in cases.items():
             _common.say(name)
-            workers[name] = Worker(units, **settings)
-        plain: dict[str, Case] = dict(workers)
-        return _common.interleaved(plain, repeats=repeats)
+            words = [sys.executable, __file__, "--worker"]
+            workers.append(Worker([*words, json.dumps(settings)]))
+            ready[name] = workers[-1].case("steps", units)
+        return _common.interleaved(ready, repeats=repeats)
     finally:
-        for worker in workers.values():
+        for worker in workers:
             worker.close()
 
 

@@ -114,15 +114,22 @@ def steps(batch_size: int, count: int) -> dict[str, Case]:
     return cases
 
 
-def _program(task: Any) -> Callable[..., Any]:
+def program(task: Any, *, xla: bool = True) -> Callable[..., Any]:
     """A compiled loop that makes one batch after the other.
 
     The last batch is carried from turn to turn as a whole, so that no part
     of it can be left out.
+
+    Args:
+        task: whose batches.
+        xla: whether XLA compiles it.
+
+    Returns:
+        callable: (resident, draws, a batch of images) -> the last batch.
     """
     import tensorflow as tf
 
-    def program(resident: Any, draws: Any, first: Any) -> Any:
+    def loop(resident: Any, draws: Any, first: Any) -> Any:
         count = draws["index"].shape[0]
 
         def body(i: Any, batch: Any) -> Any:
@@ -133,7 +140,7 @@ def _program(task: Any) -> Callable[..., Any]:
             lambda i, batch: i < count, body, (tf.constant(0), first)
         )[1]
 
-    return tf.function(program, jit_compile=True, autograph=False)
+    return tf.function(loop, jit_compile=xla, autograph=False)
 
 
 def images(
@@ -145,21 +152,23 @@ def images(
 
     task = Steps(batch_size=batch_size).task
     resident = {k: tf.constant(v) for k, v in task.resident.items()}
-    program = _program(task)
+    compiled = program(task)
     first = tf.zeros((batch_size, *SHAPE, 1))
     at = iter(range(0, 10**9, count))
 
     def pipeline() -> None:
         plan = task.plan(next(at), count)
         draws = {k: tf.constant(v) for k, v in plan.items()}
-        program(resident, draws, first)
+        compiled(resident, draws, first)
 
     draws = {k: tf.constant(v) for k, v in task.plan(0, count).items()}
     number = count * batch_size
     few = len(pool._batches) * batch_size
     return {
         PIPELINE: _common.timed(pipeline, number),
-        AUGMENT: _common.timed(lambda: program(resident, draws, first), number),
+        AUGMENT: _common.timed(
+            lambda: compiled(resident, draws, first), number
+        ),
         ONE: _common.timed(pool.alone, few),
         TWO: _common.timed(pool.together, few),
         LEAN_ONE: _common.timed(lean.alone, few),

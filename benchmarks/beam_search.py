@@ -1,0 +1,186 @@
+"""Beam search of the Transformer against PyTorch's, in tokens per second.
+
+Base size, random weights, sources of 16 subwords, translations of 24, 4 beams:
+our search in every engine, Hugging Face's ``generate`` of the same shape, and
+the replication's greedy decoding, sentence by sentence and without a cache.
+Then whether the cost grows with the length of the translation.
+
+Run: python benchmarks/beam_search.py --peer_python=PYTHON \
+--out=results/benchmarks
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import _common
+from _common import Case, Target, Timing
+from _translation import BASE, DECODE, ENGINES
+from _translation_peer import MARIAN, REPLICATION
+from _workers import Worker
+
+LENGTH = 24
+# Tokens whose cost is compared: the first 64 and the next 64.
+GROWTH = (64, 128)
+_SENTENCES = 2  # of one round of the replication
+
+
+def workers(flags: Any) -> tuple[dict[str, Worker], Worker | None]:
+    """Starts a process for each of our engines, and one for PyTorch."""
+    settings: dict[str, Any] = {
+        "shape": BASE,
+        "batch": flags.batch_size,
+        "source": flags.source,
+        "target": LENGTH,
+        "beams": flags.beams,
+        "squares": [],
+    }
+    peer = None
+    if "peer" not in flags.skip:
+        file = Path(__file__).with_name("_translation_peer.py")
+        cases = {"cases": [MARIAN, REPLICATION]}
+        text = json.dumps(settings | cases)
+        _common.say("PyTorch")
+        peer = Worker([flags.peer_python, str(file), text])
+    lengths = {
+        "cases": [],
+        "lengths": [LENGTH, *([] if "growth" in flags.skip else GROWTH)],
+    }
+    file = Path(__file__).with_name("_translation.py")
+    ours = {}
+    for name in flags.engine or ENGINES:
+        _common.say(name)
+        text = json.dumps(settings | lengths | ENGINES[name])
+        ours[name] = Worker([sys.executable, str(file), text])
+    return ours, peer
+
+
+def cases(
+    ours: dict[str, Worker], peer: Worker | None, flags: Any
+) -> dict[str, Case]:
+    """All that is timed; seconds for one call, or for one sentence."""
+    found = {
+        f"ours, {name}": worker.case(DECODE.format(length=LENGTH), 1)
+        for name, worker in ours.items()
+    }
+    if peer is not None:
+        found[MARIAN] = peer.case(MARIAN, 1)
+        found[REPLICATION] = peer.case(REPLICATION, _SENTENCES)
+    if "growth" not in flags.skip:
+        for name, worker in ours.items():
+            for length in GROWTH:
+                key = f"ours, {name}, {length} tokens"
+                found[key] = worker.case(DECODE.format(length=length), 1)
+    return found
+
+
+def conclude(
+    timings: dict[str, Timing], flags: Any
+) -> tuple[dict[str, Any], list[Target]]:
+    """Prints the tables; gives rates, ratios and targets."""
+    names = [f"ours, {name}" for name in flags.engine or ENGINES]
+    best = min(names, key=lambda name: timings[name].median)
+    results: dict[str, Any] = {"best": best}
+    rows = []
+    for name in (*names, MARIAN, REPLICATION):
+        if name not in timings:
+            continue
+        t = timings[name]
+        # The replication's unit is one sentence, and it has one beam.
+        sentences = 1 if name == REPLICATION else flags.batch_size
+        beams = 1 if name == REPLICATION else flags.beams
+        rate = sentences * LENGTH / t.median
+        results[name] = {
+            "tokens_per_second": rate,
+            "tokens_per_second_and_beam": rate * beams,
+        }
+        rows.append((name, rate, sentences * LENGTH / t.min, rate * beams))
+    head = ("decoding", "tokens/s", "at best", "tokens/s x beams")
+    _common.table(head, rows)
+    targets = []
+    for name, wanted, what in (
+        (MARIAN, 1.5, "tokens_per_second"),
+        (REPLICATION, 20.0, "tokens_per_second_and_beam"),
+    ):
+        if name in results:
+            ratio = results[best][what] / results[name][what]
+            results[f"ours_over_{name}"] = ratio
+            words = what.replace("_", " ")
+            targets.append(Target(f"{words} over {name}", wanted, ratio))
+    if "growth" not in flags.skip:
+        targets += _growth(timings, names, best, results)
+    return results, targets
+
+
+def _growth(
+    timings: dict[str, Timing],
+    names: list[str],
+    best: str,
+    results: dict[str, Any],
+) -> list[Target]:
+    rows = []
+    for name in names:
+        first, both = (timings[f"{name}, {n} tokens"].median for n in GROWTH)
+        ratio = (both - first) / first
+        results[name]["second_half_over_first"] = ratio
+        rows.append((name, first, both - first, ratio))
+    _common.table(("seconds", "tokens 1-64", "65-128", "ratio"), rows)
+    ratio = results[best]["second_half_over_first"]
+    return [Target("tokens 65-128 over 1-64", 1.4, ratio, at_most=True)]
+
+
+def main() -> int:
+    """Measures, prints and writes."""
+    parser = _common.arguments(__doc__.splitlines()[0], repeats=5)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--source", type=int, default=16)
+    parser.add_argument("--beams", type=int, default=4)
+    parser.add_argument(
+        "--engine",
+        action="append",
+        choices=list(ENGINES),
+        help="default: all of them; may be repeated",
+    )
+    parser.add_argument(
+        "--peer_python",
+        default=sys.executable,
+        help="a Python that has PyTorch and transformers; default: this one",
+    )
+    parser.add_argument(
+        "--skip",
+        action="append",
+        default=[],
+        choices=["peer", "growth"],
+        help="peer: without PyTorch; growth: without the long translations",
+    )
+    flags = parser.parse_args()
+    _common.start()
+    about = _common.machine()
+    ours, peer = workers(flags)
+    everyone = [*ours.values(), *([peer] if peer else [])]
+    try:
+        timings = _common.interleaved(
+            cases(ours, peer, flags), repeats=flags.repeats
+        )
+    finally:
+        for worker in everyone:
+            worker.close()
+    results, targets = conclude(timings, flags)
+    made = _common.record(
+        "beam_search",
+        about=about,
+        settings={k: str(v) for k, v in vars(flags).items()},
+        timings=timings,
+        results=results,
+        targets=targets,
+        skipped={k: "left out by --skip" for k in flags.skip},
+    )
+    if peer is not None:
+        made["versions"] |= peer.facts["versions"]
+    _common.write(made, flags.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
