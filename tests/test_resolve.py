@@ -276,8 +276,6 @@ def random_changes(rng, experiment):
         "model.options.dropout_rate": [0, 0.5, 1e-9],
         "model.options.init_is_variance": [True, "true"],
         "evaluators.0.every_steps": [0, 9],
-        "evaluators.2.options.classes": [(3, 1, 2), "4,5,6"],
-        "evaluators.2.options.use_bias": [True, False],
         "optimizer.options.momentum": [0, -0.5, 1e-9],
         "optimizer.options.nesterov": [True, None, "'2'", "2", "yes"],
         "optimizer.options.boundaries": [
@@ -293,6 +291,12 @@ def random_changes(rng, experiment):
         "optimizer.options.new.deeper": [1, "word", {"k": ((1,), {"z": 2})}],
         "schedule.options.end": [*numbers, None, "none"],
     }
+    evaluators = resolve(experiment).spec.evaluators
+    for index, evaluator in enumerate(evaluators):
+        if evaluator.name == "penultimate":
+            options = f"evaluators.{index}.options"
+            possible[f"{options}.classes"] = [(3, 1, 2), "4,5,6"]
+            possible[f"{options}.use_bias"] = [True, False]
     if "student" in experiment:
         possible |= {
             "teacher.beta": [0, 1, 0.25],

@@ -155,11 +155,10 @@ def table(
                 if curve == BY_SMOOTHED:
                     temperature = 1.0
                 name = (setting.name, curve, alpha, temperature)
-                if point is None:
+                over = _tables.spread(point.accuracy.values()) if point else None
+                if point is None or over is None:
                     rows.append((*name, None, NO_RUN, None, None, 0))
                     continue
-                over = _tables.spread(point.accuracy.values())
-                assert over is not None  # a point has a run
                 gamma = statistics.fmean(point.gamma.values())
                 rows.append(
                     (*name, gamma, over.mean, over.low, over.high, over.count)
