@@ -155,7 +155,9 @@ def table(
                 if curve == BY_SMOOTHED:
                     temperature = 1.0
                 name = (setting.name, curve, alpha, temperature)
-                over = _tables.spread(point.accuracy.values()) if point else None
+                over = (
+                    _tables.spread(point.accuracy.values()) if point else None
+                )
                 if point is None or over is None:
                     rows.append((*name, None, NO_RUN, None, None, 0))
                     continue
