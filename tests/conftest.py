@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,37 @@ def _guard(method):
         return method(self, *args)
 
     return guarded
+
+
+# The slow ones first, so that no process is left alone with them at the end.
+_FIRST = ("integration", "reports")
+
+
+def pytest_collection_modifyitems(items):
+    """One file runs in one process, for its fixtures; ``--dist=loadgroup``."""
+    tests = Path(__file__).parent
+
+    def rank(item):
+        folder = item.path.relative_to(tests).parts[0]
+        return _FIRST.index(folder) if folder in _FIRST else len(_FIRST)
+
+    items.sort(key=rank)
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _programs_are_compiled_once(tmp_path_factory):
+    """The processes that tests start share what JAX has compiled."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder / "jax"))
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
