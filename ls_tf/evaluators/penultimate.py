@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 
-from ls_tf import seeds
 from ls_tf.analysis import projection
+from ls_tf.evaluators import _classes
 from ls_tf.evaluators._measurement import Measurement
-from ls_tf.spec import SpecError, nearest
 from ls_tf.tasks._protocol import Trained
+
+_NAME = "penultimate"
 
 
 def evaluate(
@@ -37,7 +38,7 @@ def evaluate(
 
     Source: Mueller et al. 2019, section 2; the numbers: ours.
     """
-    ids = _ids(trained, classes)
+    ids = _classes.ids(_NAME, trained, classes, 3)
     kernel, bias = _last_layer(trained.model)
     templates = projection.templates(kernel, bias, ids, use_bias=use_bias)
     basis = projection.plane_basis(templates)
@@ -50,7 +51,7 @@ def evaluate(
     count = 0
     for name in ("train", role):
         labels = trained.labels(name)
-        index = _pick(trained, name, ids, per_class)
+        index = _classes.pick(_NAME, trained, name, ids, per_class)
         points = trained.outputs(name, index)["penultimate"]
         if use_bias:
             points = projection.append_one(points)
@@ -77,45 +78,9 @@ def check(
         ValueError: one line.
     """
     del use_bias
-    ids = _ids(trained, classes)
-    if len(set(ids)) != 3 or len(ids) != 3:
-        raise SpecError(
-            f"penultimate: wanted three different classes, got {classes}"
-        )
+    ids = _classes.ids(_NAME, trained, classes, 3)
     for name in ("train", role):
-        _pick(trained, name, ids, per_class)
-
-
-def _ids(trained: Trained, classes: tuple[int | str, ...]) -> tuple[int, ...]:
-    """The ids of classes that are given by id or by name."""
-    found = []
-    for wanted in classes:
-        if isinstance(wanted, str):
-            names = trained.class_names
-            if wanted not in names:
-                raise SpecError(
-                    f"penultimate: no class '{wanted}' in "
-                    f"{trained.spec.data.name}; {nearest(wanted, names)}"
-                )
-            wanted = names.index(wanted)
-        found.append(wanted)
-    return tuple(found)
-
-
-def _pick(
-    trained: Trained, role: str, classes: tuple[int, ...], per_class: int
-) -> np.ndarray:
-    rng = seeds.philox(trained.spec.seed, "penultimate", role)
-    try:
-        found: np.ndarray = projection.pick_examples(
-            trained.labels(role), classes, per_class, rng
-        )
-    except ValueError as error:
-        split = getattr(trained.spec.data, role)
-        raise SpecError(
-            f"penultimate: {trained.spec.data.name}/{split}: {error}"
-        ) from error
-    return found
+        _classes.pick(_NAME, trained, name, ids, per_class)
 
 
 def _last_layer(model: keras.Model) -> tuple[np.ndarray, np.ndarray | None]:

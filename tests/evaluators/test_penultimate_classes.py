@@ -86,7 +86,7 @@ def test_the_papers_names_are_in_cifar100():
 
 def test_one_class_by_name_and_id_is_no_two():
     message = refused(Photographs(), classes=("airplane", 0, "bird"))
-    assert "wanted three different classes" in message
+    assert "wanted 3 different classes" in message
 
 
 def test_too_few_examples_say_where_and_how_many():

@@ -31,7 +31,7 @@ def refused(line, *flags):
     [
         ((f"{CLASSES}=0,1,cat",), "no class 'cat' in digits; existing: 0, 1"),
         ((f"{CLASSES}=0,1,12",), "wanted class 12, got labels of the classes"),
-        ((f"{CLASSES}=0,1",), "wanted three different classes"),
+        ((f"{CLASSES}=0,1",), "wanted 3 different classes"),
         (
             ("--set=evaluators.2.options.per_class=100",),
             "digits/test[250:]: wanted 100 examples of class 0, got ",

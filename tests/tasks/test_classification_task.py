@@ -172,7 +172,7 @@ class Labels:
     [
         ({"per_class": 500}, "wanted 500 examples"),
         ({"classes": (0, 1, 12)}, "wanted class 12"),
-        ({"classes": (0, 1, 1)}, "three different classes"),
+        ({"classes": (0, 1, 1)}, "3 different classes"),
         ({"clases": (0, 1, 2)}, "clases"),
     ],
 )
