@@ -43,7 +43,7 @@ SPEC = override(
         "data.same_split_reason": "",
         "data.vocabulary_size": 8000,
         "train.global_batch_tokens": 2048,
-        "train.epochs": 24,
+        "train.epochs": 14,
         "train.log_every_steps": 50,
         "train.checkpoint_every_steps": 250,
         "learning_rate": 1.0,

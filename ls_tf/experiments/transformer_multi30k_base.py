@@ -16,6 +16,7 @@ SPEC = override(
         "model.options.num_heads": 8,
         "model.options.num_encoder_layers": 6,
         "model.options.num_decoder_layers": 6,
+        "train.epochs": 24,
         "train.global_batch_tokens": (
             transformer_ende.SPEC.train.global_batch_tokens
         ),
