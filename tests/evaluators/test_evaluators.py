@@ -12,6 +12,7 @@ class Made:
     """Logits that are over-confident by a known temperature."""
 
     spec = fc_digits.SPEC
+    class_names = tuple("01234")
 
     def __init__(self, temperature=2.0, n=4000):
         rng = np.random.default_rng(0)

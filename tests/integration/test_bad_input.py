@@ -30,7 +30,7 @@ def refused(line, *flags):
     ("flags", "says"),
     [
         ((f"{CLASSES}=0,1,cat",), "no class 'cat' in digits; existing: 0, 1"),
-        ((f"{CLASSES}=0,1,12",), "wanted class 12, got labels of the classes"),
+        ((f"{CLASSES}=0,1,12",), "wanted classes from 0 to 9, got 12"),
         ((f"{CLASSES}=0,1",), "wanted 3 different classes"),
         (
             ("--set=evaluators.2.options.per_class=100",),

@@ -162,6 +162,7 @@ class Labels:
 
     def __init__(self, task):
         self.task, self.spec = task, task.spec
+        self.class_names = task.class_names
 
     def labels(self, role):
         return self.task.examples(role)["label"]
@@ -171,7 +172,7 @@ class Labels:
     ("options", "says"),
     [
         ({"per_class": 500}, "wanted 500 examples"),
-        ({"classes": (0, 1, 12)}, "wanted class 12"),
+        ({"classes": (0, 1, 12)}, "wanted classes from 0 to 9, got 12"),
         ({"classes": (0, 1, 1)}, "3 different classes"),
         ({"clases": (0, 1, 2)}, "clases"),
     ],
