@@ -18,7 +18,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ls_tf.reports import _canvas, _cifar, _networks, _tables
+from ls_tf.reports import _canvas, _cifar, _networks, _paper, _tables
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 from ls_tf.spec import Value
@@ -144,6 +144,19 @@ def _measures(found: Mapping[int, Record]) -> dict[str, dict[int, float]]:
 _RISES = frozenset(what for what, lower in _READINGS.values() if not lower)
 
 
+_OF_SHEN = (
+    "Printed: another task, ResNet-50 on ImageNet and a ResNet-18 taught by "
+    "it; only the signs of the differences are to be compared."
+)
+_PRINTED = ("Shen et al., alpha=0", "Shen et al., alpha=0.1")
+
+
+def _printed(row: str) -> tuple[_tables.AsPrinted | None, ...]:
+    """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
+    numbers = _paper.numbers("stability")
+    return tuple(_paper.value(numbers, row, str(a)) for a in _ALPHAS)
+
+
 def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
@@ -164,6 +177,7 @@ def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
                 (
                     network.name,
                     what,
+                    *_printed(what),
                     *numbers,
                     f"{word} with smoothing?",
                     _tables.verdict(found),
@@ -172,8 +186,8 @@ def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
                 )
             )
     columns = (
-        "network", "measure", "alpha=0", "alpha=0.1", "claim", "holds",
-        "seeds for it", "seeds",
+        "network", "measure", *_PRINTED, "alpha=0", "alpha=0.1", "claim",
+        "holds", "seeds for it", "seeds",
     )  # fmt: skip
     return _tables.frame(columns, rows)
 
@@ -249,6 +263,7 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
             (
                 who,
                 weight,
+                *_printed(f"lambda = {weight}"),
                 *ours,
                 _tables.verdict(found),
                 found.seeds_for,
@@ -256,7 +271,8 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
             )
         )
     columns = (
-        "network", "lambda", "hard teacher, %", "smoothed teacher, %",
+        "network", "lambda", *_PRINTED, "hard teacher, %",
+        "smoothed teacher, %",
         "difference", "smoothed better?", "seeds for it", "seeds",
     )  # fmt: skip
     return _tables.frame(columns, rows)
@@ -338,7 +354,7 @@ def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
         f"{network}: {what} {claim.removesuffix('?')}: {holds}, "
         f"{_tables.cell(hard, '.4f')} → {_tables.cell(smoothed, '.4f')} "
         f"({count} of {seeds} seeds)."
-        for network, what, hard, smoothed, claim, holds, count, seeds in (
+        for network, what, _, _, hard, smoothed, claim, holds, count, seeds in (
             data["spreads"].itertuples(index=False, name=None)
         )
         if seeds
@@ -347,7 +363,7 @@ def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
         f"MNIST, {who}{'' if weight is None else f', lambda = {weight:g}'}: "
         f"smoothed better: {holds}, {_tables.cell(hard, '.2f')} → "
         f"{_tables.cell(smoothed, '.2f')} % ({count} of {seeds} seeds)."
-        for who, weight, hard, smoothed, _, holds, count, seeds in (
+        for who, weight, _, _, hard, smoothed, _, holds, count, seeds in (
             data["students"].itertuples(index=False, name=None)
         )
         if seeds
@@ -357,7 +373,7 @@ def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
 
 def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
     both = {"alpha=0": ".4f", "alpha=0.1": ".4f"}
-    accuracies = {n: ".2f" for n in data["students"].columns[2:4]}
+    accuracies = {n: ".2f" for n in data["students"].columns[4:6]}
     distances = {n: ".3f" for n in data["distances"].columns[2:7]}
     return (
         Table(
@@ -371,7 +387,8 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
             "the classes' means. Figure 4's claim is read as: the mean of the "
             "target's probability and the variance of all others fall. "
             "Their claim of table 10, a smaller spread between classes, is "
-            f"printed as the better one. {_cifar.SPLIT} {_cifar.JPEG}",
+            f"printed as the better one. {_OF_SHEN} {_cifar.SPLIT} "
+            f"{_cifar.JPEG}",
             both,
         ),
         Table(
@@ -391,7 +408,7 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
             "students",
             "Students on MNIST whose loss is lambda times that of the labels "
             "and 1 − lambda times that of the teacher's answers (table 9), "
-            "temperature 1. Test accuracy, %.",
+            f"temperature 1. Test accuracy, %. {_OF_SHEN}",
             {"lambda": "g", "difference": "+.2f"} | accuracies,
         ),
     )

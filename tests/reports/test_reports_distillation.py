@@ -307,6 +307,8 @@ def test_the_readings_of_the_stability(built):
     assert {r["holds"] for r in table.values()} == {"yes"}
     row = table["within classes: deviation"]
     assert close(row["alpha=0"], 0.10) and close(row["alpha=0.1"], 0.08)
+    assert row["Shen et al., alpha=0.1"] == "0.3106"
+    assert table["within classes: vector"]["Shen et al., alpha=0.1"] == ""
     row = table["distance of the alike classes, relative"]
     assert close(row["alpha=0"], 0.22) and close(row["alpha=0.1"], 0.44)
     assert close(table["probability of the target: mean"]["alpha=0.1"], 0.93)
@@ -316,6 +318,7 @@ def test_the_readings_of_the_stability(built):
     students = rows(folder, "students")
     assert [r["lambda"] for r in students] == ["", "0.3", "0.5", "0.7"]
     assert [r["smoothed better?"] for r in students] == ["yes"] + ["no"] * 3
+    assert students[1]["Shen et al., alpha=0"] == "71.592"
 
 
 def test_the_claims_of_the_stability_flip(built):
