@@ -51,7 +51,7 @@ setup(
         "jax-cuda": ["jax[cuda13]>=0.8"],
         "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
         # Only benchmarks/ imports these: the named peers it compares with.
-        "benchmark": ["torch>=2.3", "pillow>=10.0"],
+        "benchmark": ["torch>=2.3", "pillow>=10.0", "transformers>=5.0"],
     },
     entry_points={"console_scripts": ["ls_tf = ls_tf.cli:run"]},
     classifiers=[
