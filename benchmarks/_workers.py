@@ -4,6 +4,7 @@ Cases that cannot share a process (another Keras backend, another Python
 environment) are timed in turn all the same.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -11,7 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
-from _common import Case
+import _common
+from _common import Case, Target, Timing
 
 # Does a number of units of work; gives the seconds that they took together.
 Work = Callable[[int], float]
@@ -71,6 +73,63 @@ class Worker:
         """Ends the process."""
         self._process.kill()
         self._process.wait()
+
+
+def add_peer_flag(parser: argparse.ArgumentParser, wants: str) -> None:
+    """Adds ``--peer_python``, whose Python has PyTorch and what is wanted."""
+    parser.add_argument(
+        "--peer_python",
+        default=sys.executable,
+        help=f"a Python that has PyTorch and {wants}; default: this one",
+    )
+
+
+def timed(
+    cases: Mapping[str, Case], workers: Sequence[Worker], repeats: int
+) -> dict[str, Timing]:
+    """Times the cases in turn and ends their workers, come what may."""
+    try:
+        return _common.interleaved(cases, repeats=repeats)
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def finish(
+    name: str,
+    flags: argparse.Namespace,
+    peer: Worker | None,
+    *,
+    about: Mapping[str, Any],
+    timings: Mapping[str, Timing],
+    results: Mapping[str, Any],
+    targets: Sequence[Target],
+    skipped: Mapping[str, str],
+) -> None:
+    """Writes a benchmark's record, with the versions of its peer.
+
+    Args:
+        name: the benchmark.
+        flags: all of them are kept as settings; ``out`` is the folder.
+        peer: PyTorch's process, or None.
+        about: ``_common.machine()``, taken before the work.
+        timings: seconds per unit of each case.
+        results: numbers derived from these.
+        targets: promises.
+        skipped: case -> why it was not run.
+    """
+    made = _common.record(
+        name,
+        about=about,
+        settings={k: str(v) for k, v in vars(flags).items()},
+        timings=timings,
+        results=results,
+        targets=targets,
+        skipped=skipped,
+    )
+    if peer is not None:
+        made["versions"] |= peer.facts["versions"]
+    _common.write(made, flags.out)
 
 
 def private_stdout() -> TextIO:

@@ -18,7 +18,7 @@ import _common
 from _common import Case, Target, Timing
 from _translation import BASE, DECODE, ENGINES
 from _translation_peer import MARIAN, REPLICATION
-from _workers import Worker
+from _workers import Worker, add_peer_flag, finish, timed
 
 LENGTH = 24
 # Tokens whose cost is compared: the first 64 and the next 64.
@@ -142,11 +142,7 @@ def main() -> int:
         choices=list(ENGINES),
         help="default: all of them; may be repeated",
     )
-    parser.add_argument(
-        "--peer_python",
-        default=sys.executable,
-        help="a Python that has PyTorch and transformers; default: this one",
-    )
+    add_peer_flag(parser, "transformers")
     parser.add_argument(
         "--skip",
         action="append",
@@ -159,26 +155,18 @@ def main() -> int:
     about = _common.machine()
     ours, peer = workers(flags)
     everyone = [*ours.values(), *([peer] if peer else [])]
-    try:
-        timings = _common.interleaved(
-            cases(ours, peer, flags), repeats=flags.repeats
-        )
-    finally:
-        for worker in everyone:
-            worker.close()
+    timings = timed(cases(ours, peer, flags), everyone, flags.repeats)
     results, targets = conclude(timings, flags)
-    made = _common.record(
+    finish(
         "beam_search",
+        flags,
+        peer,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
         timings=timings,
         results=results,
         targets=targets,
         skipped={k: "left out by --skip" for k in flags.skip},
     )
-    if peer is not None:
-        made["versions"] |= peer.facts["versions"]
-    _common.write(made, flags.out)
     return 0
 
 

@@ -19,7 +19,15 @@ from typing import Any
 import _common
 from _cifar_peer import COMPILED, IMAGES, IMAGES_ALONE, LOADER, RESIDENT, SQUARE
 from _common import Case, Target, Timing
-from _workers import Work, Worker, private_stdout, serve
+from _workers import (
+    Work,
+    Worker,
+    add_peer_flag,
+    finish,
+    private_stdout,
+    serve,
+    timed,
+)
 
 # Model -> our experiment, and steps of one round.
 MODELS = {
@@ -294,11 +302,7 @@ def _arguments() -> Any:
         help="default: both; may be repeated",
     )
     parser.add_argument("--batch_size", type=int, default=128)
-    parser.add_argument(
-        "--peer_python",
-        default=sys.executable,
-        help="a Python that has PyTorch and Pillow; default: this one",
-    )
+    add_peer_flag(parser, "Pillow")
     parser.add_argument(
         "--skip",
         action="append",
@@ -334,30 +338,25 @@ def main() -> int:
     about = _common.machine() | {"bfloat16": bfloat16_flags()}
     models = flags.model or list(MODELS)
     our, peer = _workers(flags, models)
-    try:
-        timings = _common.interleaved(
-            cases(models, flags.batch_size, our, peer), repeats=flags.repeats
-        )
-    finally:
-        our.close()
-        if peer is not None:
-            peer.close()
+    timings = timed(
+        cases(models, flags.batch_size, our, peer),
+        [our, *([peer] if peer else [])],
+        flags.repeats,
+    )
     results, targets = conclude(timings, our.facts, flags.batch_size)
     skipped = {} if peer is None else dict(peer.facts["skipped"])
     if not bfloat16_flags():
         skipped["bfloat16 over float32"] = "the processor has no such products"
-    made = _common.record(
+    finish(
         "cifar_step",
+        flags,
+        peer,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
         timings=timings,
         results=results,
         targets=targets,
         skipped=skipped,
     )
-    if peer is not None:
-        made["versions"] |= peer.facts["versions"]
-    _common.write(made, flags.out)
     return 0
 
 

@@ -17,7 +17,7 @@ import _common
 from _common import Case, Target, Timing
 from _translation import BASE, ENGINES, SQUARE, STEP
 from _translation_peer import MARIAN
-from _workers import Worker
+from _workers import Worker, add_peer_flag, finish, timed
 
 SIZES = (1024, 2048)
 
@@ -157,11 +157,7 @@ def main() -> int:
         choices=list(ENGINES),
         help="default: all of them; may be repeated",
     )
-    parser.add_argument(
-        "--peer_python",
-        default=sys.executable,
-        help="a Python that has PyTorch and transformers; default: this one",
-    )
+    add_peer_flag(parser, "transformers")
     parser.add_argument(
         "--skip",
         action="append",
@@ -174,26 +170,18 @@ def main() -> int:
     about = _common.machine()
     ours, peer = workers(flags)
     everyone = [*ours.values(), *([peer] if peer else [])]
-    try:
-        timings = _common.interleaved(
-            cases(ours, peer, flags.steps), repeats=flags.repeats
-        )
-    finally:
-        for worker in everyone:
-            worker.close()
+    timings = timed(cases(ours, peer, flags.steps), everyone, flags.repeats)
     results, targets = conclude(timings, flags)
-    made = _common.record(
+    finish(
         "transformer_step",
+        flags,
+        peer,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
         timings=timings,
         results=results,
         targets=targets,
         skipped={k: "left out by --skip" for k in flags.skip},
     )
-    if peer is not None:
-        made["versions"] |= peer.facts["versions"]
-    _common.write(made, flags.out)
     return 0
 
 

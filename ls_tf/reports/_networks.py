@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ls_tf import registry
 from ls_tf.reports import _tables
@@ -100,3 +101,9 @@ def steps(found: Iterable[Record]) -> int | str | None:
     if len(counts) > 1:
         return ", ".join(str(n) for n in counts)
     return counts[0] if counts else None
+
+
+def missing(found: Mapping[float, Any]) -> str:
+    """A sentence that names the alphas without a run, for a caption."""
+    names = [f"{a:g}" for a, record in found.items() if not record]
+    return f" No run: alpha {', '.join(names)}." if names else ""

@@ -119,9 +119,3 @@ def signatures(records: Mapping[Need, Record], evaluator: str) -> str:
         if ways
     ]
     return f"sacreBLEU: {'; '.join(words)}." if words else ""
-
-
-def missing(found: Mapping[float, Any]) -> str:
-    """A sentence that names the alphas without a run, for a caption."""
-    names = [f"{a:g}" for a, record in found.items() if not record]
-    return f" No run: alpha {', '.join(names)}." if names else ""

@@ -16,7 +16,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _cifar, _diagrams, _draw, _paper, _tables
+from ls_tf.reports import (
+    _cifar,
+    _diagrams,
+    _draw,
+    _networks,
+    _paper,
+    _tables,
+)
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 
@@ -101,14 +108,12 @@ def _picture(
 ) -> Picture:
     found = {a: _cifar.of(records, network, a).get(0) for a in _ALPHAS}
     ran = [record for record in found.values() if record is not None]
-    missing = [f"{a:g}" for a, record in found.items() if record is None]
-    note = f" No run: alpha {', '.join(missing)}." if missing else ""
     return Picture(
         figure,
         f"reliability_{network.experiment}",
         f"{network.label} ({_PLACES[network]}; {_cifar.steps(ran)} steps, "
         "seed 0). 15 bins, empty bins left out; underneath, how many images "
-        f"each bin rests on (logarithmic).{note}",
+        f"each bin rests on (logarithmic).{_networks.missing(found)}",
     )
 
 

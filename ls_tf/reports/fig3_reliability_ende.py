@@ -109,7 +109,7 @@ def _picture(
         f"reliability_{network.experiment}",
         f"{network.label} ({_PLACES[network]}; {_networks.steps(ran)} steps, "
         "seed 0). 15 bins, empty bins left out; underneath, how many subwords "
-        f"each bin rests on (logarithmic).{_translation.missing(found)}",
+        f"each bin rests on (logarithmic).{_networks.missing(found)}",
     )
 
 

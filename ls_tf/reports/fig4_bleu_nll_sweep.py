@@ -243,7 +243,7 @@ def _picture(
         "Left and middle have the same scales. Means over seeds, with their "
         "range as a band where there are several; a ring marks the best of "
         "the grid."
-        f"{_translation.missing(found)}",
+        f"{_networks.missing(found)}",
     )
 
 

@@ -118,7 +118,7 @@ def _picture(
         "The decoder's activations before three subwords, given the right "
         "ones before: their first occurrences in each split, 100 at most. "
         "Crosses are the templates. The axes of a row are the same; those of "
-        f"the two rows are not.{_translation.missing(found)}",
+        f"the two rows are not.{_networks.missing(found)}",
     )
 
 

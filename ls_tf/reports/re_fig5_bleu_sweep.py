@@ -222,7 +222,7 @@ def _picture(
         f"{network.label}; {_networks.steps(ran)} steps. Beam of 4, length "
         "penalty 0.6; ECE and NLL of the next subword, given the right ones "
         "before it. A band is the range over seeds, where there are several; a "
-        f"ring marks the best of the grid.{_translation.missing(found)}",
+        f"ring marks the best of the grid.{_networks.missing(found)}",
     )
 
 

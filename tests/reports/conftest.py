@@ -1,5 +1,6 @@
 """Small stored records with made-up numbers, for every run of a report."""
 
+import pathlib
 import zlib
 
 import distillation_records
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 import translation_records
 
-from ls_tf import runs
+from ls_tf import registry, runs
 from ls_tf.analysis import calibration
+from ls_tf.reports import _build, _canvas
 from ls_tf.resolve import resolve
 
 ERRORS = {
@@ -182,3 +184,28 @@ def store(tmp_path):
         return str(folder)
 
     return write_all
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Draws pictures but does not render them."""
+    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
+    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+
+
+@pytest.fixture
+def built(store, tmp_path):
+    """Builds a report from those of its runs that ``wanted`` picks."""
+
+    def build(name, wanted=lambda need: True, **options):
+        made = registry.get("ls_tf.reports", name)
+        needs = [need for need in made.REQUIRES if wanted(need)]
+        page = _build.build(
+            name,
+            made,
+            runs_dir=store(needs, optional=True, **options),
+            reports_dir=str(tmp_path / "reports"),
+        )
+        return pathlib.Path(page).parent
+
+    return build

@@ -1,16 +1,13 @@
 """The reports on CIFAR, from made-up records: all, some and none."""
 
-import csv
-import html
-import pathlib
 import statistics
 
 import pytest
+from built_pages import page_of, rows
 
 from ls_tf import registry
 from ls_tf.reports import (
     _build,
-    _canvas,
     _cifar,
     fig1_penultimate,
     fig2_reliability,
@@ -25,40 +22,6 @@ NAMES = (
     "fig2_reliability",
 )
 SHORT = "steps / 60"
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Draws pictures but does not render them."""
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
-
-
-@pytest.fixture
-def built(store, tmp_path):
-    """Builds a report from those of its runs that ``wanted`` picks."""
-
-    def build(name, wanted=lambda need: True, **options):
-        made = registry.get("ls_tf.reports", name)
-        needs = [need for need in made.REQUIRES if wanted(need)]
-        page = _build.build(
-            name,
-            made,
-            runs_dir=store(needs, optional=True, **options),
-            reports_dir=str(tmp_path / "reports"),
-        )
-        return pathlib.Path(page).parent
-
-    return build
-
-
-def rows(folder, name):
-    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def page_of(folder):
-    return html.unescape((folder / "index.html").read_text())
 
 
 def nothing(need):

@@ -1,18 +1,16 @@
 """The reports on distillation and information, from made-up records."""
 
-import csv
-import html
 import math
-import pathlib
 import statistics
 
 import distillation_records as made_up
 import numpy as np
 import pytest
+from built_pages import page_of, rows
 
 from ls_tf import registry
 from ls_tf.analysis import mutual_information
-from ls_tf.reports import _build, _canvas, kd_grid, stability
+from ls_tf.reports import _build, kd_grid, stability
 from ls_tf.resolve import resolve
 
 NAMES = (
@@ -24,34 +22,17 @@ NAMES = (
 )
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch):
-    """Draws pictures but does not render them."""
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def built(store, tmp_path):
-    """Builds a report from those of its runs that ``wanted`` picks."""
+def built(built):
+    """Builds a report, of seed 0 unless told otherwise."""
 
     def build(name, wanted=lambda need: need.seed == 0, **options):
-        made = registry.get("ls_tf.reports", name)
-        needs = [need for need in made.REQUIRES if wanted(need)]
-        page = _build.build(
-            name,
-            made,
-            runs_dir=store(needs, optional=True, **options),
-            reports_dir=str(tmp_path / "reports"),
-        )
-        return pathlib.Path(page).parent
+        return built(name, wanted, **options)
 
     return build
-
-
-def rows(folder, name):
-    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def of_mnist(need):
@@ -65,7 +46,7 @@ def close(word, expected):
 @pytest.mark.parametrize("name", NAMES)
 def test_without_any_run_the_page_prints_every_command(name, built, tmp_path):
     folder = built(name, lambda need: False)
-    page = html.unescape((folder / "index.html").read_text())
+    page = page_of(folder)
     needs = registry.get("ls_tf.reports", name).REQUIRES
     for need in needs:
         command = resolve(

@@ -3,19 +3,16 @@
 What the records hold stands in ``translation_records``.
 """
 
-import csv
-import html
 import math
-import pathlib
 
 import numpy as np
 import pytest
+from built_pages import page_of, rows
 from translation_records import GRID, PIECES, SIGNATURES
 
 from ls_tf import registry
 from ls_tf.reports import (
     _build,
-    _canvas,
     _networks,
     _sweeps,
     _translation,
@@ -37,46 +34,12 @@ SMALL = "Multi30k Transformer (substitute)"
 SHORT = "Multi30k Transformer"
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    """Draws pictures but does not render them."""
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
-
-
-@pytest.fixture
-def built(store, tmp_path):
-    """Builds a report from those of its runs that ``wanted`` picks."""
-
-    def build(name, wanted=lambda need: True, **options):
-        made = registry.get("ls_tf.reports", name)
-        needs = [need for need in made.REQUIRES if wanted(need)]
-        page = _build.build(
-            name,
-            made,
-            runs_dir=store(needs, optional=True, **options),
-            reports_dir=str(tmp_path / "reports"),
-        )
-        return pathlib.Path(page).parent
-
-    return build
-
-
 def load(store, name, wanted, **options):
     made = registry.get("ls_tf.reports", name)
     needs = [need for need in made.REQUIRES if wanted(need)]
     folder = store(needs, optional=True, **options)
     records, _ = _build._find(name, made, folder, False)
     return records
-
-
-def rows(folder, name):
-    with (folder / f"{name}.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def page_of(folder):
-    return html.unescape((folder / "index.html").read_text())
 
 
 def small(need):
