@@ -12,6 +12,14 @@ from both import BACKEND, compiled
 
 from ls_tf.models._layers.batch_norm import BatchNorm, _replicas
 
+
+def _fused_batch_norm():
+    # Imports TensorFlow, which not every backend has.
+    from ls_tf.models._layers import _fused_batch_norm as module
+
+    return module
+
+
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -89,6 +97,71 @@ def test_a_mixed_policy_keeps_the_statistics_in_float32():
         0.9 + 0.1 * rounded.var((0, 1, 2)),
         rtol=1e-5,
     )
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's kernel")
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_kernel_does_what_keras_does(policy, monkeypatch):
+    import tensorflow as tf
+
+    x = tf.constant(images((16, 4, 4, 5)))
+    w = tf.cos(tf.reshape(tf.range(tf.size(x), dtype=tf.float32), x.shape))
+
+    def part(layer):
+        layer.build(x.shape)
+        layer.gamma.assign([0.5, 1.0, 1.5, -1.0, 2.0])
+        layer.beta.assign([0.0, 1.0, -1.0, 0.5, 3.0])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.cast(layer(x, training=True), "float32")
+        trained = [x, layer.gamma.value, layer.beta.value]
+        gradients = tape.gradient(y, trained, w)
+        moving = [v.numpy() for v in layer.non_trainable_variables]
+        return [*(g.numpy() for g in (y, *gradients)), *moving]
+
+    calls = []
+    kernel = _fused_batch_norm().normalize
+    monkeypatch.setattr(
+        _fused_batch_norm(),
+        "normalize",
+        lambda *args: calls.append(args) or kernel(*args),
+    )
+    fused = part(BatchNorm(name="norm", dtype=policy))
+    assert len(calls) == 1
+    theirs = part(
+        keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=1e-5, dtype=policy
+        )
+    )
+    assert len(calls) == 1
+    # The outputs of a mixed policy are rounded to 8 bits, sums of 256 not.
+    rounding = 1e-5 if policy == "float32" else 2e-2
+    for a, b in zip(fused, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=rounding, atol=rounding)
+
+
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="TensorFlow's kernel")
+@pytest.mark.parametrize(
+    ("x", "options", "changes"),
+    [
+        (np.ones((4, 5), "float32"), {}, {}),
+        (images().astype("float64"), {"dtype": "float64"}, {}),
+        (images(), {}, {"trainable": False}),
+        (images(), {}, {"synchronized": True}),
+        (images(), {"axis": 1}, {}),
+        (images(), {"scale": False}, {}),
+    ],
+    ids=["rows", "float64", "frozen", "replicas", "axis", "no scale"],
+)
+def test_what_the_kernel_lacks_is_kerass(x, options, changes, monkeypatch):
+    monkeypatch.setattr(
+        _fused_batch_norm(), "normalize", lambda *args: pytest.fail("called")
+    )
+    layer = BatchNorm(name="norm", **options)
+    layer.build(x.shape)
+    for name, value in changes.items():
+        setattr(layer, name, value)
+    assert layer(x, training=True).shape == x.shape
 
 
 def test_synchronizes_where_a_strategy_has_replicas():
