@@ -1,10 +1,10 @@
 """TensorFlow's own kernel of batch normalization.
 
 ``keras.ops`` spells batch normalization out, and without XLA each operation
-goes over the activations once more: on a CPU a fifth of ResNet-56's float32
-step, two fifths of its bfloat16 step. The only module of the models that
-imports TensorFlow; ``batch_norm.py`` imports it at the first use, so that it
-is never wanted elsewhere.
+goes over the activations once more: on a CPU that is a good part of a ResNet's
+step, and the larger part of what bfloat16 could save. The only module of the
+models that imports TensorFlow; ``batch_norm.py`` imports it at the first use,
+so that it is never wanted elsewhere.
 """
 
 from typing import Any
