@@ -2,7 +2,10 @@
 
 Source: ours; the recipe of ``alexnet_cifar10_student`` at the length of
 ``alexnet_cifar10_short``, 6,500 steps instead of 390,000, with
-``resnet20_cifar10_short`` as the teacher. Its numbers are not the paper's.
+``resnet20_cifar10_short`` as the teacher, which runs beside the student: all
+short students of it together see fewer images than a table of its answers to
+the 162 views of each would hold. gamma is therefore that of the images without
+augmentation. Its numbers are not the paper's.
 Run: python run_experiment.py --experiment=alexnet_cifar10_student_short
 """
 
@@ -15,6 +18,7 @@ SPEC = override(
     alexnet_cifar10_student.SPEC,
     {
         "teacher.experiment": "resnet20_cifar10_short",
+        "teacher.table": "never",
         "train.steps": 390_000 // FACTOR,
         "train.log_every_steps": 100,
         "train.checkpoint_every_steps": 500,

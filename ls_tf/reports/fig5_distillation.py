@@ -91,7 +91,9 @@ def build(records: Mapping[Need, Record]) -> Report:
             "temperature T, and on the answers of ResNets with smoothed ones; "
             "beta = 1, the student's temperature is 1. gamma is the "
             "probability that those answers leave to the other classes, times "
-            "K / (K - 1), exact over all 162 views of every training image. "
+            "K / (K - 1), exact over all 162 views of every training image; "
+            "where the teacher's answers are not stored, as for the short "
+            "students, over the images without augmentation. "
             f"{_cifar.SHORTENED} {_cifar.COMMANDS} {_cifar.JPEG}"
         ),
         Text("" if lines else "No claim can be judged.", "Claims", lines),
