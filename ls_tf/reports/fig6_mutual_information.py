@@ -397,7 +397,9 @@ def build(records: Mapping[Need, Record]) -> Report:
             "the estimate less 1/2 log(L / (L − 1)), L = 5. “Nearest "
             "neighbours”: scikit-learn's mutual_info_classif on the same "
             "views, which knows no normal distribution and has hardly any "
-            "bias. “As printed”: "
+            "bias; it is higher than over all views where some images' views "
+            "vary less than others', which one sigma levels out. "
+            "“As printed”: "
             f"the paper's formula, letter by letter. {_cifar.JPEG}",
             {"alpha": "g", **dict.fromkeys(_END, ".3f")},
         ),
