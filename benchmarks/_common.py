@@ -18,6 +18,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD_VERSION = 1
+# Flags that say where something lies on this machine, which no record keeps.
+_PATHS = {"data_dir", "peer_python"}
 
 # Does some work and returns the seconds that one unit of it took.
 Case = Callable[[], float]
@@ -223,32 +225,38 @@ def _git(*words: str) -> str | None:
         return None
 
 
-def record(
+def finish(
     name: str,
+    flags: argparse.Namespace,
     *,
     about: Mapping[str, Any],
-    settings: Mapping[str, Any],
     timings: Mapping[str, Timing],
     results: Mapping[str, Any],
     targets: Sequence[Target],
     skipped: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Puts one benchmark's record together.
+    settings: Mapping[str, Any] | None = None,
+    others: Mapping[str, str | None] | None = None,
+) -> None:
+    """Prints the targets and writes the record if ``--out`` gives a folder.
 
     Args:
         name: the benchmark.
+        flags: those of ``arguments``, and its own.
         about: ``machine()``, taken before the work.
-        settings: what was chosen: sizes, rounds.
         timings: seconds per unit of each case.
         results: numbers derived from these.
         targets: promises.
         skipped: case -> why it was not run.
-
-    Returns:
-        dict: what ``write`` writes.
+        settings: what was chosen: sizes, rounds; default: the flags but for
+            the machine's own paths.
+        others: versions of packages that not every benchmark has.
     """
+    if settings is None:
+        settings = {
+            k: str(v) for k, v in vars(flags).items() if k not in _PATHS
+        }
     changed = _git("status", "--porcelain", "--untracked-files=no")
-    return {
+    made = {
         "version": RECORD_VERSION,
         "benchmark": name,
         "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
@@ -258,7 +266,8 @@ def record(
         },
         "versions": versions(
             "tensorflow", "jax", "keras", "numpy", "torch", "pillow"
-        ),
+        )
+        | dict(others or {}),
         "machine": dict(about),
         "settings": dict(settings),
         "timings": {k: v.record() for k, v in timings.items()},
@@ -266,19 +275,14 @@ def record(
         "targets": [{**asdict(t), "met": t.met} for t in targets],
         "skipped": dict(skipped or {}),
     }
-
-
-def write(made: Mapping[str, Any], out: Path | None) -> None:
-    """Prints the targets and writes the record if a folder is given."""
-    for target in made["targets"]:
-        words = {k: v for k, v in target.items() if k != "met"}
-        print(Target(**words).line())
-    for name, why in made["skipped"].items():
-        print(f"skipped: {name}: {why}")
-    if out is None:
+    for target in targets:
+        print(target.line())
+    for case, why in (skipped or {}).items():
+        print(f"skipped: {case}: {why}")
+    if flags.out is None:
         return
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{made['benchmark']}.json"
+    flags.out.mkdir(parents=True, exist_ok=True)
+    path = flags.out / f"{name}.json"
     path.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
     print(path)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
 
 import _common
-from _common import Case, Target, Timing
+from _common import Case, Timing
 
 # Does a number of units of work; gives the seconds that they took together.
 Work = Callable[[int], float]
@@ -93,43 +93,6 @@ def timed(
     finally:
         for worker in workers:
             worker.close()
-
-
-def finish(
-    name: str,
-    flags: argparse.Namespace,
-    peer: Worker | None,
-    *,
-    about: Mapping[str, Any],
-    timings: Mapping[str, Timing],
-    results: Mapping[str, Any],
-    targets: Sequence[Target],
-    skipped: Mapping[str, str],
-) -> None:
-    """Writes a benchmark's record, with the versions of its peer.
-
-    Args:
-        name: the benchmark.
-        flags: all of them are kept as settings; ``out`` is the folder.
-        peer: PyTorch's process, or None.
-        about: ``_common.machine()``, taken before the work.
-        timings: seconds per unit of each case.
-        results: numbers derived from these.
-        targets: promises.
-        skipped: case -> why it was not run.
-    """
-    made = _common.record(
-        name,
-        about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
-        timings=timings,
-        results=results,
-        targets=targets,
-        skipped=skipped,
-    )
-    if peer is not None:
-        made["versions"] |= peer.facts["versions"]
-    _common.write(made, flags.out)
 
 
 def private_stdout() -> TextIO:

@@ -18,7 +18,7 @@ import _common
 from _common import Case, Target, Timing
 from _translation import BASE, DECODE, ENGINES
 from _translation_peer import MARIAN, REPLICATION
-from _workers import Worker, add_peer_flag, finish, timed
+from _workers import Worker, add_peer_flag, timed
 
 LENGTH = 24
 # Tokens whose cost is compared: the first 64 and the next 64.
@@ -157,15 +157,15 @@ def main() -> int:
     everyone = [*ours.values(), *([peer] if peer else [])]
     timings = timed(cases(ours, peer, flags), everyone, flags.repeats)
     results, targets = conclude(timings, flags)
-    finish(
+    _common.finish(
         "beam_search",
         flags,
-        peer,
         about=about,
         timings=timings,
         results=results,
         targets=targets,
         skipped={k: "left out by --skip" for k in flags.skip},
+        others=peer.facts["versions"] if peer else None,
     )
     return 0
 

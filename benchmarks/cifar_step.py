@@ -23,7 +23,6 @@ from _workers import (
     Work,
     Worker,
     add_peer_flag,
-    finish,
     private_stdout,
     serve,
     timed,
@@ -347,15 +346,15 @@ def main() -> int:
     skipped = {} if peer is None else dict(peer.facts["skipped"])
     if not bfloat16_flags():
         skipped["bfloat16 over float32"] = "the processor has no such products"
-    finish(
+    _common.finish(
         "cifar_step",
         flags,
-        peer,
         about=about,
         timings=timings,
         results=results,
         targets=targets,
         skipped=skipped,
+        others=peer.facts["versions"] if peer else None,
     )
     return 0
 

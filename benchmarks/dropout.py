@@ -64,16 +64,14 @@ def main() -> None:
         [(k, t.min * 1e3, t.median * 1e3) for k, t in timings.items()],
     )
     ratio = timings[f"{KERAS}, XLA"].median / timings[f"{OURS}, XLA"].median
-    _common.write(
-        _common.record(
-            "dropout",
-            about=about,
-            settings={"shapes": SHAPES, "steps": STEPS},
-            timings=timings,
-            results={"keras_over_ours_xla": ratio},
-            targets=[Target("Keras / ours under XLA", 10.0, ratio)],
-        ),
-        options.out,
+    _common.finish(
+        "dropout",
+        options,
+        about=about,
+        settings={"shapes": SHAPES, "steps": STEPS},
+        timings=timings,
+        results={"keras_over_ours_xla": ratio},
+        targets=[Target("Keras / ours under XLA", 10.0, ratio)],
     )
 
 

@@ -139,8 +139,9 @@ def main() -> int:
             ["networks", "networks x steps/s", "times one"],
             [[n, rate[n], rate[n] / rate["1"]] for n in rate],
         )
-    made = _common.record(
+    _common.finish(
         "engines",
+        flags,
         about=about,
         settings={"models": {m: list(MODELS[m]) for m in MODELS}},
         timings=timings,
@@ -153,7 +154,6 @@ def main() -> int:
             for name in TOO_SLOW
         },
     )
-    _common.write(made, flags.out)
     return 0
 
 

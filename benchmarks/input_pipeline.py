@@ -281,15 +281,14 @@ def main() -> int:
         pool.close()
         lean.close()
     results, targets = conclude(timings)
-    made = _common.record(
+    _common.finish(
         "input_pipeline",
+        flags,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
         timings=timings,
         results=results,
         targets=targets,
     )
-    _common.write(made, flags.out)
     return 0
 
 

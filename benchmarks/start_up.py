@@ -189,8 +189,9 @@ def main() -> int:
         if k in timings
     ]
     settings = {"experiment": EXPERIMENT, "repeats": flags.repeats}
-    made = _common.record(
+    _common.finish(
         "start_up",
+        flags,
         about=about,
         settings=settings,
         timings=timings,
@@ -198,7 +199,6 @@ def main() -> int:
         targets=targets,
         skipped=skipped,
     )
-    _common.write(made, flags.out)
     return 0
 
 

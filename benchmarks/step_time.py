@@ -259,16 +259,15 @@ def main() -> int:
     cases |= rates(flags.batch_size)
     timings = _common.interleaved(cases, repeats=flags.repeats)
     results, targets = conclude(timings, flags.batch_size)
-    made = _common.record(
+    _common.finish(
         "step_time",
+        flags,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items()},
         timings=timings,
         results=results,
         targets=targets,
         skipped=skipped,
     )
-    _common.write(made, flags.out)
     return 0
 
 

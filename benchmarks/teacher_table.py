@@ -134,21 +134,19 @@ def main() -> None:
         Target("step with teacher beside / table", 5.0, of[BESIDE] / of[TABLE]),
         Target("rate of views / plain inference", 0.9, of[PLAIN] / of[BUILD]),
     ]
-    _common.write(
-        _common.record(
-            f"teacher_table_{options.engine}",
-            about=about,
-            settings={
-                "engine": options.engine,
-                "batch": BATCH,
-                "steps": options.steps,
-                "images": options.images,
-            },
-            timings=timings,
-            results={t.name: t.got for t in targets},
-            targets=targets,
-        ),
-        options.out,
+    _common.finish(
+        f"teacher_table_{options.engine}",
+        options,
+        about=about,
+        settings={
+            "engine": options.engine,
+            "batch": BATCH,
+            "steps": options.steps,
+            "images": options.images,
+        },
+        timings=timings,
+        results={t.name: t.got for t in targets},
+        targets=targets,
     )
 
 

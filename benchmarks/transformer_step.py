@@ -17,7 +17,7 @@ import _common
 from _common import Case, Target, Timing
 from _translation import BASE, ENGINES, SQUARE, STEP
 from _translation_peer import MARIAN
-from _workers import Worker, add_peer_flag, finish, timed
+from _workers import Worker, add_peer_flag, timed
 
 SIZES = (1024, 2048)
 
@@ -172,15 +172,15 @@ def main() -> int:
     everyone = [*ours.values(), *([peer] if peer else [])]
     timings = timed(cases(ours, peer, flags.steps), everyone, flags.repeats)
     results, targets = conclude(timings, flags)
-    finish(
+    _common.finish(
         "transformer_step",
         flags,
-        peer,
         about=about,
         timings=timings,
         results=results,
         targets=targets,
         skipped={k: "left out by --skip" for k in flags.skip},
+        others=peer.facts["versions"] if peer else None,
     )
     return 0
 

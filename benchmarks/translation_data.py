@@ -190,16 +190,15 @@ def main() -> int:
         work = Work(Path(folder), flags)
         timings = _common.interleaved(cases(work), repeats=flags.repeats)
         results, targets = conclude(timings, work)
-    made = _common.record(
+    _common.finish(
         "translation_data",
+        flags,
         about=about,
-        settings={k: str(v) for k, v in vars(flags).items() if k != "data_dir"},
         timings=timings,
         results=results,
         targets=targets,
+        others=_common.versions("sentencepiece"),
     )
-    made["versions"] |= _common.versions("sentencepiece")
-    _common.write(made, flags.out)
     return 0
 
 

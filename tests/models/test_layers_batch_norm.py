@@ -12,15 +12,14 @@ from both import BACKEND, compiled
 
 from ls_tf.models._layers.batch_norm import BatchNorm, _replicas
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 
 def _fused_batch_norm():
     # Imports TensorFlow, which not every backend has.
     from ls_tf.models._layers import _fused_batch_norm as module
 
     return module
-
-
-ROOT = pathlib.Path(__file__).parents[2]
 
 
 def images(shape=(4, 3, 3, 5), seed=0):
