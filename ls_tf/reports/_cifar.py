@@ -15,6 +15,7 @@ __all__ = [
     "ALEXNET_24",
     "ALEXNET_24_SHORT",
     "ALEXNET_SHORT",
+    "ALEXNET_TENTH",
     "COMMANDS",
     "JPEG",
     "NETWORKS",
@@ -45,6 +46,7 @@ SHORTENED = (
 
 ALEXNET = Network("CIFAR-10 AlexNet", "alexnet_cifar10")
 ALEXNET_24 = Network("CIFAR-10 AlexNet", "alexnet_cifar10_24", "24 x 24")
+ALEXNET_TENTH = Network("CIFAR-10 AlexNet", "alexnet_cifar10_tenth")
 ALEXNET_SHORT = Network("CIFAR-10 AlexNet", "alexnet_cifar10_short")
 ALEXNET_24_SHORT = Network(
     "CIFAR-10 AlexNet", "alexnet_cifar10_24_short", "24 x 24"
@@ -56,6 +58,7 @@ RESNET_100 = Network("CIFAR-100 ResNet-56", "resnet56_cifar100")
 NETWORKS = (
     ALEXNET,
     ALEXNET_24,
+    ALEXNET_TENTH,
     ALEXNET_SHORT,
     ALEXNET_24_SHORT,
     RESNET_100,

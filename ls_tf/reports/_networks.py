@@ -14,6 +14,9 @@ SEEDS = (0, 1, 2)
 COMMANDS = "The commands for rows without a run are at the end of the page."
 NO_EXPERIMENT = "not implemented in this version"
 
+# What the names of experiments with a shortened schedule end in.
+_SHORTENED = ("_short", "_tenth")
+
 
 @dataclass(frozen=True)
 class Network:
@@ -37,7 +40,7 @@ class Network:
         """What the steps of the full schedule are divided by; 1 if it is it."""
         if not self.is_short:
             return 1
-        whole = self.experiment.removesuffix("_short")
+        whole = self.experiment.rpartition("_")[0]
         long, short = (
             int(registry.get("ls_tf.experiments", name).SPEC.train.steps)
             for name in (whole, self.experiment)
@@ -47,7 +50,7 @@ class Network:
     @property
     def is_short(self) -> bool:
         """Whether it is trained for less than the full schedule."""
-        return self.experiment.endswith("_short")
+        return self.experiment.endswith(_SHORTENED)
 
     @property
     def schedule(self) -> str:

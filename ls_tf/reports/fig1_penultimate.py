@@ -43,6 +43,7 @@ class _Row:
 _ROWS = (
     _Row(_cifar.ALEXNET, _ROW_1, _CIFAR10),
     _Row(_cifar.ALEXNET_24, _ROW_1, _CIFAR10),
+    _Row(_cifar.ALEXNET_TENTH, f"{_ROW_1}, shortened", _CIFAR10),
     _Row(_cifar.ALEXNET_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
     _Row(_cifar.ALEXNET_24_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
     _Row(_cifar.RESNET_100, _ROW_2, _CIFAR100),

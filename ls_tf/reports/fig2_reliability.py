@@ -39,6 +39,7 @@ _PLACES = {
     _cifar.RESNET_100: f"{_MUELLER}; Wagner et al. figure 3a",
     _cifar.ALEXNET: _ALEXNET_PLACE,
     _cifar.ALEXNET_24: _ALEXNET_PLACE,
+    _cifar.ALEXNET_TENTH: f"{_SUBSTITUTE}, shortened",
     _cifar.ALEXNET_SHORT: f"{_SUBSTITUTE}, shortened",
     _cifar.ALEXNET_24_SHORT: f"{_SUBSTITUTE}, shortened",
     _cifar.RESNET_10: _ALEXNET_PLACE,

@@ -24,6 +24,7 @@ ERRORS = {
     "fc_digits_student": 0.03,
     "alexnet_cifar10": 0.14,
     "alexnet_cifar10_24": 0.13,
+    "alexnet_cifar10_tenth": 0.2,
     "alexnet_cifar10_short": 0.35,
     "alexnet_cifar10_24_short": 0.34,
     "resnet56_cifar10": 0.065,
