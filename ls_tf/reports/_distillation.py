@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,6 +44,7 @@ class Setting:
         temperatures: of the hard teacher.
         seeds: of every run.
         headline: whether ``--run_missing`` trains seed 0.
+        teacher_changes: of every teacher, beside its alpha.
     """
 
     name: str
@@ -53,6 +54,9 @@ class Setting:
     temperatures: tuple[float, ...]
     seeds: tuple[int, ...]
     headline: bool
+    teacher_changes: Mapping[str, Value] = field(
+        default_factory=dict, hash=False
+    )
 
     def points(self, curve: str) -> tuple[float, ...]:
         """The alphas of a curve, or its temperatures.
@@ -64,7 +68,7 @@ class Setting:
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
         if curve == TEACHER:
-            return self.teacher, {"alpha": at}
+            return self.teacher, {"alpha": at, **self.teacher_changes}
         if curve == STUDENT:
             return self.alone, {"alpha": at}
         if curve == BY_TEMPERATURE:

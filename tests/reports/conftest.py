@@ -26,6 +26,7 @@ ERRORS = {
     "alexnet_cifar10_24": 0.13,
     "alexnet_cifar10_tenth": 0.2,
     "alexnet_cifar10_short": 0.35,
+    "alexnet_cifar10_120th": 0.4,
     "alexnet_cifar10_24_short": 0.34,
     "resnet56_cifar10": 0.065,
     "resnet56_cifar10_short": 0.45,

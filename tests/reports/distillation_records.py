@@ -11,7 +11,7 @@ TEACHERS = ("resnet20_cifar10_short", "resnet56_cifar10_teacher")
 STUDENTS = (
     "fc_mnist_distillation",
     "alexnet_cifar10_student",
-    "alexnet_cifar10_student_short",
+    "alexnet_cifar10_student_120th",
 )
 EXPERIMENTS = (*TEACHERS, *STUDENTS, "fc_mnist_small")
 STEPS = (4000, 8000, 12000)

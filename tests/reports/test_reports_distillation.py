@@ -108,13 +108,13 @@ def test_the_curves_have_gamma_and_accuracy_of_the_records(built):
 
 def test_the_claims_of_figure_5_by_hand(built):
     def changed(need):
-        if need.experiment != "alexnet_cifar10_short":
+        if need.experiment != "alexnet_cifar10_120th":
             return {}
         return {"accuracy": 0.87 - 0.004 * need.changes["alpha"]}
 
     folder = built(
         "fig5_distillation",
-        lambda n: n.seed < 2 and "_short" in n.experiment,
+        lambda n: n.seed < 2 and "ResNet-20" in n.row,
         changed=changed,
     )
     claims = [r for r in rows(folder, "claims") if "ResNet-20" in r["setting"]]
