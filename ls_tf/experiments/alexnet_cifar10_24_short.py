@@ -8,6 +8,8 @@ Run: python run_experiment.py --flagfile=flags/alexnet_cifar10_24_short.flags
 from ls_tf.experiments import alexnet_cifar10_short
 from ls_tf.spec import override
 
+FACTOR = alexnet_cifar10_short.FACTOR
+
 SPEC = override(
     alexnet_cifar10_short.SPEC, {"data.augmentation": "tutorial_24"}
 )

@@ -2,13 +2,14 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ls_tf import registry
 from ls_tf.reports import _canvas, _tables
 from ls_tf.reports._blocks import NO_RUN, Need
 from ls_tf.runs import Record
@@ -38,25 +39,20 @@ class Setting:
 
     Attributes:
         name: in tables.
-        teacher: the teachers' experiment.
         alone: the experiment of the student on labels.
-        student: the experiment of the student of a teacher.
+        student: the experiment of the student of a teacher; it names the
+            teachers'.
         temperatures: of the hard teacher.
         seeds: of every run.
         headline: whether ``--run_missing`` trains seed 0.
-        teacher_changes: of every teacher, beside its alpha.
     """
 
     name: str
-    teacher: str
     alone: str
     student: str
     temperatures: tuple[float, ...]
     seeds: tuple[int, ...]
     headline: bool
-    teacher_changes: Mapping[str, Value] = field(
-        default_factory=dict, hash=False
-    )
 
     def points(self, curve: str) -> tuple[float, ...]:
         """The alphas of a curve, or its temperatures.
@@ -68,7 +64,11 @@ class Setting:
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
         if curve == TEACHER:
-            return self.teacher, {"alpha": at, **self.teacher_changes}
+            spec = registry.get("ls_tf.experiments", self.student).SPEC
+            return spec.teacher.experiment, {
+                **spec.teacher.changes,
+                "alpha": at,
+            }
         if curve == STUDENT:
             return self.alone, {"alpha": at}
         if curve == BY_TEMPERATURE:

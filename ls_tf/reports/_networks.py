@@ -14,9 +14,6 @@ SEEDS = (0, 1, 2)
 COMMANDS = "The commands for rows without a run are at the end of the page."
 NO_EXPERIMENT = "not implemented in this version"
 
-# What the names of experiments with a shortened schedule end in.
-_SHORTENED = ("_short", "_tenth")
-
 
 @dataclass(frozen=True)
 class Network:
@@ -38,19 +35,13 @@ class Network:
     @property
     def factor(self) -> int:
         """What the steps of the full schedule are divided by; 1 if it is it."""
-        if not self.is_short:
-            return 1
-        whole = self.experiment.rpartition("_")[0]
-        long, short = (
-            int(registry.get("ls_tf.experiments", name).SPEC.train.steps)
-            for name in (whole, self.experiment)
-        )
-        return round(long / short)
+        module = registry.get("ls_tf.experiments", self.experiment)
+        return getattr(module, "FACTOR", 1)
 
     @property
     def is_short(self) -> bool:
         """Whether it is trained for less than the full schedule."""
-        return self.experiment.endswith(_SHORTENED)
+        return self.factor > 1
 
     @property
     def schedule(self) -> str:

@@ -30,17 +30,14 @@ PARTIAL = True
 _TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)  # figure 5
 _SHORT = _distillation.Setting(
     "ResNet-20 (steps / 10) and AlexNet (steps / 120), bfloat16",
-    teacher="resnet20_cifar10_short",
     alone="alexnet_cifar10_120th",
     student="alexnet_cifar10_student_120th",
     temperatures=_TEMPERATURES,
     seeds=_cifar.SEEDS,
     headline=True,
-    teacher_changes={"train.precision": "bfloat16"},
 )
 _FULL = _distillation.Setting(
     "ResNet-56 and AlexNet",
-    teacher="resnet56_cifar10_teacher",
     alone="alexnet_cifar10",
     student="alexnet_cifar10_student",
     temperatures=_TEMPERATURES,

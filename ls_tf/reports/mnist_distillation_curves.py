@@ -30,7 +30,6 @@ PARTIAL = True
 
 _SETTING = _distillation.Setting(
     "MNIST",
-    teacher="fc_mnist",
     alone="fc_mnist_small",
     student="fc_mnist_distillation",
     temperatures=(1.0, 2.0, 4.0, 8.0, 12.0, 16.0),  # Wagner et al.: without 3

@@ -41,6 +41,9 @@ def test_the_factor_of_a_shortened_network_is_that_of_its_experiment(network):
     module = registry.get("ls_tf.experiments", network.experiment)
     assert network.factor > 1
     assert network.factor == getattr(module, "FACTOR", network.factor)
+    whole, _, _ = network.experiment.rpartition("_")
+    long = registry.get("ls_tf.experiments", whole).SPEC.train.steps
+    assert round(long / module.SPEC.train.steps) == network.factor
     assert network.schedule == f"steps / {network.factor}"
 
 
