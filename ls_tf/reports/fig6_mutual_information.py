@@ -37,9 +37,7 @@ TITLE = "Information about the example in the logits of a teacher"
 PARTIAL = True
 
 _FULL = _networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher")
-_SHORT = _networks.Network(
-    "CIFAR-10 ResNet-20", "resnet20_cifar10_short", "steps / 10"
-)
+_SHORT = _networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
 _NETWORKS = {_FULL: "curves", _SHORT: "curves_short"}
 _ALPHAS = (0.0, 0.1)
 _STYLES = {0.0: (_canvas.BLUE, "o"), 0.1: (_canvas.VERMILION, "D")}
@@ -50,7 +48,7 @@ REQUIRES = tuple(
         {"alpha": alpha},
         seed,
         optional=seed != 0 or network is not _SHORT,
-        row=f"{network.name}, alpha = {alpha:g}",
+        row=f"{network.label}, alpha = {alpha:g}",
     )
     for network in _NETWORKS
     for seed in _networks.SEEDS
@@ -130,7 +128,7 @@ def _ends(records: Mapping[Need, Record]) -> pd.DataFrame:
     for network in _NETWORKS:
         for alpha in _ALPHAS:
             found = _networks.of(records, network, alpha)
-            name = (network.name, alpha)
+            name = (network.label, alpha)
             if not found:
                 rows.append((*name, None, NO_RUN, *(None,) * (len(_END) - 1)))
             rows += [(*name, s, *_end(record)) for s, record in found.items()]
@@ -144,7 +142,7 @@ def _points(records: Mapping[Need, Record]) -> pd.DataFrame:
             for seed, record in _networks.of(records, network, alpha).items():
                 curve = _curve(record)
                 rows += [
-                    (network.name, alpha, seed, step, *pair)
+                    (network.label, alpha, seed, step, *pair)
                     for step, *pair in zip(
                         curve.steps.tolist(),
                         *(v.tolist() for v in curve.values.values()),
@@ -248,7 +246,7 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
             numbers = (found.left, found.right) if found.seeds else (None, None)
             rows.append(
                 (
-                    network.name,
+                    network.label,
                     claim,
                     *numbers,
                     _tables.verdict(found),
@@ -380,7 +378,7 @@ def build(records: Mapping[Need, Record]) -> Report:
         Picture(
             figure,
             _NETWORKS[network],
-            f"{network.name}: the information over the training, first seed. "
+            f"{network.label}: the information over the training, first seed. "
             "Solid: averaged over five views of each image. Dashed: the same "
             f"less its bias. Crosses: over all 162 views. {_cifar.JPEG}",
         )

@@ -30,9 +30,7 @@ _SMALL = _networks.Network("MNIST, fully connected", "fc_mnist_small")
 _NETWORKS = (
     _SMALL,
     _networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher"),
-    _networks.Network(
-        "CIFAR-10 ResNet-20", "resnet20_cifar10_short", "steps / 10"
-    ),
+    _networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short"),
 )
 _ALPHAS = (0.0, 0.1)
 _LAMBDAS = (0.3, 0.5, 0.7)  # table 9: the weight of the labels
@@ -55,7 +53,7 @@ REQUIRES = (
             {"alpha": alpha},
             seed,
             optional=seed != 0 or network is not _SMALL,
-            row=f"{network.name}, alpha = {alpha:g}",
+            row=f"{network.label}, alpha = {alpha:g}",
         )
         for network in _NETWORKS
         for seed in _networks.SEEDS
@@ -175,7 +173,7 @@ def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
             word = "higher" if what in _RISES else "lower"
             rows.append(
                 (
-                    network.name,
+                    network.label,
                     what,
                     *_printed(what),
                     *numbers,
@@ -222,7 +220,7 @@ def _order(records: Mapping[Need, Record]) -> pd.DataFrame:
             ]
             rows.append(
                 (
-                    network.name,
+                    network.label,
                     alpha,
                     *(NO_RUN if m is None else m.mean for m in means),
                     order.mean if order and alpha else None,
@@ -422,7 +420,7 @@ def build(records: Mapping[Need, Record]) -> Report:
         Picture(
             figure,
             f"answers_{network.experiment}",
-            f"{network.name}: the mean answer to the images of each class, "
+            f"{network.label}: the mean answer to the images of each class, "
             "first seed. The class itself, near 1, is left out.",
         )
         for network, figure in draw(records).items()
