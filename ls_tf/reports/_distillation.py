@@ -33,6 +33,12 @@ _STYLES = {
 _Values = dict[int, float]
 
 
+def teacher(student: str, alpha: float) -> tuple[str, dict[str, Value]]:
+    """Experiment and changes of the teacher that a student's names."""
+    spec = registry.get("ls_tf.experiments", student).SPEC.teacher
+    return spec.experiment, {**spec.changes, "alpha": alpha}
+
+
 @dataclass(frozen=True)
 class Setting:
     """Teachers and students of one kind.
@@ -64,11 +70,7 @@ class Setting:
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
         if curve == TEACHER:
-            spec = registry.get("ls_tf.experiments", self.student).SPEC
-            return spec.teacher.experiment, {
-                **spec.teacher.changes,
-                "alpha": at,
-            }
+            return teacher(self.student, at)
         if curve == STUDENT:
             return self.alone, {"alpha": at}
         if curve == BY_TEMPERATURE:

@@ -36,7 +36,6 @@ PARTIAL = True
 
 _ALPHAS = (0.0, 0.1)
 _TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
-_TEACHER = "fc_mnist"
 _STUDENT = "fc_mnist_distillation"
 _STYLES = {0.0: (_canvas.INK, "o"), 0.1: (_canvas.VERMILION, "D")}
 
@@ -70,7 +69,11 @@ def _requires() -> tuple[Need, ...]:
     found: list[Need] = []
     for seed in _networks.SEEDS:
         found += [
-            Need(_TEACHER, {"alpha": a}, seed, row=f"teacher, alpha = {a:g}")
+            Need(
+                *_distillation.teacher(_STUDENT, a),
+                seed,
+                row=f"teacher, alpha = {a:g}",
+            )
             for a in _ALPHAS
         ]
         found += [
@@ -144,7 +147,9 @@ def _row(
 
 
 def _grid(records: Mapping[Need, Record]) -> pd.DataFrame:
-    teachers = [_percent(records, _TEACHER, {"alpha": a}) for a in _ALPHAS]
+    teachers = [
+        _percent(records, *_distillation.teacher(_STUDENT, a)) for a in _ALPHAS
+    ]
     rows = [_row("teachers", None, [None, None], teachers)]
     rows += [
         _row(

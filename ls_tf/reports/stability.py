@@ -18,7 +18,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ls_tf.reports import _canvas, _cifar, _networks, _paper, _tables
+from ls_tf.reports import (
+    _canvas,
+    _cifar,
+    _distillation,
+    _networks,
+    _paper,
+    _tables,
+)
 from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
 from ls_tf.runs import Record
 from ls_tf.spec import Value
@@ -34,7 +41,7 @@ _NETWORKS = (
 )
 _ALPHAS = (0.0, 0.1)
 _LAMBDAS = (0.3, 0.5, 0.7)  # table 9: the weight of the labels
-_TEACHER, _STUDENT = "fc_mnist", "fc_mnist_distillation"
+_STUDENT = "fc_mnist_distillation"
 _COLOURS = {0.0: _canvas.BLUE, 0.1: _canvas.VERMILION}
 
 
@@ -61,8 +68,7 @@ REQUIRES = (
     ),
     *(
         Need(
-            _TEACHER,
-            {"alpha": alpha},
+            *_distillation.teacher(_STUDENT, alpha),
             seed,
             optional=seed != 0,
             row=f"MNIST teacher, alpha = {alpha:g}",
@@ -246,7 +252,11 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
 
     rows: list[tuple[Any, ...]] = []
     pairs: list[tuple[str, float | None, list[dict[int, float]]]] = [
-        ("teachers", None, [accuracy(_TEACHER, {"alpha": a}) for a in _ALPHAS])
+        (
+            "teachers",
+            None,
+            [accuracy(*_distillation.teacher(_STUDENT, a)) for a in _ALPHAS],
+        )
     ]
     pairs += [
         ("students", w, [accuracy(_STUDENT, _mixed(w, a)) for a in _ALPHAS])
