@@ -137,12 +137,9 @@ def points(
         some = found(records, setting, curve, at)
         if not some:
             continue
-        accuracies = _tables.scalar(some, "accuracy", "classification")
         on_labels = curve in (TEACHER, STUDENT)
         gamma = {s: at if on_labels else smoothness(r) for s, r in some.items()}
-        all_of.append(
-            Point(at, gamma, {s: 100 * v for s, v in accuracies.items()})
-        )
+        all_of.append(Point(at, gamma, _tables.percent(some)))
     return all_of
 
 

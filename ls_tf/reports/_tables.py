@@ -126,6 +126,14 @@ def scalar(
     }
 
 
+def percent(
+    found: Mapping[int, Record], name: str = "accuracy"
+) -> dict[int, float]:
+    """Reads the accuracy, or the error, in percent: seed -> value."""
+    values = scalar(found, name, "classification")
+    return {seed: 100 * value for seed, value in values.items()}
+
+
 @dataclass(frozen=True)
 class Spread:
     """A number over seeds."""

@@ -100,10 +100,7 @@ def _percent(
     experiment: str,
     changes: Mapping[str, Value],
 ) -> dict[int, float]:
-    """Accuracy in percent: seed -> accuracy."""
-    found = _tables.by_seed(records, experiment, changes)
-    values = _tables.scalar(found, "accuracy", "classification")
-    return {seed: 100 * value for seed, value in values.items()}
+    return _tables.percent(_tables.by_seed(records, experiment, changes))
 
 
 def _pair(

@@ -48,8 +48,7 @@ def _errors(
 ) -> dict[int, float]:
     """Test errors in percent: seed -> error."""
     found = _tables.by_seed(records, network.experiment, network.changes)
-    errors = _tables.scalar(found, "error", "classification")
-    return {seed: 100 * error for seed, error in errors.items()}
+    return _tables.percent(found, "error")
 
 
 def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:

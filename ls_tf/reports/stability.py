@@ -246,9 +246,7 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
     def accuracy(
         experiment: str, changes: Mapping[str, Value]
     ) -> dict[int, float]:
-        found = _tables.by_seed(records, experiment, changes)
-        values = _tables.scalar(found, "accuracy", "classification")
-        return {seed: 100 * value for seed, value in values.items()}
+        return _tables.percent(_tables.by_seed(records, experiment, changes))
 
     rows: list[tuple[Any, ...]] = []
     pairs: list[tuple[str, float | None, list[dict[int, float]]]] = [

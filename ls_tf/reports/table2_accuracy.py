@@ -48,9 +48,7 @@ def _accuracies(
     records: Mapping[Need, Record], network: _cifar.Network, alpha: float
 ) -> dict[int, float]:
     """Accuracy in percent: seed -> accuracy."""
-    found = _cifar.of(records, network, alpha)
-    values = _tables.scalar(found, "accuracy", "classification")
-    return {seed: 100 * value for seed, value in values.items()}
+    return _tables.percent(_cifar.of(records, network, alpha))
 
 
 def _printed(paper: _Printed, row: str, alpha: float) -> str | None:
