@@ -1,20 +1,23 @@
 """Distillation on CIFAR-10 over alpha and T, against the smoothness gamma.
 
 The page is built from whatever records there are; a row without one says so.
-``--run_missing`` trains seed 0 of the short setting. The runs at the paper's
-length are made by the commands on the page: without a GPU, that is months.
+``--run_missing`` trains seed 0 of the short setting, and four students for
+twice as long. The runs at the paper's length are made by the commands on the
+page: without a GPU, that is months.
 
 Source: Mueller et al. 2019, section 4 and figure 5.
 Run: python run_experiment.py --report=fig5_distillation
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _cifar, _distillation
+from ls_tf.reports import _cifar, _distillation, _tables
 from ls_tf.reports._blocks import (
+    NO_RUN,
     Block,
     Need,
     Picture,
@@ -23,6 +26,7 @@ from ls_tf.reports._blocks import (
     Text,
 )
 from ls_tf.runs import Record
+from ls_tf.spec import Value
 
 TITLE = "Distillation on CIFAR-10 against the smoothness of the teacher"
 PARTIAL = True
@@ -47,16 +51,77 @@ _FULL = _distillation.Setting(
 _SETTINGS = (_FULL, _SHORT)
 _FILES = {_FULL: "curves", _SHORT: "curves_short"}
 
-REQUIRES = tuple(
-    need for setting in _SETTINGS for need in _distillation.needs(setting)
+# Some of the short students again, for twice as long: whether what the short
+# ones show is the length. Step counts divided by 60, as in the first of them.
+_TWICE: dict[str, Value] = {
+    "train.steps": 6_500,
+    "schedule.options.boundaries": (2_166, 4_333),
+}
+_Run = tuple[str, dict[str, Value]]
+_LENGTHS = ("steps / 120, %", "steps / 60, %")
+_GAPS = ("less on labels, / 120", "less on labels, / 60")
+_LONGER: Mapping[float | None, _Run] = {  # T, or none: on labels
+    None: (
+        "alexnet_cifar10_short",
+        {"alpha": 0.0, "train.precision": "bfloat16"},
+    ),
+    **{
+        t: (_SHORT.student, {**_TWICE, "teacher.teacher_temperature": t})
+        for t in (1.0, 4.0, 8.0)
+    },
+}
+
+
+def _who(temperature: float | None) -> str:
+    if temperature is None:
+        return "on labels, alpha = 0"
+    return f"of the hard teacher, T = {temperature:g}"
+
+
+REQUIRES = (
+    *(need for setting in _SETTINGS for need in _distillation.needs(setting)),
+    *(
+        Need(*run, row=f"student {_who(t)}, AlexNet (steps / 60)")
+        for t, run in _LONGER.items()
+    ),
 )
 
 
+def _lengths(records: Mapping[Need, Record]) -> pd.DataFrame:
+    """The students at both lengths, and how far each is from that on labels."""
+
+    def accuracy(run: _Run) -> float | None:
+        return _tables.percent(_tables.by_seed(records, *run)).get(0)
+
+    def both(temperature: float | None) -> tuple[float | None, ...]:
+        short = (
+            _SHORT.run(_distillation.STUDENT, 0.0)
+            if temperature is None
+            else _SHORT.run(_distillation.BY_TEMPERATURE, temperature)
+        )
+        return accuracy(short), accuracy(_LONGER[temperature])
+
+    labels = both(None)
+    rows = []
+    for temperature in _LONGER:
+        here = both(temperature)
+        gaps: list[Any] = [None, None]
+        if temperature is not None:
+            gaps = [
+                NO_RUN if a is None or b is None else a - b
+                for a, b in zip(here, labels, strict=True)
+            ]
+        shown = [NO_RUN if a is None else a for a in here]
+        rows.append((_who(temperature), *shown, *gaps))
+    return _tables.frame(("student", *_LENGTHS, *_GAPS), rows)
+
+
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the curves as a table, and the claims."""
+    """Gives the curves as a table, the claims, and some longer students."""
     return {
         "curves": _distillation.table(records, _SETTINGS),
         "claims": _distillation.claims(records, _SETTINGS),
+        "lengths": _lengths(records),
     }
 
 
@@ -108,6 +173,16 @@ def build(records: Mapping[Need, Record]) -> Report:
             f"Accuracy, %, and gamma. {_cifar.SPLIT} The paper prints no "
             f"numbers beside its figure. {_cifar.JPEG}",
             _distillation.FORMATS,
+        ),
+        Table(
+            data["lengths"],
+            "lengths",
+            "What the length does: accuracy of short students and of the same "
+            "for twice as long, and by how many points each misses the "
+            "student on labels of its length. If flat answers are only learnt "
+            "more slowly, twice the length brings them closer. Seed 0, "
+            f"bfloat16. {_cifar.SPLIT} {_cifar.JPEG}",
+            dict.fromkeys(_LENGTHS, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
         ),
     )
     return Report(TITLE, blocks)

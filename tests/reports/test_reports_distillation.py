@@ -79,7 +79,9 @@ def test_the_sweep_on_mnist_is_the_one_of_figure_7():
         + ["fc_mnist_distillation"] * 11
     )  # fmt: skip
     short = registry.get("ls_tf.reports", "fig5_distillation")
-    assert len(_build.identities(short, smoke=False)) == 6 + 6 + 7 + 5
+    found = [i.folder for i in _build.identities(short, smoke=False)]
+    assert len(found) == 6 + 6 + 7 + 5 + 4
+    assert sum("train.steps=6500" in folder for folder in found) == 3
 
 
 def test_the_curves_have_gamma_and_accuracy_of_the_records(built):
@@ -165,6 +167,41 @@ def test_the_claims_of_figure_5_flip(built):
     ]  # fmt: skip
     page = (folder / "index.html").read_text()
     assert "at every T: no (98.50 and 98.10 %, 0 of 1 seeds)" in page
+
+
+def test_longer_students_are_held_against_the_shorter_ones(built):
+    def changed(need):
+        accuracy = {
+            "alexnet_cifar10_120th": 0.68, "alexnet_cifar10_short": 0.75,
+        }.get(need.experiment)  # fmt: skip
+        if accuracy is None:
+            if need.experiment != "alexnet_cifar10_student_120th":
+                return {}
+            is_long = "train.steps" in need.changes
+            accuracy = 0.76 if is_long else 0.68
+            accuracy -= 0.02 * (made_up.temperature_of(need) - 1)
+        return {"accuracy": accuracy}
+
+    folder = built(
+        "fig5_distillation",
+        lambda n: (
+            n.seed == 0
+            and not (
+                made_up.temperature_of(n) == 8 and "train.steps" in n.changes
+            )
+        ),
+        changed=changed,
+    )
+    on_labels, first, middle, last = rows(folder, "lengths")
+    columns = list(first)[1:]
+    assert list(on_labels.values())[3:] == ["", ""]
+    for row, expected in (
+        (first, (68, 76, 0, 1)), (middle, (62, 70, -6, -5)),
+    ):  # fmt: skip
+        for column, number in zip(columns, expected, strict=True):
+            assert float(row[column]) == pytest.approx(number, abs=1e-9)
+    assert last[columns[1]] == last[columns[3]] == "no run"
+    assert float(last[columns[2]]) == pytest.approx(-14, abs=1e-9)
 
 
 def test_a_point_without_a_run_says_so(built):
