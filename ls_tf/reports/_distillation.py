@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import patheffects
 from matplotlib.figure import Figure
 
 from ls_tf import registry
@@ -233,11 +234,15 @@ def _curve(axes: Any, curve: str, some: list[Point]) -> None:
             axes.annotate(
                 f"{point.at:g}",
                 (place, height),
-                xytext=(0, 7),
+                xytext=(-7, -12),
                 textcoords="offset points",
                 ha="center",
                 fontsize=8,
                 color=colour,
+                zorder=5,  # readable on other curves
+                path_effects=[
+                    patheffects.withStroke(linewidth=3, foreground="w")
+                ],
             )
 
 

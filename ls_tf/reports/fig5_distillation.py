@@ -142,7 +142,8 @@ def build(records: Mapping[Need, Record]) -> Report:
             figure,
             _FILES[setting],
             f"{setting.name}: accuracy against gamma. The line is the mean "
-            "and the band the range over seeds; the numbers are temperatures. "
+            "and the band the range over seeds, without a band there is one; "
+            "the numbers are temperatures. "
             f"{_cifar.SPLIT} {_cifar.JPEG}",
         )
         for setting, figure in draw(records).items()
@@ -178,10 +179,10 @@ def build(records: Mapping[Need, Record]) -> Report:
             data["lengths"],
             "lengths",
             "What the length does: accuracy of short students and of the same "
-            "for twice as long, and by how many points each misses the "
-            "student on labels of its length. If flat answers are only learnt "
-            "more slowly, twice the length brings them closer. Seed 0, "
-            f"bfloat16. {_cifar.SPLIT} {_cifar.JPEG}",
+            "for twice as long, and each less that of the student on labels "
+            "of its length, in points. If flat answers are only learnt more "
+            "slowly, twice the length brings them closer. Seed 0, bfloat16. "
+            f"{_cifar.SPLIT} {_cifar.JPEG}",
             dict.fromkeys(_LENGTHS, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
         ),
     )

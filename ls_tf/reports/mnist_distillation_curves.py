@@ -63,8 +63,9 @@ def build(records: Mapping[Need, Record]) -> Report:
         "curves",
         "Test accuracy against gamma: the probability that the labels, or the "
         "teacher's answers, leave to the other classes, times K / (K - 1). The "
-        "line is the mean and the band the range over seeds; the numbers are "
-        "temperatures. A student has the seed of its teacher.",
+        "line is the mean and the band the range over seeds, without a band "
+        "there is one; the numbers are temperatures. A student has the seed "
+        "of its teacher.",
     )
     blocks: tuple[Block, ...] = (
         Text(
