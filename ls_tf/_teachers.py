@@ -40,7 +40,7 @@ def load(
 
     Raises:
         MissingRunError: the teacher's run is missing or unfinished.
-        SpecError: it has other classes or images.
+        SpecError: it has other images.
         RunError: its table cannot be used.
         StoppedError: a signal came; what there is of the table is kept.
 

@@ -64,7 +64,7 @@ def uses_table(spec: ExperimentSpec) -> bool:
 
 
 def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
-    """Refuses a teacher of other classes or images, before it is built.
+    """Refuses a teacher of other images, before it is built.
 
     Args:
         spec: the student's experiment.
@@ -79,7 +79,6 @@ def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
         registry.get("ls_tf.data", one.data.name, "data set").INFO
         for one in (spec, teacher)
     ]
-    _same_classes(*(info.num_classes for info in infos))
     _same_images(
         *(
             _image_ops.augmentation(one.data.augmentation).output_shape(

@@ -126,7 +126,7 @@ def test_bad_tables_and_teachers_are_one_line(line):
     flags = [f for f in other if f != "--run_missing"]
     for flag, says in (
         ("--set=teacher.table=sometimes", "teacher.table: got 'sometimes'"),
-        ("--set=teacher.experiment=fc_emnist", "fc_emnist alpha=0.0"),
+        ("--set=teacher.experiment=fc_emnist", "wanted 10 classes"),
         ("--set=teacher.seed=7", "seed=7 is missing; make it with"),
     ):
         done = line(*flags, flag, code=2)
