@@ -3,7 +3,7 @@
 Mueller et al. 2019 say that smoothed teachers teach worse, Shen et al. 2021
 that they teach better; Chandrasegaran et al. 2022 say that both are right, at
 higher and at low temperatures. The page is built from whatever records there
-are. ``--run_missing`` trains two teachers and eight students, three seeds.
+are. ``--run_missing`` trains two teachers and 14 students, three seeds.
 
 Source: Chandrasegaran et al. 2022 (arXiv 2206.14532), on the networks of
 Mueller et al. 2019, App. A.5.
@@ -81,7 +81,6 @@ def _requires() -> tuple[Need, ...]:
                 _STUDENT,
                 protocol.changes(alpha, temperature),
                 seed,
-                optional=protocol.shared,
                 row=f"{protocol.name}, alpha = {alpha:g}, T = {temperature:g}",
             )
             for protocol in _PROTOCOLS

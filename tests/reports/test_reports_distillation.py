@@ -242,13 +242,18 @@ def test_the_grid_settles_who_is_right(built, cold, warm, holds):
     assert close(grid[3]["gamma, hard"], 0.11)
 
 
-def test_the_grid_trains_three_seeds_of_the_papers_protocol():
+def test_the_grid_trains_three_seeds_of_both_protocols():
     found = _build.identities(kd_grid, smoke=False)
-    assert len(found) == 3 * (2 + 8)
+    assert len(found) == 3 * (2 + 8 + 6)
     assert {i.seed for i in found} == {0, 1, 2}
-    assert not any("student_temperature" in i.folder for i in found)
-    shared = [n for n in kd_grid.REQUIRES if n.optional]
+    shared = [
+        n
+        for n in kd_grid.REQUIRES
+        if "teacher.student_temperature" in n.changes
+    ]
+    assert len(shared) == 3 * 6
     for need in shared:
+        assert need.changes["teacher.scale_by_temperature_squared"]
         of = need.changes
         assert (
             of["teacher.student_temperature"]
