@@ -20,6 +20,28 @@ class MissingRunError(SpecError):
     """A run that another one needs is not there; says how to make it."""
 
 
+def run_of(identity: RunIdentity) -> RunIdentity | None:
+    """Finds the run whose network teaches, if the run has a teacher.
+
+    Raises:
+        SpecError: it has other classes; said before anybody trains it.
+    """
+    teacher = teacher_of(identity)
+    if teacher is None:
+        return None
+    names = [one.spec.data.name for one in (identity, teacher)]
+    ours, theirs = (
+        getattr(registry.get("ls_tf.data", name).INFO, "num_classes", 0)
+        for name in names
+    )
+    if ours != theirs:
+        raise SpecError(
+            f"teacher: wanted {ours} classes as the student's ({names[0]}), "
+            f"got {theirs} ({names[1]})"
+        )
+    return teacher
+
+
 def load(
     identity: RunIdentity,
     session: Session,
@@ -40,13 +62,13 @@ def load(
 
     Raises:
         MissingRunError: the teacher's run is missing or unfinished.
-        SpecError: it has other images.
+        SpecError: it has other classes or images.
         RunError: its table cannot be used.
         StoppedError: a signal came; what there is of the table is kept.
 
     Source: ours.
     """
-    found = teacher_of(identity)
+    found = run_of(identity)
     if found is None:
         return None
     if found.folder in known:

@@ -277,10 +277,8 @@ def _translate(
 def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
     """Says that a teacher is missing before an engine is started."""
     from ls_tf import execute
-    from ls_tf.resolve import teacher_of
 
-    teacher = teacher_of(identity)
-    if teacher is not None:
+    for teacher in execute.needed(identity)[-2:-1]:
         execute.record_of(teacher, runs_dir)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ls_tf import _teachers, registry, runs, stack
 from ls_tf._teachers import MissingRunError
-from ls_tf.resolve import RunIdentity, teacher_of
+from ls_tf.resolve import RunIdentity
 from ls_tf.runs import Record, RunDirectory
 from ls_tf.session import Session
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 
 def needed(identity: RunIdentity) -> list[RunIdentity]:
-    """A run and the teachers before it, in the order to train them."""
-    teacher = teacher_of(identity)
+    """A run and the teachers before it, in the order to train them.
+
+    Raises:
+        SpecError: a teacher has other classes.
+    """
+    teacher = _teachers.run_of(identity)
     return [*(needed(teacher) if teacher else []), identity]
 
 

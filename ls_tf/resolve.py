@@ -167,25 +167,8 @@ def resolve(
         spec = override(spec, {"seed": seed}, _signatures)
     _check_parts(spec)
     identity = RunIdentity(experiment, spec, changes(spec, base), smoke)
-    teacher = teacher_of(identity)  # one that cannot be is refused at once
-    if teacher is not None:
-        _check_classes(spec, teacher.spec)
+    teacher_of(identity)  # a teacher that cannot be is refused at once
     return identity
-
-
-def _check_classes(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
-    """Refuses a teacher of other classes before anybody trains it."""
-    ours, theirs = (
-        getattr(
-            registry.get("ls_tf.data", one.data.name).INFO, "num_classes", 0
-        )
-        for one in (spec, teacher)
-    )
-    if ours != theirs:
-        raise SpecError(
-            f"teacher: wanted {ours} classes as the student's "
-            f"({spec.data.name}), got {theirs} ({teacher.data.name})"
-        )
 
 
 def teacher_of(identity: RunIdentity) -> RunIdentity | None:

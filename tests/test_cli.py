@@ -560,6 +560,19 @@ def test_a_student_without_its_teacher(refused):
     assert teacher.group(1) == "--experiment=fc_digits"
 
 
+@pytest.mark.parametrize("more", [(), ("--run_missing",)])
+def test_a_teacher_of_other_classes_is_refused_before_it_is_trained(
+    refused, more
+):
+    message = refused(
+        "--experiment=fc_digits_student",
+        "--set=teacher.experiment=fc_emnist",
+        "--smoke",
+        *more,
+    )
+    assert "wanted 10 classes as the student's (digits), got 47" in message
+
+
 def test_a_report_without_its_runs(refused):
     message = refused("--report=quick_tour")
     assert "--experiment=fc_digits " in message
