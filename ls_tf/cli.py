@@ -278,8 +278,9 @@ def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
     """Says that a teacher is missing before an engine is started."""
     from ls_tf import execute
 
-    for teacher in execute.needed(identity)[-2:-1]:
-        execute.record_of(teacher, runs_dir)
+    before = execute.needed(identity)[:-1]
+    if before:
+        execute.record_of(before[-1], runs_dir)
 
 
 def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
