@@ -16,6 +16,9 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["ls_tf", "ls_tf.*"]),
+    # Said, so that an editable install puts this folder itself on the path.
+    # Without, `import ls_tf` beside a clone of the same name finds the clone.
+    package_dir={"": "."},
     package_data={"ls_tf.reports": ["*.csv", "*.html"]},
     install_requires=[
         "tensorflow>=2.21",
@@ -41,6 +44,7 @@ setup(
             "pytest>=8.0",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
+            "import-linter>=2.6",
             "mypy>=1.11",
             "pandas-stubs",
             "jax>=0.8",  # the tests run both engines

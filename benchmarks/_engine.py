@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from ls_tf import execute, registry
 from ls_tf.data import mnist
-from ls_tf.data._dataset import DatasetInfo
-from ls_tf.resolve import resolve
-from ls_tf.session import Machine, Session
-from ls_tf.spec import ExperimentSpec
+from ls_tf.pipeline.contract import DatasetInfo
+from ls_tf.running import execute
+from ls_tf.running.session import Machine, Session
+from ls_tf.spec import ExperimentSpec, registry
+from ls_tf.spec.resolve import resolve
 from ls_tf.tasks.classification import Classification
 
 EXPERIMENT = "fc_mnist"
@@ -118,7 +118,7 @@ class Steps:
             changed: other fields of the experiment.
         """
         from ls_tf import optimizers
-        from ls_tf.training._engine import Recipe
+        from ls_tf.training.engine import Recipe
 
         specs = [
             resolve(

@@ -62,11 +62,12 @@ def changes(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """An engine built as a run builds it, on a task of random pairs."""
-    from ls_tf import execute, optimizers
-    from ls_tf.resolve import resolve
-    from ls_tf.session import Machine, Session
+    from ls_tf import optimizers
+    from ls_tf.running import execute
+    from ls_tf.running.session import Machine, Session
+    from ls_tf.spec.resolve import resolve
     from ls_tf.tasks.translation import Translation, build_model
-    from ls_tf.training._engine import Recipe
+    from ls_tf.training.engine import Recipe
 
     vocabulary = settings["shape"]["vocabulary_size"]
     rows = settings["batch"]

@@ -43,7 +43,7 @@ def main() -> None:
     _common.start()
     import keras
 
-    from ls_tf.models._layers.dropout import Dropout
+    from ls_tf.layers.dropout import Dropout
 
     kinds = {OURS: Dropout, KERAS: keras.layers.Dropout}
     cases = {}

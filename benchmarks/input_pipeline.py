@@ -180,13 +180,14 @@ def plan(batch_size: int, count: int) -> dict[str, Case]:
     """The host's plan, a new epoch's order and shifts included."""
     from _engine import random_split
 
-    from ls_tf.data import _image_ops, _plan
+    from ls_tf.pipeline import augment
+    from ls_tf.pipeline import plan as plans
 
-    epochs = _plan.EpochPlan(
+    epochs = plans.EpochPlan(
         len(random_split("train")["label"]),
         batch_size,
         0,
-        _image_ops.augmentation("shift2"),
+        augment.augmentation("shift2"),
     )
     at = iter(range(0, 10**9, count))
     return {PLAN: _common.timed(lambda: epochs.steps(next(at), count), count)}

@@ -27,8 +27,8 @@ def _engine(
     """An engine built as a run builds it."""
     import keras
 
-    from ls_tf import execute
-    from ls_tf.training._engine import Recipe
+    from ls_tf.running import execute
+    from ls_tf.training.engine import Recipe
 
     built = session.engine(spec, execute._transform(spec))
     built.build([Recipe(make_task, lambda task: keras.optimizers.SGD(rate))])
@@ -39,7 +39,7 @@ def _students(session: Any, steps: int) -> dict[str, Any]:
     """Cases of a training step; seconds for each."""
     from _engine import RandomData
 
-    from ls_tf.resolve import resolve
+    from ls_tf.spec.resolve import resolve
     from ls_tf.tasks.distillation import Distillation, Teacher
 
     class Student(RandomData, Distillation):
@@ -79,7 +79,7 @@ def _inference(session: Any, images: int) -> dict[str, Any]:
     """Cases of the teacher's inference; seconds for each image."""
     from _engine import RandomData
 
-    from ls_tf.resolve import resolve
+    from ls_tf.spec.resolve import resolve
 
     spec = resolve(TEACHER).spec
     built = _engine(session, spec, lambda like: RandomData(spec, None, like))
@@ -109,7 +109,7 @@ def main() -> None:
     os.environ["KERAS_BACKEND"] = options.engine
     about = _common.machine()
     _common.start()
-    from ls_tf.session import Machine, Session
+    from ls_tf.running.session import Machine, Session
 
     session = Session(Machine(engine=options.engine))
     began = time.perf_counter()

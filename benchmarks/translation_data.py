@@ -35,12 +35,13 @@ class Work:
             folder: holds the decoded texts.
             flags: ``vocabulary_size``, ``batch_tokens``, ``max_length``.
         """
-        from ls_tf.data import _subwords, multi30k
+        from ls_tf.data import multi30k
+        from ls_tf.pipeline import vocabulary
 
         self._folder, self._flags = folder, flags
         self._pairs = multi30k.load_pairs("train", data_dir=folder)
         self._sentences = self._pairs.source + self._pairs.target
-        self._subwords = _subwords.learn(
+        self._subwords = vocabulary.learn(
             self._sentences, flags.vocabulary_size, cache_dir=None, name="m"
         )
         self._lengths = [
@@ -58,9 +59,10 @@ class Work:
 
     def whole(self) -> None:
         """From the texts to the batches of one epoch."""
-        from ls_tf.data import _translation, multi30k
+        from ls_tf.data import multi30k
+        from ls_tf.pipeline import corpus
 
-        tokens = _translation.load(
+        tokens = corpus.load(
             multi30k,
             train="train",
             vocabulary_size=self._flags.vocabulary_size,
@@ -70,9 +72,9 @@ class Work:
 
     def learn(self) -> None:
         """Learns the vocabulary."""
-        from ls_tf.data import _subwords
+        from ls_tf.pipeline import vocabulary
 
-        _subwords.learn(
+        vocabulary.learn(
             self._sentences,
             self._flags.vocabulary_size,
             cache_dir=None,
@@ -85,9 +87,9 @@ class Work:
         self._subwords.encode(self._pairs.target)
 
     def _planned(self, *lengths: Any, **options: int) -> Any:
-        from ls_tf.data import _batching
+        from ls_tf.pipeline import batching
 
-        return _batching.BucketPlan(
+        return batching.BucketPlan(
             *lengths,
             batch_tokens=self._flags.batch_tokens,
             max_length=self._flags.max_length,
@@ -177,7 +179,7 @@ def main() -> int:
     _common.start()
     about = _common.machine()
     from ls_tf.data import multi30k
-    from ls_tf.data._dataset import DataError
+    from ls_tf.pipeline.contract import DataError
 
     try:
         multi30k.load_pairs("train", data_dir=flags.data_dir)

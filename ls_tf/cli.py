@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ls_tf import registry, stack
-from ls_tf.resolve import EXPERIMENTS, RunIdentity
-from ls_tf.spec import SpecError, Value, as_dict, nearest, parse
+from ls_tf.running import stack
+from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
+from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 
 if TYPE_CHECKING:
-    from ls_tf.session import Machine
+    from ls_tf.running.session import Machine
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, 3, 4, 5
 MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
@@ -204,7 +204,8 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
         return _prepare(values, identities[0])
     if values.mode == "translate":
         return _translate(values, argv, identities[0])
-    from ls_tf import runs, session
+    from ls_tf.records import runs
+    from ls_tf.running import session
     from ls_tf.training import strategy
 
     session.check(values.engine, values.strategy)
@@ -227,8 +228,8 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
 def _train(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> None:
-    from ls_tf import execute, sweep
-    from ls_tf.session import Session
+    from ls_tf.running import execute, sweep
+    from ls_tf.running.session import Session
 
     machine = _machine(values, argv)
     if values.run_missing:
@@ -244,11 +245,11 @@ def _train(
 
 def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
     """Writes the arrays of an experiment to one portable file."""
-    from ls_tf.data import _source
+    from ls_tf.pipeline import loading
 
     path = values.prepared or f"{identity.experiment}.npz"
     data = identity.spec.data
-    _source.prepare(
+    loading.prepare(
         path,
         experiment=identity.experiment,
         module=registry.get("ls_tf.data", data.name),
@@ -265,7 +266,7 @@ def _translate(
     values: flags.FlagValues, argv: Sequence[str], identity: RunIdentity
 ) -> int:
     """Translates standard input with a finished run."""
-    from ls_tf import session, translate
+    from ls_tf.running import session, translate
 
     session.check(values.engine, values.strategy)
     translate.check(identity, values.runs_dir)
@@ -276,7 +277,7 @@ def _translate(
 
 def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
     """Says that a teacher is missing before an engine is started."""
-    from ls_tf import execute
+    from ls_tf.running import execute
 
     before = execute.needed(identity)[:-1]
     if before:
@@ -284,7 +285,7 @@ def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
 
 
 def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
-    from ls_tf.session import Machine
+    from ls_tf.running.session import Machine
 
     return Machine(
         runs_dir=values.runs_dir,
@@ -315,7 +316,7 @@ def _make_missing(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> bool:
     """Trains a report's runs, or a part of them; whether all are there."""
-    from ls_tf import session, sweep
+    from ls_tf.running import session, sweep
 
     session.check(values.engine, values.strategy)
     shard = None
@@ -336,17 +337,17 @@ def _make_missing(
 
 def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     registry.check("ls_tf.reports", values.report)
-    from ls_tf.reports import _build
+    from ls_tf.pages import builder
 
     module = registry.get("ls_tf.reports", values.report)
-    wanted = _build.identities(module, smoke=values.smoke)
+    wanted = builder.identities(module, smoke=values.smoke)
     if values.run_missing and not _make_missing(values, argv, wanted):
         _say(
             f"report {values.report} is not built: runs of other shards are "
             "not finished; when they are, give the command without --shard"
         )
         return OK
-    page = _build.build(
+    page = builder.build(
         values.report,
         module,
         runs_dir=values.runs_dir,
@@ -410,10 +411,10 @@ def _bad_input() -> tuple[type[Exception], ...]:
     kinds: list[type[Exception]] = [SpecError]
     # Only modules that are loaded can have raised their error.
     for module, name in (
-        ("ls_tf.runs", "RunError"),
-        ("ls_tf.data._dataset", "DataError"),
+        ("ls_tf.records.runs", "RunError"),
+        ("ls_tf.pipeline.contract", "DataError"),
         ("ls_tf.training.checkpoints", "CheckpointError"),
-        ("ls_tf.reports._build", "ReportError"),
+        ("ls_tf.pages.builder", "ReportError"),
     ):
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))

@@ -14,8 +14,10 @@ import types
 
 import pytest
 
-from ls_tf import cli, registry, runs
-from ls_tf.resolve import resolve
+from ls_tf import cli
+from ls_tf.records import runs
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 ROOT = pathlib.Path(__file__).parents[1]
 DIGITS = "--experiment=fc_digits"

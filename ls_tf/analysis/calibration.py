@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ls_tf.analysis import _rows
-from ls_tf.analysis._rows import Array
+from ls_tf.analysis import outputs
+from ls_tf.analysis.outputs import Array
 
 Edge = Literal["left", "right"]
 
@@ -53,7 +53,7 @@ def log_softmax(logits: npt.ArrayLike) -> Array:
 
     Source: Mueller et al. 2019, section 1.1 (logarithm of p_k).
     """
-    shifted = _rows.shift(_rows.finite(logits, "logits"))
+    shifted = outputs.shift(outputs.finite(logits, "logits"))
     total = np.exp(shifted).sum(axis=-1, keepdims=True)
     result: Array = shifted - np.log(total)
     return result
@@ -75,8 +75,8 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Array:
 
     Source: Mueller et al. 2019, section 1.1; Guo et al. 2017, equation 9.
     """
-    _rows.check_temperature(temperature)
-    exps = np.exp(_rows.shift(_rows.finite(logits, "logits") / temperature))
+    outputs.check_temperature(temperature)
+    exps = np.exp(outputs.shift(outputs.finite(logits, "logits") / temperature))
     result: Array = exps / exps.sum(axis=-1, keepdims=True)
     return result
 
@@ -106,15 +106,15 @@ def confidence_and_correct(
 
     Source: Guo et al. 2017, section 2.
     """
-    _rows.check_temperature(temperature)
-    rows, kept_labels, _ = _rows.check_scores(logits, labels, weight)
+    outputs.check_temperature(temperature)
+    rows, kept_labels, _ = outputs.check_scores(logits, labels, weight)
     confidence = np.full(np.shape(labels), np.nan)
     correct = np.zeros(np.shape(labels), bool)
     keep = np.ones(confidence.shape, bool)
     if weight is not None:
         keep = np.asarray(weight) > 0
-    confidence[keep] = _rows.map_rows(
-        _rows.confidence, rows, kept_labels, temperature
+    confidence[keep] = outputs.map_rows(
+        outputs.confidence, rows, kept_labels, temperature
     )
     correct[keep] = np.argmax(rows, axis=-1) == kept_labels
     return confidence, correct
@@ -294,11 +294,11 @@ def classwise_ece(
     Source: Kull et al. 2019 (Dirichlet calibration), definition of
         classwise-ECE.
     """
-    rows, ids, mass = _rows.check_scores(probs, labels, weight, name="probs")
-    _rows.check_probs(rows)
+    rows, ids, mass = outputs.check_scores(probs, labels, weight, name="probs")
+    outputs.check_probs(rows)
     edges = _edges(num_bins)
     sums = np.zeros(rows.shape[1] * num_bins)
-    for part in _rows.blocks(rows):
+    for part in outputs.blocks(rows):
         block = rows[part].astype(np.float64)
         sums += _classwise_sums(block, ids[part], mass[part], edges, edge)
     return float(np.sum(np.abs(sums)) / (mass.sum() * rows.shape[1]))
@@ -324,10 +324,12 @@ def brier_score(
 
     Source: Brier 1950.
     """
-    rows, ids, mass = _rows.check_scores(probs, labels, weight, name="probs")
-    _rows.check_probs(rows)
-    parts = [_rows.brier(rows[part], ids[part]) for part in _rows.blocks(rows)]
-    return _rows.weighted_mean(np.concatenate(parts), mass)
+    rows, ids, mass = outputs.check_scores(probs, labels, weight, name="probs")
+    outputs.check_probs(rows)
+    parts = [
+        outputs.brier(rows[part], ids[part]) for part in outputs.blocks(rows)
+    ]
+    return outputs.weighted_mean(np.concatenate(parts), mass)
 
 
 def nll(
@@ -350,8 +352,8 @@ def nll(
 
     Source: Mueller et al. 2019, section 1.1 (cross-entropy, one-hot y).
     """
-    rows, ids, mass = _rows.check_scores(logits, labels, weight)
-    return _rows.weighted_mean(_rows.map_rows(_rows.nll, rows, ids), mass)
+    rows, ids, mass = outputs.check_scores(logits, labels, weight)
+    return outputs.weighted_mean(outputs.map_rows(outputs.nll, rows, ids), mass)
 
 
 def accuracy(
@@ -405,9 +407,11 @@ def top_k_accuracy(
     """
     if k < 1:
         raise ValueError(f"wanted k of 1 or more, got {k}")
-    rows, ids, mass = _rows.check_scores(logits, labels, weight)
-    parts = [_rows.rank(rows[part], ids[part]) for part in _rows.blocks(rows)]
-    return _rows.weighted_mean(np.concatenate(parts) < k, mass)
+    rows, ids, mass = outputs.check_scores(logits, labels, weight)
+    parts = [
+        outputs.rank(rows[part], ids[part]) for part in outputs.blocks(rows)
+    ]
+    return outputs.weighted_mean(np.concatenate(parts) < k, mass)
 
 
 def summary(
@@ -438,27 +442,29 @@ def summary(
 
     Source: the functions of this module.
     """
-    rows, ids, mass = _rows.check_scores(logits, labels, weight)
+    rows, ids, mass = outputs.check_scores(logits, labels, weight)
     edges = _edges(num_bins)
     sums = np.zeros(rows.shape[1] * num_bins)
     brier, rank = [], []
-    for part in _rows.blocks(rows):
+    for part in outputs.blocks(rows):
         block = softmax(rows[part])
         sums += _classwise_sums(block, ids[part], mass[part], edges, edge)
-        brier.append(_rows.brier(block, ids[part]))
-        rank.append(_rows.rank(rows[part], ids[part]))
+        brier.append(outputs.brier(block, ids[part]))
+        rank.append(outputs.rank(rows[part], ids[part]))
     ranks = np.concatenate(rank)
-    confidence = _rows.map_rows(_rows.confidence, rows, ids)
+    confidence = outputs.map_rows(outputs.confidence, rows, ids)
     diagram = bins(
         confidence, ranks < 1, num_bins=num_bins, edge=edge, weight=mass
     )
-    top1 = _rows.weighted_mean(ranks < 1, mass)
+    top1 = outputs.weighted_mean(ranks < 1, mass)
     return {
         "accuracy": top1,
         "error": 1.0 - top1,
-        "top5_accuracy": _rows.weighted_mean(ranks < 5, mass),
-        "nll": _rows.weighted_mean(_rows.map_rows(_rows.nll, rows, ids), mass),
-        "brier": _rows.weighted_mean(np.concatenate(brier), mass),
+        "top5_accuracy": outputs.weighted_mean(ranks < 5, mass),
+        "nll": outputs.weighted_mean(
+            outputs.map_rows(outputs.nll, rows, ids), mass
+        ),
+        "brier": outputs.weighted_mean(np.concatenate(brier), mass),
         "ece": expected_calibration_error(diagram),
         "mce": maximum_calibration_error(diagram),
         "rms_calibration_error": rms_calibration_error(diagram),
@@ -467,7 +473,7 @@ def summary(
             np.sum(np.abs(sums)) / (mass.sum() * rows.shape[1])
         ),
         "equal_mass_ece": equal_mass_ece(confidence, ranks < 1, num_bins, mass),
-        "confidence": _rows.weighted_mean(confidence, mass),
+        "confidence": outputs.weighted_mean(confidence, mass),
     }
 
 
@@ -483,7 +489,7 @@ def _check_predictions(
             "wanted confidence [N] and correct [N] with N of 1 or more, "
             f"got shapes {conf.shape} and {hit.shape}"
         )
-    mass = _rows.check_weight(weight, conf.size)
+    mass = outputs.check_weight(weight, conf.size)
     keep = mass > 0
     conf, hit, mass = conf[keep], hit[keep], mass[keep]
     if not ((conf >= 0) & (conf <= 1)).all():  # NaN fails both

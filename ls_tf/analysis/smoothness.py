@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ls_tf.analysis import _rows
+from ls_tf.analysis import outputs
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +41,7 @@ def gamma(
 
     Source: Mueller et al. 2019, section 4.
     """
-    _rows.check_temperature(temperature)
+    outputs.check_temperature(temperature)
     rows = np.asarray(logits)
     if rows.ndim not in (2, 3) or 0 in rows.shape or rows.shape[-1] < 2:
         raise ValueError(
@@ -57,10 +57,10 @@ def gamma(
     step = max(1, _ROWS // views)
     for start in range(0, len(rows), step):
         part = rows[start : start + step].reshape(-1, rows.shape[-1])
-        own, ids_of, _ = _rows.check_scores(
+        own, ids_of, _ = outputs.check_scores(
             part, np.repeat(ids[start : start + step], views), None
         )
-        nll = _rows.map_rows(_rows.nll, own, ids_of, temperature)
+        nll = outputs.map_rows(outputs.nll, own, ids_of, temperature)
         # 1 - p with all its digits, however near to 1 p is.
         total -= float(np.expm1(-nll).sum())
     classes = int(rows.shape[-1])

@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ls_tf.analysis import _rows, projection
+from ls_tf.analysis import outputs, projection
 
 Array = npt.NDArray[Any]
 Reading = Literal["std", "variance", "vector"]
@@ -188,6 +188,6 @@ def _checked(
         raise ValueError(
             f"wanted one of {', '.join(get_args(Reading))}, got {reading!r}"
         )
-    rows, ids, _ = _rows.check_scores(probs, labels, None, "probabilities")
-    _rows.check_probs(rows)
+    rows, ids, _ = outputs.check_scores(probs, labels, None, "probabilities")
+    outputs.check_probs(rows)
     return rows.astype(np.float64), ids

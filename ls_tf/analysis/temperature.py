@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize
 
-from ls_tf.analysis import _rows, calibration
-from ls_tf.analysis._rows import Array
+from ls_tf.analysis import calibration, outputs
+from ls_tf.analysis.outputs import Array
 
 Criterion = Literal["nll", "ece"]
 
@@ -62,7 +62,7 @@ def apply(logits: npt.ArrayLike, temperature: float) -> Array:
 
     Source: Guo et al. 2017, equation 9.
     """
-    _rows.check_temperature(temperature)
+    outputs.check_temperature(temperature)
     return np.asarray(logits, np.float64) / temperature
 
 
@@ -106,7 +106,7 @@ def fit(
         criterion; Wagner et al. 2023 choose T by ECE.
     """
     low, high = _check_bounds(bounds)
-    rows, ids, mass = _rows.check_scores(logits, labels, weight)
+    rows, ids, mass = outputs.check_scores(logits, labels, weight)
 
     if criterion == "nll":
         value, slope = _nll_functions(rows, ids, mass)
@@ -132,8 +132,8 @@ def fit(
 
 def _check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
     low, high = bounds
-    _rows.check_temperature(low)
-    _rows.check_temperature(high)
+    outputs.check_temperature(low)
+    outputs.check_temperature(high)
     if not low <= 1.0 <= high or low == high:
         raise ValueError(f"wanted bounds that enclose 1, got {bounds}")
     return low, high
@@ -164,12 +164,12 @@ def _nll_functions(
         return np.asarray(mean - shifted[np.arange(len(labels)), labels])
 
     def value(temperature: float) -> float:
-        losses = _rows.map_rows(_rows.nll, rows, ids, temperature)
-        return _rows.weighted_mean(losses, mass)
+        losses = outputs.map_rows(outputs.nll, rows, ids, temperature)
+        return outputs.weighted_mean(losses, mass)
 
     def slope(temperature: float) -> float:
-        slopes = _rows.map_rows(row_slope, rows, ids, temperature)
-        return _rows.weighted_mean(slopes, mass)
+        slopes = outputs.map_rows(row_slope, rows, ids, temperature)
+        return outputs.weighted_mean(slopes, mass)
 
     return value, slope
 
@@ -184,7 +184,9 @@ def _ece_function(
     correct = np.argmax(rows, axis=-1) == ids  # T does not change the order
 
     def value(temperature: float) -> float:
-        confidence = _rows.map_rows(_rows.confidence, rows, ids, temperature)
+        confidence = outputs.map_rows(
+            outputs.confidence, rows, ids, temperature
+        )
         return calibration.expected_calibration_error(
             calibration.bins(
                 confidence, correct, num_bins=num_bins, edge=edge, weight=mass

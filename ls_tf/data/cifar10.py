@@ -8,8 +8,8 @@ classes.
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
     name="cifar10",
@@ -54,4 +54,4 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
 
     Source: Krizhevsky 2009.
     """
-    return _tfds.load(INFO, split, data_dir=data_dir)
+    return tfds.load(INFO, split, data_dir=data_dir)

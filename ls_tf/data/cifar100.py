@@ -7,8 +7,8 @@ splits, ``train[:40000]`` and ``train[40000:]`` are such a pair.
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 # The labels count the classes in alphabetical order.
 _CLASS_NAMES = """
@@ -58,4 +58,4 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
 
     Source: Krizhevsky 2009.
     """
-    return _tfds.load(INFO, split, data_dir=data_dir)
+    return tfds.load(INFO, split, data_dir=data_dir)

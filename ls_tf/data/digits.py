@@ -10,8 +10,8 @@ import os
 import numpy as np
 
 from ls_tf import seeds
-from ls_tf.data import _dataset
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import contract
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
     name="digits",
@@ -48,7 +48,7 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
     from sklearn import datasets
 
     del data_dir
-    base, start, stop = _dataset.parse_split(split, INFO.sizes)
+    base, start, stop = contract.parse_split(split, INFO.sizes)
     raw = datasets.load_digits()
     image = np.rint(raw.images * (255 / _LEVELS)).astype(np.uint8)
     label = raw.target.astype(np.int32)
@@ -60,5 +60,5 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
     first = INFO.sizes["train"]
     order = order[:first] if base == "train" else order[first:]
     arrays = {"image": image[order][..., np.newaxis], "label": label[order]}
-    _dataset.check(INFO, base, arrays)
+    contract.check(INFO, base, arrays)
     return {key: value[start:stop] for key, value in arrays.items()}

@@ -8,8 +8,8 @@ import os
 
 import numpy as np
 
-from ls_tf.data import _tfds
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
     name="emnist",
@@ -44,7 +44,7 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
 
     Source: Cohen et al. 2017.
     """
-    arrays = _tfds.load(INFO, split, data_dir=data_dir)
+    arrays = tfds.load(INFO, split, data_dir=data_dir)
     # The files hold rows as columns, and TFDS leaves them so.
     upright = np.ascontiguousarray(arrays["image"].transpose(0, 2, 1, 3))
     return {"image": upright, "label": arrays["label"]}

@@ -2,8 +2,8 @@
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
     name="fashion_mnist",
@@ -48,4 +48,4 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
 
     Source: Xiao et al. 2017.
     """
-    return _tfds.load(INFO, split, data_dir=data_dir)
+    return tfds.load(INFO, split, data_dir=data_dir)

@@ -2,8 +2,8 @@
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._dataset import Arrays, DatasetInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
     name="mnist",
@@ -37,4 +37,4 @@ def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
 
     Source: LeCun et al. 1998.
     """
-    return _tfds.load(INFO, split, data_dir=data_dir)
+    return tfds.load(INFO, split, data_dir=data_dir)

@@ -7,8 +7,8 @@ The builder for TFDS is ours (``_multi30k_builder``): it reads the six files
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._text import Pairs, TextInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
 INFO = TextInfo(
     name="multi30k",
@@ -45,4 +45,4 @@ def load_pairs(
     Source: Elliott et al. 2016.
     """
     del source
-    return _tfds.load_pairs(INFO, split, data_dir=data_dir)
+    return tfds.load_pairs(INFO, split, data_dir=data_dir)

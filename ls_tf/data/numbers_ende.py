@@ -15,8 +15,8 @@ import os
 import numpy as np
 
 from ls_tf import seeds
-from ls_tf.data import _dataset
-from ls_tf.data._text import Pairs, TextInfo
+from ls_tf.pipeline import contract
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
 INFO = TextInfo(
     name="numbers_ende",
@@ -203,7 +203,7 @@ def load_pairs(
     Source: ours.
     """
     del data_dir, source
-    base, start, stop = _dataset.parse_split(split, INFO.sizes)
+    base, start, stop = contract.parse_split(split, INFO.sizes)
     for name, size in INFO.sizes.items():
         if name == base:
             break

@@ -13,9 +13,9 @@ import re
 from absl import logging
 from etils import epath
 
-from ls_tf.data import _dataset, _text
-from ls_tf.data._dataset import DataError
-from ls_tf.data._text import Pairs, TextInfo
+from ls_tf.pipeline import contract, text_pairs
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
 INFO = TextInfo(
     name="parallel_files",
@@ -53,7 +53,7 @@ def load_pairs(
     del data_dir
     base = split.partition("[")[0]
     files = [epath.Path(f).expanduser() for f in _files(base, source)]
-    sides = [_text.lines(_read(file, split), str(file)) for file in files]
+    sides = [text_pairs.lines(_read(file, split), str(file)) for file in files]
     numbers = [len(side) for side in sides]
     if numbers[0] != numbers[1]:
         raise DataError(
@@ -77,7 +77,7 @@ def load_pairs(
             first,
             files[0],
         )
-    _, start, stop = _dataset.parse_split(split, {base: len(kept)})
+    _, start, stop = contract.parse_split(split, {base: len(kept)})
     return Pairs(*map(list, zip(*kept, strict=True))).part(start, stop)
 
 
@@ -136,5 +136,5 @@ def _read(file: epath.Path, split: str) -> bytes:
         ) from error
     except Exception as error:
         raise DataError(
-            f"parallel_files: cannot read {file}: {_dataset.line(error)}"
+            f"parallel_files: cannot read {file}: {contract.line(error)}"
         ) from error

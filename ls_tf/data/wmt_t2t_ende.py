@@ -6,8 +6,8 @@ Europarl v7, Common Crawl and News Commentary v13, as in the
 
 import os
 
-from ls_tf.data import _tfds
-from ls_tf.data._text import Pairs, TextInfo
+from ls_tf.pipeline import tfds
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
 INFO = TextInfo(
     name="wmt_t2t_ende",
@@ -43,4 +43,4 @@ def load_pairs(
     Source: Bojar et al. 2014.
     """
     del source
-    return _tfds.load_pairs(INFO, split, data_dir=data_dir)
+    return tfds.load_pairs(INFO, split, data_dir=data_dir)

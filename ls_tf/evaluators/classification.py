@@ -1,9 +1,9 @@
 """Accuracy, likelihood and calibration of a classifier on one split."""
 
 from ls_tf.analysis import calibration
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Trained
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 
 
 def evaluate(
@@ -46,4 +46,4 @@ def check(
         ValueError: one line.
     """
     del trained, role
-    _checks.bins("classification", num_bins, edge)
+    checks.bins("classification", num_bins, edge)

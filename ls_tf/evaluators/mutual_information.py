@@ -4,10 +4,10 @@ import numpy as np
 
 from ls_tf import seeds
 from ls_tf.analysis import mutual_information
-from ls_tf.evaluators import _information
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf.measuring import information
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 from ls_tf.spec import SpecError
-from ls_tf.tasks._protocol import Trained
 
 
 def evaluate(
@@ -41,14 +41,14 @@ def evaluate(
 
     Source: Mueller et al. 2019, section 4 and figure 6.
     """
-    ids, index = _information.examples(trained, role, classes, per_class)
+    ids, index = information.examples(trained, role, classes, per_class)
     rng = seeds.philox(trained.spec.seed, "mutual_information", role, "views")
     logits = trained.views(role, np.repeat(index, mc_samples), rng)
     samples = mutual_information.logit_difference(logits, *ids)
     samples = samples.reshape(len(index), mc_samples)
     labels = trained.labels(role)[index]
     return Measurement(
-        _information.scalars(samples, labels),
+        information.scalars(samples, labels),
         len(index),
         {
             "samples": samples.astype(np.float32),
@@ -76,5 +76,5 @@ def check(
             "mutual_information: mc_samples: wanted 2 or more views of each "
             f"example, got {mc_samples}"
         )
-    _information.refuse_one_view(trained)
-    _information.examples(trained, role, classes, per_class)
+    information.refuse_one_view(trained)
+    information.examples(trained, role, classes, per_class)

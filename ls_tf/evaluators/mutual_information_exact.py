@@ -3,10 +3,10 @@
 import numpy as np
 
 from ls_tf.analysis import mutual_information
-from ls_tf.evaluators import _information
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf.measuring import information
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 from ls_tf.spec import SpecError
-from ls_tf.tasks._protocol import Trained
 
 _ROWS = 16_000  # views that are made at once
 
@@ -39,7 +39,7 @@ def evaluate(
 
     Source: Mueller et al. 2019, section 4; the views one by one: ours.
     """
-    ids, index = _information.examples(trained, role, classes, per_class)
+    ids, index = information.examples(trained, role, classes, per_class)
     views = trained.num_views or 0
     step = max(1, _ROWS // views)
     parts = []
@@ -53,7 +53,7 @@ def evaluate(
     samples = np.concatenate(parts)
     labels = trained.labels(role)[index]
     return Measurement(
-        _information.scalars(samples, labels),
+        information.scalars(samples, labels),
         len(index),
         {
             "means": samples.mean(axis=1).astype(np.float32),
@@ -76,11 +76,11 @@ def check(
     Raises:
         ValueError: one line.
     """
-    _information.refuse_one_view(trained)
+    information.refuse_one_view(trained)
     if trained.num_views is None:
         raise SpecError(
             "mutual_information_exact: wanted views that can be counted, got "
             f"data.augmentation={trained.spec.data.augmentation}, whose are "
             "continuous"
         )
-    _information.examples(trained, role, classes, per_class)
+    information.examples(trained, role, classes, per_class)

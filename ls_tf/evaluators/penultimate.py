@@ -4,9 +4,9 @@ import keras
 import numpy as np
 
 from ls_tf.analysis import projection
-from ls_tf.evaluators import _classes
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Trained
+from ls_tf.measuring import class_choice
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 
 _NAME = "penultimate"
 
@@ -38,7 +38,7 @@ def evaluate(
 
     Source: Mueller et al. 2019, section 2; the numbers: ours.
     """
-    ids = _classes.ids(_NAME, trained, classes, 3)
+    ids = class_choice.ids(_NAME, trained, classes, 3)
     kernel, bias = _last_layer(trained.model)
     templates = projection.templates(kernel, bias, ids, use_bias=use_bias)
     basis = projection.plane_basis(templates)
@@ -51,7 +51,7 @@ def evaluate(
     count = 0
     for name in ("train", role):
         labels = trained.labels(name)
-        index = _classes.pick(_NAME, trained, name, ids, per_class)
+        index = class_choice.pick(_NAME, trained, name, ids, per_class)
         points = trained.outputs(name, index)["penultimate"]
         if use_bias:
             points = projection.append_one(points)
@@ -78,9 +78,9 @@ def check(
         ValueError: one line.
     """
     del use_bias
-    ids = _classes.ids(_NAME, trained, classes, 3)
+    ids = class_choice.ids(_NAME, trained, classes, 3)
     for name in ("train", role):
-        _classes.pick(_NAME, trained, name, ids, per_class)
+        class_choice.pick(_NAME, trained, name, ids, per_class)
 
 
 def _last_layer(model: keras.Model) -> tuple[np.ndarray, np.ndarray | None]:

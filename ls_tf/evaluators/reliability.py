@@ -3,9 +3,9 @@
 import numpy as np
 
 from ls_tf.analysis import calibration, temperature
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Trained
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 
 
 def evaluate(
@@ -82,8 +82,8 @@ def check(
         ValueError: one line.
     """
     del trained, role
-    _checks.choice("reliability", "criterion", criterion, temperature.Criterion)
-    _checks.bins("reliability", num_bins, edge)
+    checks.choice("reliability", "criterion", criterion, temperature.Criterion)
+    checks.bins("reliability", num_bins, edge)
 
 
 def _held_out(

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ls_tf.analysis import smoothness
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 from ls_tf.spec import SpecError
-from ls_tf.tasks._protocol import Trained
 
 _GRID = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)
 
@@ -78,4 +78,4 @@ def check(
             "smoothness: wanted role train, for a teacher is asked about the "
             f"training images, got {role}"
         )
-    _checks.temperatures("smoothness", temperatures)
+    checks.temperatures("smoothness", temperatures)

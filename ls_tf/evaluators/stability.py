@@ -3,10 +3,10 @@
 import numpy as np
 
 from ls_tf.analysis import calibration, projection, stability
-from ls_tf.evaluators import _classes
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf.measuring import class_choice
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 from ls_tf.spec import SpecError
-from ls_tf.tasks._protocol import Trained
 
 _READINGS: tuple[stability.Reading, ...] = ("std", "variance", "vector")
 
@@ -54,7 +54,7 @@ def evaluate(
                 probs, labels, reading=reading
             )
     mean, variance = stability.class_moments(probs, labels)
-    ids = _classes.ids("stability", trained, classes, 3)
+    ids = class_choice.ids("stability", trained, classes, 3)
     points = _projected(trained, outputs["penultimate"], ids, use_bias)
     scalars.update(stability.pair_distances(points, labels, ids))
     return Measurement(
@@ -82,7 +82,7 @@ def check(
         ValueError: one line.
     """
     del use_bias
-    ids = _classes.ids("stability", trained, classes, 3)
+    ids = class_choice.ids("stability", trained, classes, 3)
     counts = np.bincount(
         trained.labels(role), minlength=len(trained.class_names)
     )

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ls_tf.analysis import calibration, temperature
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Trained
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Trained
 
 # From 0.5 to 4 in equal ratios, with 1 and 2 among them.
 _GRID = tuple(2.0 ** (k / 3) for k in range(-3, 7))
@@ -75,5 +75,5 @@ def check(
         ValueError: one line.
     """
     del trained, role
-    _checks.bins("temperature_sweep", num_bins, edge)
-    _checks.temperatures("temperature_sweep", temperatures)
+    checks.bins("temperature_sweep", num_bins, edge)
+    checks.temperatures("temperature_sweep", temperatures)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from ls_tf.analysis import calibration, temperature
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Translator
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Translator
 
 MEASURES = "translators"
 
@@ -161,9 +161,9 @@ def check(
     Raises:
         ValueError: one line.
     """
-    _checks.choice(
+    checks.choice(
         "token_calibration", "criterion", criterion, temperature.Criterion
     )
-    _checks.bins("token_calibration", num_bins, edge)
-    _checks.positive("token_calibration", "first_tokens", first_tokens)
-    _checks.positive("token_calibration", "padded_batch", padded_batch)
+    checks.bins("token_calibration", num_bins, edge)
+    checks.positive("token_calibration", "first_tokens", first_tokens)
+    checks.positive("token_calibration", "padded_batch", padded_batch)

@@ -3,10 +3,10 @@
 import numpy as np
 
 from ls_tf.analysis import projection
-from ls_tf.evaluators import _checks
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf.measuring import checks
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Translator
 from ls_tf.spec import SpecError
-from ls_tf.tasks._protocol import Translator
 
 MEASURES = "translators"
 
@@ -125,7 +125,7 @@ def check(
     Raises:
         ValueError: one line.
     """
-    _checks.positive("token_projection", "per_token", per_token)
+    checks.positive("token_projection", "per_token", per_token)
     for name in ("train", role):
         there = trained.targets(name).tokens
         for i in _ids(trained, tokens):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ls_tf.analysis import bleu
-from ls_tf.evaluators import _decoding
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Decoding, Translator
+from ls_tf.measuring import decoding
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Decoding, Translator
 
 MEASURES = "translators"
 
@@ -74,7 +74,7 @@ def check(
     Raises:
         ValueError: one line.
     """
-    _decoding.check(
+    decoding.check(
         "translation",
         Decoding(beam_size, length_penalty, temperature, extra_length),
     )

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ls_tf.analysis import bleu, calibration
-from ls_tf.evaluators import _checks, _decoding
-from ls_tf.evaluators._measurement import Measurement
-from ls_tf.tasks._protocol import Decoding, Translator
+from ls_tf.measuring import checks, decoding
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.protocols import Decoding, Translator
 
 MEASURES = "translators"
 
@@ -125,9 +125,9 @@ def check(
     Raises:
         ValueError: one line.
     """
-    _checks.temperatures("translation_sweep", temperatures)
-    _checks.bins("translation_sweep", num_bins, edge)
-    _decoding.check(
+    checks.temperatures("translation_sweep", temperatures)
+    checks.bins("translation_sweep", num_bins, edge)
+    decoding.check(
         "translation_sweep",
         Decoding(beam_size, length_penalty, 1.0, extra_length),
     )

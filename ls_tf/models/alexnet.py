@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import keras
 
 from ls_tf import seeds
-from ls_tf.models._initializers import PhiloxTruncatedNormal
-from ls_tf.models._layers.local_response_norm import LocalResponseNormalization
-from ls_tf.models._reference import Reference
+from ls_tf.layers.initializers import PhiloxTruncatedNormal
+from ls_tf.layers.local_response_norm import LocalResponseNormalization
+from ls_tf.layers.reference import Reference
 
 _TUTORIAL = (
     "tensorflow/models, tutorials/image/cifar10/cifar10.py; count derived"

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import keras
 
 from ls_tf import seeds
-from ls_tf.models._initializers import PhiloxNormal
-from ls_tf.models._layers.dropout import Dropout
-from ls_tf.models._reference import Reference
+from ls_tf.layers.dropout import Dropout
+from ls_tf.layers.initializers import PhiloxNormal
+from ls_tf.layers.reference import Reference
 
 # A.5 says "variance 0.03". Read literally it gives initial logits of standard
 # deviation near 29 instead of about 0.15, and trains worse: deviations.md.

@@ -20,9 +20,9 @@ import keras
 from keras import layers, ops
 
 from ls_tf import seeds
-from ls_tf.models._initializers import PhiloxVarianceScaling
-from ls_tf.models._layers.batch_norm import BatchNorm
-from ls_tf.models._reference import Reference
+from ls_tf.layers.batch_norm import BatchNorm
+from ls_tf.layers.initializers import PhiloxVarianceScaling
+from ls_tf.layers.reference import Reference
 
 Tensor = Any
 

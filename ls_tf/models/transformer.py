@@ -16,22 +16,17 @@ import keras
 from keras import ops
 
 from ls_tf import seeds
-from ls_tf.models._initializers import PhiloxGlorotUniform
-from ls_tf.models._layers.attention import (
-    MASKED,
-    causal_bias,
-    padding_bias,
-    sinusoids,
-)
-from ls_tf.models._layers.dropout import Dropout
-from ls_tf.models._layers.transformer_blocks import (
+from ls_tf.layers.attention import MASKED, causal_bias, padding_bias, sinusoids
+from ls_tf.layers.dropout import Dropout
+from ls_tf.layers.initializers import PhiloxGlorotUniform
+from ls_tf.layers.reference import Reference
+from ls_tf.layers.transformer_blocks import (
     DecoderBlock,
     EncoderBlock,
     SharedEmbedding,
     Sizes,
     layer_norm,
 )
-from ls_tf.models._reference import Reference
 
 Tensor = Any
 Cache = dict[str, Any]

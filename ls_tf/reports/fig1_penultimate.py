@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _cifar, _draw, _geometry, _tables
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import cifar, drawing, geometry, tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer with hard and with smoothed labels: CIFAR"
 PARTIAL = True
@@ -35,27 +35,27 @@ _FOR_2 = f"substitute for {_ROW_2}"
 class _Row:
     """A network, the row of the figure it stands for, and its classes."""
 
-    network: _cifar.Network
+    network: cifar.Network
     place: str
     names: Mapping[int, str]
 
 
 _ROWS = (
-    _Row(_cifar.ALEXNET, _ROW_1, _CIFAR10),
-    _Row(_cifar.ALEXNET_24, _ROW_1, _CIFAR10),
-    _Row(_cifar.ALEXNET_TENTH, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(_cifar.ALEXNET_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(_cifar.ALEXNET_24_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(_cifar.RESNET_100, _ROW_2, _CIFAR100),
-    _Row(_cifar.RESNET_10, _FOR_2, _CIFAR10),
-    _Row(_cifar.RESNET_10_SHORT, f"{_FOR_2}, shortened", _CIFAR10),
+    _Row(cifar.ALEXNET, _ROW_1, _CIFAR10),
+    _Row(cifar.ALEXNET_24, _ROW_1, _CIFAR10),
+    _Row(cifar.ALEXNET_TENTH, f"{_ROW_1}, shortened", _CIFAR10),
+    _Row(cifar.ALEXNET_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
+    _Row(cifar.ALEXNET_24_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
+    _Row(cifar.RESNET_100, _ROW_2, _CIFAR100),
+    _Row(cifar.RESNET_10, _FOR_2, _CIFAR10),
+    _Row(cifar.RESNET_10_SHORT, f"{_FOR_2}, shortened", _CIFAR10),
 )
-_HEADLINE = (_cifar.ALEXNET, _cifar.RESNET_100)
+_HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 
 REQUIRES = tuple(
     need
     for row in _ROWS
-    for need in _cifar.needs(
+    for need in cifar.needs(
         row.network,
         _ALPHAS,
         headline=_ALPHAS if row.network in _HEADLINE else (),
@@ -64,10 +64,10 @@ REQUIRES = tuple(
 
 
 def _found(
-    records: Mapping[Need, Record], network: _cifar.Network
+    records: Mapping[Need, Record], network: cifar.Network
 ) -> dict[float, Record | None]:
     """The records of seed 0: alpha -> record, None if it is not there."""
-    return {a: _cifar.of(records, network, a).get(0) for a in _ALPHAS}
+    return {a: cifar.of(records, network, a).get(0) for a in _ALPHAS}
 
 
 def _scalars(record: Record | None) -> dict[str, float] | None:
@@ -78,7 +78,7 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the measures of each network and split, and the claims."""
     numbers: list[tuple[Any, ...]] = []
     claims: list[tuple[Any, ...]] = []
-    names = [scalar for scalar, _, _ in _geometry.MEASURES]
+    names = [scalar for scalar, _, _ in geometry.MEASURES]
     for row in _ROWS:
         found = _found(records, row.network)
         for alpha, record in found.items():
@@ -91,13 +91,13 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
         hard, smoothed = (_scalars(found[alpha]) for alpha in _ALPHAS)
         claims += [
             (row.network.label, *line)
-            for line in _geometry.claims(hard, smoothed, _SPLITS)
+            for line in geometry.claims(hard, smoothed, _SPLITS)
         ]
     return {
-        "geometry": _tables.frame(
+        "geometry": tables.frame(
             ("network", "alpha", "split", *names), numbers
         ),
-        "claims": _tables.frame(
+        "claims": tables.frame(
             (
                 "network", "measure", "split", "alpha=0", "alpha=0.1",
                 "with smoothing", "holds",
@@ -108,11 +108,11 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
 
 
 def panels(
-    records: Mapping[Need, Record], network: _cifar.Network
-) -> list[_draw.Panel]:
+    records: Mapping[Need, Record], network: cifar.Network
+) -> list[drawing.Panel]:
     """Gives the projected points of a network's runs."""
     return [
-        _draw.Panel(
+        drawing.Panel(
             f"alpha = {alpha:g}", record.arrays("penultimate", "report")
         )
         for alpha, record in _found(records, network).items()
@@ -128,7 +128,7 @@ def draw(
     for row in _ROWS:
         data = panels(records, row.network)
         if data:
-            found[row] = _draw.projection_row(data, _SPLITS, row.names)
+            found[row] = drawing.projection_row(data, _SPLITS, row.names)
     return found
 
 
@@ -143,7 +143,7 @@ def _picture(
     return Picture(
         figure,
         f"penultimate_{row.network.experiment}",
-        f"{row.network.label} ({row.place}; {_cifar.steps(ran)} steps, seed "
+        f"{row.network.label} ({row.place}; {cifar.steps(ran)} steps, seed "
         f"0): {', '.join(row.names.values())}. Crosses are the templates. The "
         "axes of both splits of a network are the same; those of the two "
         f"networks are not.{note}",
@@ -164,8 +164,8 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "the activations before the last layer are projected onto it. "
                 "Müller et al. see tight, regular clusters of a smaller scale "
                 f"with smoothed labels. Here {holds.count('yes')} of "
-                f"{compared} measures agree. {_cifar.SHORTENED} "
-                f"{_cifar.COMMANDS} {_cifar.JPEG}"
+                f"{compared} measures agree. {cifar.SHORTENED} "
+                f"{cifar.COMMANDS} {cifar.JPEG}"
             ),
             *(
                 _picture(row, figure, _found(records, row.network))
@@ -178,7 +178,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "cluster over the distance of the templates; by centres: over "
                 "the distance of the clusters. Side spread: 0 for a regular "
                 "triangle. Scale: mean distance of the clusters, in units of "
-                f"activation. {_cifar.JPEG}",
+                f"activation. {cifar.JPEG}",
                 {
                     "alpha": "g",
                     **{name: ".4f" for name in data["geometry"].columns[3:]},

@@ -16,16 +16,16 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import (
-    _cifar,
-    _diagrams,
-    _draw,
-    _networks,
-    _paper,
-    _tables,
+from ls_tf.pages import (
+    cifar,
+    diagrams,
+    drawing,
+    networks,
+    quoted,
+    tables,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Reliability: temperature scaling against label smoothing on CIFAR"
 PARTIAL = True
@@ -36,14 +36,14 @@ _SUBSTITUTE = f"substitute for {_MUELLER}"
 _ALEXNET_PLACE = f"{_SUBSTITUTE}; Wagner et al. figure 9"
 # What each network's picture stands for.
 _PLACES = {
-    _cifar.RESNET_100: f"{_MUELLER}; Wagner et al. figure 3a",
-    _cifar.ALEXNET: _ALEXNET_PLACE,
-    _cifar.ALEXNET_24: _ALEXNET_PLACE,
-    _cifar.ALEXNET_TENTH: f"{_SUBSTITUTE}, shortened",
-    _cifar.ALEXNET_SHORT: f"{_SUBSTITUTE}, shortened",
-    _cifar.ALEXNET_24_SHORT: f"{_SUBSTITUTE}, shortened",
-    _cifar.RESNET_10: _ALEXNET_PLACE,
-    _cifar.RESNET_10_SHORT: f"{_SUBSTITUTE}, shortened",
+    cifar.RESNET_100: f"{_MUELLER}; Wagner et al. figure 3a",
+    cifar.ALEXNET: _ALEXNET_PLACE,
+    cifar.ALEXNET_24: _ALEXNET_PLACE,
+    cifar.ALEXNET_TENTH: f"{_SUBSTITUTE}, shortened",
+    cifar.ALEXNET_SHORT: f"{_SUBSTITUTE}, shortened",
+    cifar.ALEXNET_24_SHORT: f"{_SUBSTITUTE}, shortened",
+    cifar.RESNET_10: _ALEXNET_PLACE,
+    cifar.RESNET_10_SHORT: f"{_SUBSTITUTE}, shortened",
 }
 # Figure 2: alpha 0, alpha 0 at the fitted temperature, alpha 0.05.
 _HEADLINE = (0.0, 0.05)
@@ -56,25 +56,25 @@ _IN_MUELLER = {
 REQUIRES = tuple(
     need
     for network in _PLACES
-    for need in _cifar.needs(
+    for need in cifar.needs(
         network,
         _ALPHAS,
-        headline=_HEADLINE if network == _cifar.RESNET_100 else (),
+        headline=_HEADLINE if network == cifar.RESNET_100 else (),
     )
 )
 
 
 def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Gives one row for each diagram."""
-    mueller = _paper.numbers("table3_ece")
-    wagner = _paper.numbers("re_table2_table3")
+    mueller = quoted.numbers("table3_ece")
+    wagner = quoted.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
     for network in _PLACES:
-        for one in _diagrams.of(records, network.experiment, _ALPHAS):
+        for one in diagrams.of(records, network.experiment, _ALPHAS):
             column = _IN_MUELLER.get((one.alpha, one.scaled), "")
             printed = (
-                _paper.value(mueller, network.row, column),
-                _paper.value(wagner, network.row, one.printed),
+                quoted.value(mueller, network.row, column),
+                quoted.value(wagner, network.row, one.printed),
             )
             rows.append(
                 (
@@ -82,39 +82,39 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
                     one.alpha,
                     "fitted" if one.temperature is None else one.temperature,
                     *((None, None) if network.is_short else printed),
-                    *(one.numbers() or (NO_RUN,) * len(_diagrams.COLUMNS)),
+                    *(one.numbers() or (NO_RUN,) * len(diagrams.COLUMNS)),
                 )
             )
     columns = (
         "network", "alpha", "T", "ECE, Müller et al.", "ECE, Wagner et al.",
-        *_diagrams.COLUMNS,
+        *diagrams.COLUMNS,
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_cifar.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[cifar.Network, Figure]:
     """Draws the diagrams of each network that has a run."""
     found = {}
     for network in _PLACES:
-        data = _diagrams.panels(
-            _diagrams.of(records, network.experiment, _ALPHAS)
+        data = diagrams.panels(
+            diagrams.of(records, network.experiment, _ALPHAS)
         )
         if data:
-            found[network] = _draw.reliability_figure(data)
+            found[network] = drawing.reliability_figure(data)
     return found
 
 
 def _picture(
-    records: Mapping[Need, Record], network: _cifar.Network, figure: Figure
+    records: Mapping[Need, Record], network: cifar.Network, figure: Figure
 ) -> Picture:
-    found = {a: _cifar.of(records, network, a).get(0) for a in _ALPHAS}
+    found = {a: cifar.of(records, network, a).get(0) for a in _ALPHAS}
     ran = [record for record in found.values() if record is not None]
     return Picture(
         figure,
         f"reliability_{network.experiment}",
-        f"{network.label} ({_PLACES[network]}; {_cifar.steps(ran)} steps, "
+        f"{network.label} ({_PLACES[network]}; {cifar.steps(ran)} steps, "
         "seed 0). 15 bins, empty bins left out; underneath, how many images "
-        f"each bin rests on (logarithmic).{_networks.missing(found)}",
+        f"each bin rests on (logarithmic).{networks.missing(found)}",
     )
 
 
@@ -131,8 +131,8 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "the dashed line. Müller et al. show ResNet-56 on CIFAR-100 "
                 "with alpha 0 at T = 1, with alpha 0 at the fitted T, and with "
                 "alpha 0.05 at T = 1; Wagner et al. add other alphas and "
-                f"CIFAR-10. {_cifar.SHORTENED} {_cifar.COMMANDS} "
-                f"{_cifar.SPLIT} {_cifar.JPEG}"
+                f"CIFAR-10. {cifar.SHORTENED} {cifar.COMMANDS} "
+                f"{cifar.SPLIT} {cifar.JPEG}"
             ),
             *(
                 _picture(records, network, figure)
@@ -145,8 +145,8 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "is fitted by NLL on the test images; Wagner et al. fit it by "
                 "ECE on the images they report. MCE is the worst bin's gap, "
                 "however few images it holds. Printed: Müller et al. 2019, "
-                f"table 3; Wagner et al. 2023, table 3. {_cifar.JPEG}",
-                _diagrams.FORMATS,
+                f"table 3; Wagner et al. 2023, table 3. {cifar.JPEG}",
+                diagrams.FORMATS,
             ),
         ),
     )

@@ -14,16 +14,16 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import (
-    _diagrams,
-    _draw,
-    _networks,
-    _paper,
-    _tables,
-    _translation,
+from ls_tf.pages import (
+    diagrams,
+    drawing,
+    networks,
+    quoted,
+    tables,
+    translation,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Reliability of the next subword: the Transformer, English to German"
 PARTIAL = True
@@ -31,12 +31,12 @@ PARTIAL = True
 _MUELLER = "Müller et al. figure 3"
 # What each network's picture stands for.
 _PLACES = {
-    _translation.ENDE: _MUELLER,
-    _translation.MULTI30K: (
+    translation.ENDE: _MUELLER,
+    translation.MULTI30K: (
         f"substitute for {_MUELLER}; Wagner et al. figure 4, corrected"
     ),
-    _translation.MULTI30K_BASE: f"substitute for {_MUELLER}",
-    _translation.NUMBERS: "ours",
+    translation.MULTI30K_BASE: f"substitute for {_MUELLER}",
+    translation.NUMBERS: "ours",
 }
 # The first three diagrams are the paper's: alpha 0, the same at the fitted
 # temperature, alpha 0.1. Wagner et al. have other alphas too.
@@ -48,68 +48,68 @@ _IN_MUELLER = {
 }
 
 REQUIRES = (
-    *_translation.all_needs(_PLACES, _translation.ALPHAS),
-    *_networks.needs(_translation.MULTI30K, _OTHERS),
+    *translation.all_needs(_PLACES, translation.ALPHAS),
+    *networks.needs(translation.MULTI30K, _OTHERS),
 )
 
 
-def _alphas(network: _networks.Network) -> tuple[float, ...]:
-    others = _OTHERS if network == _translation.MULTI30K else ()
-    return (*_translation.ALPHAS, *others)
+def _alphas(network: networks.Network) -> tuple[float, ...]:
+    others = _OTHERS if network == translation.MULTI30K else ()
+    return (*translation.ALPHAS, *others)
 
 
 def _diagrams_of(
-    records: Mapping[Need, Record], network: _networks.Network
-) -> list[_diagrams.Diagram]:
-    return _diagrams.of(
-        records, network.experiment, _alphas(network), _translation.DIAGRAMS
+    records: Mapping[Need, Record], network: networks.Network
+) -> list[diagrams.Diagram]:
+    return diagrams.of(
+        records, network.experiment, _alphas(network), translation.DIAGRAMS
     )
 
 
 def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Gives one row for each diagram."""
-    paper = _paper.numbers("table3_ece")
+    paper = quoted.numbers("table3_ece")
     rows: list[tuple[Any, ...]] = []
-    headings = tuple(_translation.DIAGRAMS.columns)
+    headings = tuple(translation.DIAGRAMS.columns)
     for network in _PLACES:
         for one in _diagrams_of(records, network):
             column = _IN_MUELLER.get((one.alpha, one.scaled), "")
             rows.append(
                 (
-                    _translation.title(network),
+                    translation.title(network),
                     one.alpha,
                     "fitted" if one.temperature is None else one.temperature,
-                    _paper.value(paper, network.row, column),
+                    quoted.value(paper, network.row, column),
                     *(one.numbers() or (NO_RUN,) * len(headings)),
                 )
             )
     columns = ("network", "alpha", "T", "ECE, Müller et al.", *headings)
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws the diagrams of each network that has a run."""
     found = {}
     for network in _PLACES:
-        data = _diagrams.panels(_diagrams_of(records, network))
+        data = diagrams.panels(_diagrams_of(records, network))
         if data:
-            found[network] = _draw.reliability_figure(data)
+            found[network] = drawing.reliability_figure(data)
     return found
 
 
 def _picture(
-    records: Mapping[Need, Record], network: _networks.Network, figure: Figure
+    records: Mapping[Need, Record], network: networks.Network, figure: Figure
 ) -> Picture:
     found = {
-        a: _networks.of(records, network, a).get(0) for a in _alphas(network)
+        a: networks.of(records, network, a).get(0) for a in _alphas(network)
     }
     ran = [record for record in found.values() if record is not None]
     return Picture(
         figure,
         f"reliability_{network.experiment}",
-        f"{network.label} ({_PLACES[network]}; {_networks.steps(ran)} steps, "
+        f"{network.label} ({_PLACES[network]}; {networks.steps(ran)} steps, "
         "seed 0). 15 bins, empty bins left out; underneath, how many subwords "
-        f"each bin rests on (logarithmic).{_networks.missing(found)}",
+        f"each bin rests on (logarithmic).{networks.missing(found)}",
     )
 
 
@@ -125,7 +125,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "a confidence in the bin; a calibrated network's bars end on "
                 "the dashed line. Müller et al. show hard targets (alpha 0) at "
                 "T = 1 and at the fitted T, and alpha 0.1 at T = 1. "
-                f"{_translation.SUBSTITUTE} {_networks.COMMANDS}"
+                f"{translation.SUBSTITUTE} {networks.COMMANDS}"
             ),
             *(
                 _picture(records, network, figure)
@@ -135,13 +135,13 @@ def build(records: Mapping[Need, Record]) -> Report:
                 data,
                 "reliability",
                 f"The numbers of the diagrams (ECE: fractions), seed 0. "
-                f"{_translation.TOKENS} {_translation.SPLIT} The paper takes "
+                f"{translation.TOKENS} {translation.SPLIT} The paper takes "
                 "about 10,000 subwords; so does the column that says so, in "
-                f"whole sentences; the others take all. {_translation.FITTED} "
+                f"whole sentences; the others take all. {translation.FITTED} "
                 "Printed: Müller et al. 2019, table 3. What Wagner et al. "
                 "print for Multi30k counts padding and stands on the page of "
                 "report re_fig5_bleu_sweep.",
-                _diagrams.FORMATS,
+                diagrams.FORMATS,
             ),
         ),
     )

@@ -18,34 +18,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from ls_tf.reports import (
-    _canvas,
-    _networks,
-    _paper,
-    _sweep_claims,
-    _sweeps,
-    _tables,
-    _translation,
+from ls_tf.pages import (
+    canvas,
+    networks,
+    quoted,
+    sweep_claims,
+    sweep_lines,
+    translation,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import tables as page_tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "BLEU, calibration and likelihood over temperatures: English to German"
 PARTIAL = True
 
-_BLEU = (_canvas.BLUE, "o")
-_ECE = (_canvas.ORANGE, "s")
+_BLEU = (canvas.BLUE, "o")
+_ECE = (canvas.ORANGE, "s")
 
-REQUIRES = _translation.all_needs(
-    _translation.PLACES, _translation.ALPHAS, _networks.SEEDS
+REQUIRES = translation.all_needs(
+    translation.PLACES, translation.ALPHAS, networks.SEEDS
 )
 
 
 def _found(
-    records: Mapping[Need, Record], network: _networks.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> dict[float, dict[int, Record]]:
     """The records of a network: alpha -> seed -> record."""
-    return {a: _networks.of(records, network, a) for a in _translation.ALPHAS}
+    return {a: networks.of(records, network, a) for a in translation.ALPHAS}
 
 
 def _score(
@@ -55,7 +55,7 @@ def _score(
     role: str = "report",
 ) -> float | None:
     """The mean over seeds of one number; None without a run."""
-    over = _tables.spread(
+    over = page_tables.spread(
         record.scalars(evaluator, role)[name] for record in found.values()
     )
     return None if over is None else over.mean
@@ -64,10 +64,8 @@ def _score(
 def _scores(records: Mapping[Need, Record]) -> pd.DataFrame:
     """The translations at T = 1, one row for each network and alpha."""
     rows: list[tuple[Any, ...]] = []
-    for network in _translation.PLACES:
-        validated = _translation.is_measured(
-            network, "translation", "calibrate"
-        )
+    for network in translation.PLACES:
+        validated = translation.is_measured(network, "translation", "calibrate")
         for alpha, found in _found(records, network).items():
             cells: list[Any] = [NO_RUN, *(None,) * 5]
             if found:
@@ -85,11 +83,11 @@ def _scores(records: Mapping[Need, Record]) -> pd.DataFrame:
                 ]
             rows.append(
                 (
-                    _translation.title(network),
+                    translation.title(network),
                     alpha,
                     *cells,
                     len(found),
-                    _networks.steps(found.values()),
+                    networks.steps(found.values()),
                 )
             )
     columns = (
@@ -97,26 +95,26 @@ def _scores(records: Mapping[Need, Record]) -> pd.DataFrame:
         "validation BLEU, cased", "perplexity of a subword", "length ratio",
         "seeds", "steps",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return page_tables.frame(columns, rows)
 
 
 def _claims(
     records: Mapping[Need, Record],
-) -> list[tuple[_networks.Network, _sweep_claims.Claim]]:
+) -> list[tuple[networks.Network, sweep_claims.Claim]]:
     return [
         (network, claim)
-        for network in _translation.PLACES
-        for claim in _sweep_claims.claims(*_found(records, network).values())
+        for network in translation.PLACES
+        for claim in sweep_claims.claims(*_found(records, network).values())
     ]
 
 
 def _claim_rows(records: Mapping[Need, Record]) -> pd.DataFrame:
     """One row for each claim; one for a network that lacks a run."""
     rows: list[tuple[Any, ...]] = [
-        (_translation.title(network), *dataclasses.astuple(claim))
+        (translation.title(network), *dataclasses.astuple(claim))
         for network, claim in _claims(records)
     ]
-    for network in _translation.PLACES:
+    for network in translation.PLACES:
         lacking = [
             f"alpha = {a:g}"
             for a, found in _found(records, network).items()
@@ -124,40 +122,40 @@ def _claim_rows(records: Mapping[Need, Record]) -> pd.DataFrame:
         ]
         if lacking:
             claim = f"those that need {' and '.join(lacking)}"
-            name = _translation.title(network)
+            name = translation.title(network)
             rows.append((name, claim, None, None, None, NO_RUN, 0, 0))
     columns = (
         "network", "claim", "hard targets", "smoothed", "what it is", "holds",
         "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return page_tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the scores at T = 1, the sweeps, and the claims."""
     return {
         "scores": _scores(records),
-        "sweep": _sweeps.table(
+        "sweep": sweep_lines.table(
             {
-                _translation.title(network): _found(records, network)
-                for network in _translation.PLACES
+                translation.title(network): _found(records, network)
+                for network in translation.PLACES
             }
         ),
         "claims": _claim_rows(records),
     }
 
 
-def _two_scales(axes: Axes, sweep: _sweeps.Sweep) -> Axes:
+def _two_scales(axes: Axes, sweep: sweep_lines.Sweep) -> Axes:
     """Draws BLEU and, on an axis of its own to the right, ECE."""
     colour, marker = _BLEU
-    _sweeps.curve(axes, sweep, "bleu_uncased", colour=colour, marker=marker)
-    _canvas.plain(axes)
-    _sweeps.temperature_axis(axes, sweep)
+    sweep_lines.curve(axes, sweep, "bleu_uncased", colour=colour, marker=marker)
+    canvas.plain(axes)
+    sweep_lines.temperature_axis(axes, sweep)
     axes.set_ylabel("BLEU, uncased", color=colour)
     axes.tick_params(axis="y", colors=colour)
     right = axes.twinx()
     colour, marker = _ECE
-    _sweeps.curve(
+    sweep_lines.curve(
         right, sweep, "ece", colour=colour, marker=marker, dashed=True
     )
     right.spines[["top", "left"]].set_visible(False)
@@ -173,7 +171,7 @@ def _same_scale(panels: list[Axes], *, from_zero: bool) -> None:
         axes.set_ylim(0 if from_zero else low, high)
 
 
-def _figure(sweeps: Mapping[float, _sweeps.Sweep | None]) -> Figure:
+def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
     # Two scales' labels stand between the panels.
     layout = ConstrainedLayoutEngine(wspace=0.06)
     figure = Figure(figsize=(12.6, 4.1), layout=layout)
@@ -182,22 +180,22 @@ def _figure(sweeps: Mapping[float, _sweeps.Sweep | None]) -> Figure:
     for axes, (alpha, sweep) in zip(pair, sweeps.items(), strict=True):
         axes.set_title(f"alpha = {alpha:g}", fontsize=11)
         if sweep is None:
-            axes.text(0.5, 0.5, NO_RUN, ha="center", color=_canvas.GREY)
+            axes.text(0.5, 0.5, NO_RUN, ha="center", color=canvas.GREY)
             axes.set_axis_off()
             continue
         left.append(axes)
         right.append(_two_scales(axes, sweep))
-        colour, marker = _translation.STYLES[alpha]
-        _sweeps.curve(last, sweep, "nll", colour=colour, marker=marker)
-        _sweeps.temperature_axis(last, sweep)
+        colour, marker = translation.STYLES[alpha]
+        sweep_lines.curve(last, sweep, "nll", colour=colour, marker=marker)
+        sweep_lines.temperature_axis(last, sweep)
     _same_scale(left, from_zero=False)
     _same_scale(right, from_zero=True)
-    _canvas.plain(last)
+    canvas.plain(last)
     last.set_title("both", fontsize=11)
     last.set_ylabel("NLL (nats per subword)")
     last.legend(
         handles=[
-            _sweeps.key(*_translation.STYLES[alpha], f"alpha = {alpha:g}")
+            sweep_lines.key(*translation.STYLES[alpha], f"alpha = {alpha:g}")
             for alpha, sweep in sweeps.items()
             if sweep is not None
         ],
@@ -206,9 +204,9 @@ def _figure(sweeps: Mapping[float, _sweeps.Sweep | None]) -> Figure:
     )
     figure.legend(
         handles=[
-            _sweeps.key(*_BLEU, "BLEU, left scale"),
-            _sweeps.key(*_ECE, "ECE, right scale", dashed=True),
-            *_sweeps.marks(),
+            sweep_lines.key(*_BLEU, "BLEU, left scale"),
+            sweep_lines.key(*_ECE, "ECE, right scale", dashed=True),
+            *sweep_lines.marks(),
         ],
         loc="outside lower center",
         ncols=4,
@@ -218,12 +216,12 @@ def _figure(sweeps: Mapping[float, _sweeps.Sweep | None]) -> Figure:
     return figure
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws the three panels of each network that has a run."""
     figures = {}
-    for network in _translation.PLACES:
+    for network in translation.PLACES:
         sweeps = {
-            alpha: _sweeps.of(found)
+            alpha: sweep_lines.of(found)
             for alpha, found in _found(records, network).items()
         }
         if any(sweep is not None for sweep in sweeps.values()):
@@ -232,18 +230,18 @@ def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
 
 
 def _picture(
-    records: Mapping[Need, Record], network: _networks.Network, figure: Figure
+    records: Mapping[Need, Record], network: networks.Network, figure: Figure
 ) -> Picture:
     found = _found(records, network)
     ran = [record for some in found.values() for record in some.values()]
     return Picture(
         figure,
         f"sweep_{network.experiment}",
-        f"{_translation.title(network)}; {_networks.steps(ran)} steps. "
+        f"{translation.title(network)}; {networks.steps(ran)} steps. "
         "Left and middle have the same scales. Means over seeds, with their "
         "range as a band where there are several; a ring marks the best of "
         "the grid."
-        f"{_networks.missing(found)}",
+        f"{networks.missing(found)}",
     )
 
 
@@ -260,7 +258,7 @@ def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
             if number is not None
         ]
         lines.append(
-            f"{_translation.title(network)}: {claim.text}: {claim.holds} "
+            f"{translation.title(network)}: {claim.text}: {claim.holds} "
             f"({'; '.join((', '.join(numbers), claim.what))})."
         )
     return tuple(lines)
@@ -268,13 +266,13 @@ def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
 
 def _quoted() -> str:
     """What the paper's table 1 says of smoothing in translation."""
-    paper = _paper.numbers("fig4_bleu_nll_sweep")
+    paper = quoted.numbers("fig4_bleu_nll_sweep")
     words = (
         printed.value.text
         for what in ("bleu", "perplexity")
         for printed in (
             paper["EN-DE Transformer", f"{what} alpha={a:g}"]
-            for a in _translation.ALPHAS
+            for a in translation.ALPHAS
         )
     )
     return (
@@ -287,15 +285,15 @@ def _quoted() -> str:
 def _blocks_of_tables(
     records: Mapping[Need, Record], data: Mapping[str, pd.DataFrame]
 ) -> dict[str, Table]:
-    signed = _translation.signatures(records, "translation")
-    swept = _translation.signatures(records, "translation_sweep")
-    near = _sweep_claims.NEAR
+    signed = translation.signatures(records, "translation")
+    swept = translation.signatures(records, "translation_sweep")
+    near = sweep_claims.NEAR
     tables = (
         Table(
             data["scores"],
             "scores",
             "Translations at T = 1, beam of 4, length penalty 0.6; means over "
-            f"seeds. {_translation.SPLIT} BLEU, uncased, is the paper's: lower "
+            f"seeds. {translation.SPLIT} BLEU, uncased, is the paper's: lower "
             "case, international tokenisation; BLEU, cased, and chrF are "
             f"those of today. {signed} {_quoted()}",
             {
@@ -315,8 +313,8 @@ def _blocks_of_tables(
         Table(
             data["sweep"],
             "sweep",
-            f"{_sweeps.CAPTION} {_translation.SPLIT} {swept}",
-            _sweeps.FORMATS,
+            f"{sweep_lines.CAPTION} {translation.SPLIT} {swept}",
+            sweep_lines.FORMATS,
         ),
     )
     return {table.name: table for table in tables}
@@ -335,8 +333,8 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "for BLEU those of every step of the beam search, before the "
                 "log-softmax. Müller et al. find that smoothing gives the "
                 "better BLEU and the better calibration at T = 1, hard targets "
-                f"the better NLL. {_translation.SUBSTITUTE} "
-                f"{_networks.COMMANDS}"
+                f"the better NLL. {translation.SUBSTITUTE} "
+                f"{networks.COMMANDS}"
             ),
             tables["scores"],
             *(

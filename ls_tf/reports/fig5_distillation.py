@@ -14,33 +14,24 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf import registry
-from ls_tf.reports import _cifar, _distillation, _tables
-from ls_tf.reports._blocks import (
-    NO_RUN,
-    Block,
-    Need,
-    Picture,
-    Report,
-    Table,
-    Text,
-)
-from ls_tf.runs import Record
-from ls_tf.spec import Value
+from ls_tf.pages import cifar, distillation, tables
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
+from ls_tf.spec import Value, registry
 
 TITLE = "Distillation on CIFAR-10 against the smoothness of the teacher"
 PARTIAL = True
 
 _TEMPERATURES = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)  # figure 5
-_SHORT = _distillation.Setting(
+_SHORT = distillation.Setting(
     "ResNet-20 (steps / 10) and AlexNet (steps / 120), bfloat16",
     alone="alexnet_cifar10_120th",
     student="alexnet_cifar10_student_120th",
     temperatures=_TEMPERATURES,
-    seeds=_cifar.SEEDS,
+    seeds=cifar.SEEDS,
     headline=True,
 )
-_FULL = _distillation.Setting(
+_FULL = distillation.Setting(
     "ResNet-56 and AlexNet",
     alone="alexnet_cifar10",
     student="alexnet_cifar10_student",
@@ -65,11 +56,9 @@ _VARIED = (1.0, 4.0, 8.0)  # temperatures of the hard teacher
 def _varied(variation: str, temperature: float | None) -> _Run:
     """The run of a student at T; of that on labels if T is none."""
     if temperature is None:
-        experiment, found = _SHORT.run(_distillation.STUDENT, 0.0)
+        experiment, found = _SHORT.run(distillation.STUDENT, 0.0)
     else:
-        experiment, found = _SHORT.run(
-            _distillation.BY_TEMPERATURE, temperature
-        )
+        experiment, found = _SHORT.run(distillation.BY_TEMPERATURE, temperature)
     if variation == _LESS_DECAY:
         return experiment, {**found, "train.weight_decay": 0.004}
     if variation == _LONGER and temperature is None:  # a run that is there
@@ -90,7 +79,7 @@ def _whose(temperature: float | None) -> str:
 
 
 REQUIRES = (
-    *(need for setting in _SETTINGS for need in _distillation.needs(setting)),
+    *(need for setting in _SETTINGS for need in distillation.needs(setting)),
     *(
         Need(
             *_varied(variation, t),
@@ -111,9 +100,9 @@ def _variations(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows = []
     for variation in _VARIATIONS:
         on_labels, *taught = (
-            _tables.percent(
-                _tables.by_seed(records, *_varied(variation, t))
-            ).get(0)
+            tables.percent(tables.by_seed(records, *_varied(variation, t))).get(
+                0
+            )
             for t in (None, *_VARIED)
         )
         gaps = [
@@ -122,30 +111,30 @@ def _variations(records: Mapping[Need, Record]) -> pd.DataFrame:
         ]
         shown = [NO_RUN if a is None else a for a in (on_labels, *taught)]
         rows.append((variation, *shown, *gaps))
-    return _tables.frame(("students", *_SHOWN, *_GAPS), rows)
+    return tables.frame(("students", *_SHOWN, *_GAPS), rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the curves as a table, the claims, and varied students."""
     return {
-        "curves": _distillation.table(records, _SETTINGS),
-        "claims": _distillation.claims(records, _SETTINGS),
+        "curves": distillation.table(records, _SETTINGS),
+        "claims": distillation.claims(records, _SETTINGS),
         "variations": _variations(records),
     }
 
 
 def draw(
     records: Mapping[Need, Record],
-) -> dict[_distillation.Setting, Figure]:
+) -> dict[distillation.Setting, Figure]:
     """Draws the curves of each setting that has a run."""
-    figures = {s: _distillation.figure(records, s) for s in _SETTINGS}
+    figures = {s: distillation.figure(records, s) for s in _SETTINGS}
     return {s: figure for s, figure in figures.items() if figure is not None}
 
 
 def build(records: Mapping[Need, Record]) -> Report:
     """Builds the page."""
     data = collect(records)
-    lines = _distillation.sentences(data["claims"])
+    lines = distillation.sentences(data["claims"])
     pictures = [
         Picture(
             figure,
@@ -153,7 +142,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             f"{setting.name}: accuracy against gamma. The line is the mean "
             "and the band the range over seeds, without a band there is one; "
             "the numbers are temperatures. "
-            f"{_cifar.SPLIT} {_cifar.JPEG}",
+            f"{cifar.SPLIT} {cifar.JPEG}",
         )
         for setting, figure in draw(records).items()
     ]
@@ -167,22 +156,22 @@ def build(records: Mapping[Need, Record]) -> Report:
             "K / (K - 1), exact over all 162 views of every training image; "
             "where the teacher's answers are not stored, as for the short "
             "students, over the images without augmentation. "
-            f"{_cifar.SHORTENED} {_cifar.COMMANDS} {_cifar.JPEG}"
+            f"{cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
         ),
         Text("" if lines else "No claim can be judged.", "Claims", lines),
         *pictures,
         Table(
             data["claims"],
             "claims",
-            _distillation.CLAIMS_CAPTION,
-            _distillation.CLAIM_FORMATS,
+            distillation.CLAIMS_CAPTION,
+            distillation.CLAIM_FORMATS,
         ),
         Table(
             data["curves"],
             "curves",
-            f"Accuracy, %, and gamma. {_cifar.SPLIT} The paper prints no "
-            f"numbers beside its figure. {_cifar.JPEG}",
-            _distillation.FORMATS,
+            f"Accuracy, %, and gamma. {cifar.SPLIT} The paper prints no "
+            f"numbers beside its figure. {cifar.JPEG}",
+            distillation.FORMATS,
         ),
         Table(
             data["variations"],
@@ -192,7 +181,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             "steps doubled; with a tenth of Müller et al.'s weight decay, as "
             "TensorFlow's tutorial has it. Accuracy, and the accuracy less "
             "that on labels of the same row. Seed 0, bfloat16. "
-            f"{_cifar.SPLIT} {_cifar.JPEG}",
+            f"{cifar.SPLIT} {cifar.JPEG}",
             dict.fromkeys(_SHOWN, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
         ),
     )

@@ -21,26 +21,18 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ls_tf.analysis import mutual_information
-from ls_tf.reports import _canvas, _cifar, _networks, _tables
-from ls_tf.reports._blocks import (
-    NO_RUN,
-    Block,
-    Need,
-    Picture,
-    Report,
-    Table,
-    Text,
-)
-from ls_tf.runs import Record
+from ls_tf.pages import canvas, cifar, networks, tables
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Information about the example in the logits of a teacher"
 PARTIAL = True
 
-_FULL = _networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher")
-_SHORT = _networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
+_FULL = networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher")
+_SHORT = networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
 _NETWORKS = {_FULL: "curves", _SHORT: "curves_short"}
 _ALPHAS = (0.0, 0.1)
-_STYLES = {0.0: (_canvas.BLUE, "o"), 0.1: (_canvas.VERMILION, "D")}
+_STYLES = {0.0: (canvas.BLUE, "o"), 0.1: (canvas.VERMILION, "D")}
 
 REQUIRES = tuple(
     Need(
@@ -51,7 +43,7 @@ REQUIRES = tuple(
         row=f"{network.label}, alpha = {alpha:g}",
     )
     for network in _NETWORKS
-    for seed in _networks.SEEDS
+    for seed in networks.SEEDS
     for alpha in _ALPHAS
 )
 
@@ -127,19 +119,19 @@ def _ends(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         for alpha in _ALPHAS:
-            found = _networks.of(records, network, alpha)
+            found = networks.of(records, network, alpha)
             name = (network.label, alpha)
             if not found:
                 rows.append((*name, None, NO_RUN, *(None,) * (len(_END) - 1)))
             rows += [(*name, s, *_end(record)) for s, record in found.items()]
-    return _tables.frame(("network", "alpha", "seed", *_END), rows)
+    return tables.frame(("network", "alpha", "seed", *_END), rows)
 
 
 def _points(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         for alpha in _ALPHAS:
-            for seed, record in _networks.of(records, network, alpha).items():
+            for seed, record in networks.of(records, network, alpha).items():
                 curve = _curve(record)
                 rows += [
                     (network.label, alpha, seed, step, *pair)
@@ -150,7 +142,7 @@ def _points(records: Mapping[Need, Record]) -> pd.DataFrame:
                     )
                 ]
     columns = ("network", "alpha", "seed", "step", "estimate", "less bias")
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _shape(record: Record) -> dict[str, float]:
@@ -180,13 +172,13 @@ def _of(found: _Numbers, name: str) -> _Values:
 
 
 def _pairs(
-    records: Mapping[Need, Record], network: _networks.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> list[tuple[str, _Values, _Values]]:
     """The claims: text, what is lower, what is higher."""
     hard, smoothed = (
         {
             seed: _shape(record) | record.scalars(_NAME, "train")
-            for seed, record in _networks.of(records, network, alpha).items()
+            for seed, record in networks.of(records, network, alpha).items()
         }
         for alpha in _ALPHAS
     )
@@ -213,7 +205,7 @@ def _compared(
     hard: _Numbers, smoothed: _Numbers
 ) -> list[tuple[str, _Values, _Values]]:
     """The claims about smoothing, as in ``_pairs``."""
-    collapsed = dict.fromkeys(_networks.SEEDS, math.log(2))
+    collapsed = dict.fromkeys(networks.SEEDS, math.log(2))
     return [
         (
             "it falls faster with smoothing (nats in 1,000 steps)",
@@ -242,14 +234,14 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         for claim, left, right in _pairs(records, network):
-            found = _tables.less_over_seeds(left, right)
+            found = tables.less_over_seeds(left, right)
             numbers = (found.left, found.right) if found.seeds else (None, None)
             rows.append(
                 (
                     network.label,
                     claim,
                     *numbers,
-                    _tables.verdict(found),
+                    tables.verdict(found),
                     found.seeds_for,
                     found.seeds,
                 )
@@ -257,7 +249,7 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
     columns = (
         "network", "claim", "lower", "higher", "holds", "seeds for it", "seeds"
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
@@ -282,7 +274,7 @@ def _legend(axes: Any, alphas: list[float]) -> None:
         )
         for a in alphas
     ]
-    grey = _canvas.GREY
+    grey = canvas.GREY
     handles += [
         Line2D(
             [], [], color=grey, linestyle="--", label="less the bias of five"
@@ -297,14 +289,14 @@ def _legend(axes: Any, alphas: list[float]) -> None:
     axes.legend(handles=handles, frameon=False, fontsize=9, ncols=2)
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws the curves of each network that has a run, seed 0 or the first."""
     figures = {}
     for network in _NETWORKS:
         found = {
             alpha: next(iter(some.values()))
             for alpha in _ALPHAS
-            if (some := _networks.of(records, network, alpha))
+            if (some := networks.of(records, network, alpha))
         }
         if not found:
             continue
@@ -329,12 +321,12 @@ def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
             axes.plot(
                 exact.steps, exact.values["information"], "x", color=colour
             )
-        axes.axhline(math.log(2), color=_canvas.GREY, linestyle=":")
+        axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("training step")
         axes.set_ylabel("information, nats")
-        _canvas.plain(axes)
+        canvas.plain(axes)
         _legend(axes, list(found))
         figures[network] = figure
     return figures
@@ -342,8 +334,8 @@ def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
 
 def _lines(claims: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
-        f"{network}: {claim}: {holds}, {_tables.cell(low, '.3f')} < "
-        f"{_tables.cell(high, '.3f')} ({count} of {seeds} seeds)."
+        f"{network}: {claim}: {holds}, {tables.cell(low, '.3f')} < "
+        f"{tables.cell(high, '.3f')} ({count} of {seeds} seeds)."
         for network, claim, low, high, holds, count, seeds in (
             claims.itertuples(index=False, name=None)
         )
@@ -366,7 +358,7 @@ def _text() -> Text:
         "without that bias. The formula is not the printed one, whose inner "
         "sum runs over the wrong index and which gives about "
         f"{-0.5 + 0.5 * math.log(2):.3f} for every network. "
-        f"{_cifar.SHORTENED} {_networks.COMMANDS} {_cifar.JPEG}"
+        f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
 
 
@@ -380,7 +372,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             _NETWORKS[network],
             f"{network.label}: the information over the training, first seed. "
             "Solid: averaged over five views of each image. Dashed: the same "
-            f"less its bias. Crosses: over all 162 views. {_cifar.JPEG}",
+            f"less its bias. Crosses: over all 162 views. {cifar.JPEG}",
         )
         for network, figure in draw(records).items()
     ]
@@ -398,7 +390,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             "bias; it is higher than over all views where some images' views "
             "vary less than others', which one sigma levels out. "
             "“As printed”: "
-            f"the paper's formula, letter by letter. {_cifar.JPEG}",
+            f"the paper's formula, letter by letter. {cifar.JPEG}",
             {"alpha": "g", **dict.fromkeys(_END, ".3f")},
         ),
         Table(

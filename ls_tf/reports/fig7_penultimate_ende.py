@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _draw, _geometry, _networks, _tables, _translation
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import drawing, geometry, networks, tables, translation
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer of the Transformer, English to German"
 PARTIAL = True
@@ -25,15 +25,15 @@ _EVALUATOR = "token_projection"
 _SPLITS = {"train": "training sentences", "report": "held-out sentences"}
 _CLAIM = "tighter?"  # what the paper says of this figure
 
-REQUIRES = _translation.all_needs(_translation.PLACES, _translation.ALPHAS)
+REQUIRES = translation.all_needs(translation.PLACES, translation.ALPHAS)
 
 
 def _found(
-    records: Mapping[Need, Record], network: _networks.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> dict[float, Record | None]:
     """The records of seed 0: alpha -> record, None if it is not there."""
     return {
-        a: _networks.of(records, network, a).get(0) for a in _translation.ALPHAS
+        a: networks.of(records, network, a).get(0) for a in translation.ALPHAS
     }
 
 
@@ -54,9 +54,9 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the measures of each network and split, and the claims."""
     numbers: list[tuple[Any, ...]] = []
     claims: list[tuple[Any, ...]] = []
-    names = [scalar for scalar, _, _ in _geometry.MEASURES]
-    for network in _translation.PLACES:
-        title = _translation.title(network)
+    names = [scalar for scalar, _, _ in geometry.MEASURES]
+    for network in translation.PLACES:
+        title = translation.title(network)
         found = _found(records, network)
         for alpha, record in found.items():
             values = _scalars(record)
@@ -67,15 +67,15 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
                     cells = [values[f"{split}_{name}"] for name in names]
                 shown = None if words is None else ", ".join(words)
                 numbers.append((title, alpha, heading, shown, *cells))
-        hard, smoothed = (_scalars(found[a]) for a in _translation.ALPHAS)
+        hard, smoothed = (_scalars(found[a]) for a in translation.ALPHAS)
         claims += [
-            (title, *line) for line in _geometry.claims(hard, smoothed, _SPLITS)
+            (title, *line) for line in geometry.claims(hard, smoothed, _SPLITS)
         ]
     return {
-        "geometry": _tables.frame(
+        "geometry": tables.frame(
             ("network", "alpha", "split", "subwords", *names), numbers
         ),
-        "claims": _tables.frame(
+        "claims": tables.frame(
             (
                 "network", "measure", "split", "alpha=0", "alpha=0.1",
                 "with smoothing", "holds",
@@ -85,10 +85,10 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws two rows of two panels for each network that has a run."""
     figures = {}
-    for network in _translation.PLACES:
+    for network in translation.PLACES:
         found = {
             a: r for a, r in _found(records, network).items() if r is not None
         }
@@ -98,15 +98,15 @@ def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
         for record in found.values():
             names |= _words(record)
         panels = [
-            _draw.Panel(f"alpha = {a:g}", r.arrays(_EVALUATOR, "report"))
+            drawing.Panel(f"alpha = {a:g}", r.arrays(_EVALUATOR, "report"))
             for a, r in found.items()
         ]
-        figures[network] = _draw.projection_figure(panels, _SPLITS, names)
+        figures[network] = drawing.projection_figure(panels, _SPLITS, names)
     return figures
 
 
 def _picture(
-    network: _networks.Network,
+    network: networks.Network,
     figure: Figure,
     found: Mapping[float, Record | None],
 ) -> Picture:
@@ -114,11 +114,11 @@ def _picture(
     return Picture(
         figure,
         f"penultimate_{network.experiment}",
-        f"{_translation.title(network)}; {_networks.steps(ran)} steps, seed 0. "
+        f"{translation.title(network)}; {networks.steps(ran)} steps, seed 0. "
         "The decoder's activations before three subwords, given the right "
         "ones before: their first occurrences in each split, 100 at most. "
         "Crosses are the templates. The axes of a row are the same; those of "
-        f"the two rows are not.{_networks.missing(found)}",
+        f"the two rows are not.{networks.missing(found)}",
     )
 
 
@@ -140,8 +140,8 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "measures of tightness agree. Which subwords the "
                 "paper shows is not said; ours are the three most frequent "
                 "words of the training translations that are one subword of "
-                f"three letters or more. {_translation.SUBSTITUTE} "
-                f"{_networks.COMMANDS}"
+                f"three letters or more. {translation.SUBSTITUTE} "
+                f"{networks.COMMANDS}"
             ),
             *(
                 _picture(network, figure, _found(records, network))
@@ -154,7 +154,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "cluster over the distance of the templates; by centres: over "
                 "the distance of the clusters. Side spread: 0 for a regular "
                 "triangle. Scale: mean distance of the clusters, in units of "
-                f"activation. {_translation.SPLIT}",
+                f"activation. {translation.SPLIT}",
                 {
                     "alpha": "g",
                     **{name: ".4f" for name in data["geometry"].columns[4:]},

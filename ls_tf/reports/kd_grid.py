@@ -18,17 +18,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _canvas, _distillation, _networks, _tables
-from ls_tf.reports._blocks import (
-    NO_RUN,
-    Block,
-    Need,
-    Picture,
-    Report,
-    Table,
-    Text,
-)
-from ls_tf.runs import Record
+from ls_tf.pages import canvas, distillation, networks, tables
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
 TITLE = "Hard and smoothed teachers over the temperature"
@@ -37,7 +29,7 @@ PARTIAL = True
 _ALPHAS = (0.0, 0.1)
 _TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
 _STUDENT = "fc_mnist_distillation"
-_STYLES = {0.0: (_canvas.INK, "o"), 0.1: (_canvas.VERMILION, "D")}
+_STYLES = {0.0: (canvas.INK, "o"), 0.1: (canvas.VERMILION, "D")}
 
 
 @dataclass(frozen=True)
@@ -67,10 +59,10 @@ _PROTOCOLS = (
 
 def _requires() -> tuple[Need, ...]:
     found: list[Need] = []
-    for seed in _networks.SEEDS:
+    for seed in networks.SEEDS:
         found += [
             Need(
-                *_distillation.teacher(_STUDENT, a),
+                *distillation.teacher(_STUDENT, a),
                 seed,
                 row=f"teacher, alpha = {a:g}",
             )
@@ -99,7 +91,7 @@ def _percent(
     experiment: str,
     changes: Mapping[str, Value],
 ) -> dict[int, float]:
-    return _tables.percent(_tables.by_seed(records, experiment, changes))
+    return tables.percent(tables.by_seed(records, experiment, changes))
 
 
 def _pair(
@@ -117,10 +109,10 @@ def _gammas(
 ) -> list[float | None]:
     means = []
     for alpha in _ALPHAS:
-        found = _tables.by_seed(
+        found = tables.by_seed(
             records, _STUDENT, protocol.changes(alpha, temperature)
         )
-        over = _tables.spread(map(_distillation.smoothness, found.values()))
+        over = tables.spread(map(distillation.smoothness, found.values()))
         means.append(None if over is None else over.mean)
     return means
 
@@ -132,11 +124,11 @@ def _row(
     pair: list[dict[int, float]],
 ) -> tuple[Any, ...]:
     hard, smoothed = pair
-    found = _tables.less_over_seeds(smoothed, hard)
+    found = tables.less_over_seeds(smoothed, hard)
     ours: tuple[Any, ...] = (NO_RUN,) * 3
     if found.seeds:
         ours = (found.right, found.left, found.left - found.right)
-    worse = _tables.verdict(found)
+    worse = tables.verdict(found)
     return (
         name, temperature, *gammas, *ours, worse, found.seeds_for, found.seeds
     )  # fmt: skip
@@ -144,7 +136,7 @@ def _row(
 
 def _grid(records: Mapping[Need, Record]) -> pd.DataFrame:
     teachers = [
-        _percent(records, *_distillation.teacher(_STUDENT, a)) for a in _ALPHAS
+        _percent(records, *distillation.teacher(_STUDENT, a)) for a in _ALPHAS
     ]
     rows = [_row("teachers", None, [None, None], teachers)]
     rows += [
@@ -162,7 +154,7 @@ def _grid(records: Mapping[Need, Record]) -> pd.DataFrame:
         "hard teacher, %", "smoothed teacher, %", "difference",
         "smoothed worse", "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _differences(
@@ -180,11 +172,11 @@ def _compared(
     gains = {t: _differences(records, protocol, t) for t in _TEMPERATURES}
     low = gains[1.0]
     warm: dict[int, float] = {}
-    for seed in _networks.SEEDS:
+    for seed in networks.SEEDS:
         there = [g[seed] for t, g in gains.items() if t > 1 and seed in g]
         if there:
             warm[seed] = statistics.fmean(there)
-    nothing = dict.fromkeys(_networks.SEEDS, 0.0)
+    nothing = dict.fromkeys(networks.SEEDS, 0.0)
     cold = "at T = 1 the smoothed teacher's student is"
     found = [
         (f"{cold} worse", "Müller et al.", low, nothing),
@@ -213,7 +205,7 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for protocol in _PROTOCOLS:
         for claim, who, left, right in _compared(records, protocol):
-            found = _tables.less_over_seeds(left, right)
+            found = tables.less_over_seeds(left, right)
             numbers = (found.left, found.right) if found.seeds else (None, None)
             rows.append(
                 (
@@ -221,7 +213,7 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
                     claim,
                     who,
                     *numbers,
-                    _tables.verdict(found),
+                    tables.verdict(found),
                     found.seeds_for,
                     found.seeds,
                 )
@@ -230,7 +222,7 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
         "students", "claim", "whose", "lower", "higher", "holds",
         "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
@@ -246,7 +238,7 @@ def draw(records: Mapping[Need, Record]) -> Figure | None:
     for axes, protocol in zip(panels, _PROTOCOLS, strict=True):
         for i, alpha in enumerate(_ALPHAS):
             spreads = {
-                t: _tables.spread(_pair(records, protocol, t)[i].values())
+                t: tables.spread(_pair(records, protocol, t)[i].values())
                 for t in _TEMPERATURES
             }
             some = {t: s for t, s in spreads.items() if s is not None}
@@ -273,7 +265,7 @@ def draw(records: Mapping[Need, Record]) -> Figure | None:
         axes.set_xticks(_TEMPERATURES)
         axes.set_xlim(0.8, 4.2)
         axes.set_xlabel("T")
-        _canvas.plain(axes)
+        canvas.plain(axes)
         if axes.has_data():
             axes.legend(frameon=False, fontsize=9)
     panels[0].set_ylabel("student's test accuracy, %")
@@ -283,7 +275,7 @@ def draw(records: Mapping[Need, Record]) -> Figure | None:
 def _lines(claims: pd.DataFrame) -> tuple[str, ...]:
     return tuple(
         f"{students}: {claim} ({whose}): {holds}, "
-        f"{_tables.cell(low, '+.2f')} < {_tables.cell(high, '+.2f')} points "
+        f"{tables.cell(low, '+.2f')} < {tables.cell(high, '+.2f')} points "
         f"({count} of {seeds} seeds)."
         for students, claim, whose, low, high, holds, count, seeds in (
             claims.itertuples(index=False, name=None)
@@ -312,7 +304,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             "students of both teachers decide, on MNIST: with the paper's "
             "temperature, which divides the teacher's logits only, and with "
             "one that divides the logits of both, the loss times T². "
-            f"{_networks.COMMANDS}"
+            f"{networks.COMMANDS}"
         ),
         Text("" if lines else "No claim can be judged.", "Claims", lines),
         *([picture] if picture else []),

@@ -14,50 +14,43 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _distillation, _networks
-from ls_tf.reports._blocks import (
-    Block,
-    Need,
-    Picture,
-    Report,
-    Table,
-    Text,
-)
-from ls_tf.runs import Record
+from ls_tf.pages import distillation, networks
+from ls_tf.pages.blocks import Block, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Distillation on MNIST against the smoothness of the teacher"
 PARTIAL = True
 
-_SETTING = _distillation.Setting(
+_SETTING = distillation.Setting(
     "MNIST",
     alone="fc_mnist_small",
     student="fc_mnist_distillation",
     temperatures=(1.0, 2.0, 4.0, 8.0, 12.0, 16.0),  # Wagner et al.: without 3
-    seeds=_networks.SEEDS,
+    seeds=networks.SEEDS,
     headline=True,
 )
 
-REQUIRES = tuple(_distillation.needs(_SETTING))
+REQUIRES = tuple(distillation.needs(_SETTING))
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the curves as a table, and the claims."""
     return {
-        "curves": _distillation.table(records, [_SETTING]),
-        "claims": _distillation.claims(records, [_SETTING]),
+        "curves": distillation.table(records, [_SETTING]),
+        "claims": distillation.claims(records, [_SETTING]),
     }
 
 
 def draw(records: Mapping[Need, Record]) -> Figure | None:
     """Draws the four curves; None if there is no run."""
-    return _distillation.figure(records, _SETTING)
+    return distillation.figure(records, _SETTING)
 
 
 def build(records: Mapping[Need, Record]) -> Report:
     """Builds the page."""
     data = collect(records)
     figure = draw(records)
-    lines = _distillation.sentences(data["claims"])
+    lines = distillation.sentences(data["claims"])
     picture = figure and Picture(
         figure,
         "curves",
@@ -75,15 +68,15 @@ def build(records: Mapping[Need, Record]) -> Report:
             "temperature T, and on the answers of the smoothed teachers. "
             "Students of a teacher see its probabilities alone (beta = 1, "
             "student's temperature 1). All teachers are trained without "
-            f"dropout. {_networks.COMMANDS}"
+            f"dropout. {networks.COMMANDS}"
         ),
         Text("" if lines else "No claim can be judged.", "Claims", lines),
         *([picture] if picture else []),
         Table(
             data["claims"],
             "claims",
-            _distillation.CLAIMS_CAPTION,
-            _distillation.CLAIM_FORMATS,
+            distillation.CLAIMS_CAPTION,
+            distillation.CLAIM_FORMATS,
         ),
         Table(
             data["curves"],
@@ -92,7 +85,7 @@ def build(records: Mapping[Need, Record]) -> Report:
             "images as the student sees them; of labels it is alpha. The "
             "first student of smoothed teachers, alpha = 0, is that of the "
             "hard one at T = 1.",
-            _distillation.FORMATS,
+            distillation.FORMATS,
         ),
     )
     return Report(TITLE, blocks)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _draw, _tables
-from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import drawing, tables
+from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
 TITLE = "A quick tour of label smoothing"
@@ -39,7 +39,7 @@ REQUIRES = (
 
 def _networks(records: Mapping[Need, Record]) -> dict[str, Record]:
     return {
-        name: _tables.record_of(records, "fc_digits", changes)
+        name: tables.record_of(records, "fc_digits", changes)
         for name, changes in _NETWORKS.items()
     }
 
@@ -67,7 +67,7 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     for name, teacher, student in _STUDENTS:
         left, right = (
             100
-            * _tables.record_of(records, experiment, changes).scalars(
+            * tables.record_of(records, experiment, changes).scalars(
                 "classification", "report"
             )["accuracy"]
             for experiment, changes in (
@@ -77,8 +77,8 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
         )
         students.append((name, left, right, right - left))
     return {
-        "scores": _tables.frame(columns, rows),
-        "students": _tables.frame(
+        "scores": tables.frame(columns, rows),
+        "students": tables.frame(
             ("teacher trained with", "teacher, %", "student, %", "difference"),
             students,
         ),
@@ -94,15 +94,15 @@ def draw(
         arrays = record.arrays("reliability", "report")
         t = record.scalars("reliability", "report")["temperature"]
         diagrams += [
-            _draw.Panel(name, arrays),
-            _draw.Panel(f"the same at T = {t:.3g}", arrays, "_scaled"),
+            drawing.Panel(name, arrays),
+            drawing.Panel(f"the same at T = {t:.3g}", arrays, "_scaled"),
         ]
         points = record.arrays("penultimate", "report")
-        projections.append(_draw.Panel(name, points))
+        projections.append(drawing.Panel(name, points))
     titles = {"train": "training images", "report": "test images"}
     return (
-        _draw.reliability_figure(diagrams, columns=2),
-        _draw.projection_figure(projections, titles),
+        drawing.reliability_figure(diagrams, columns=2),
+        drawing.projection_figure(projections, titles),
     )
 
 
@@ -113,7 +113,7 @@ def _findings(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     def line(claim: str, name: str, table: pd.DataFrame, less: bool) -> str:
         hard, smoothed = table[name]
         low, high = (smoothed, hard) if less else (hard, smoothed)
-        holds = _tables.yes_no(_tables.is_less(low, high))
+        holds = tables.yes_no(tables.is_less(low, high))
         form = ".2f" if "%" in name else ".4f"
         numbers = f"{hard:{form}} hard, {smoothed:{form}} smoothed"
         return f"{claim}: {holds} ({numbers})."

@@ -10,9 +10,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import soft_labels
-from ls_tf.reports import _canvas, _tables
-from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import canvas, tables
+from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Soft labels: what label smoothing asks a network to say"
 REQUIRES: tuple[Need, ...] = ()
@@ -26,7 +26,7 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Gives one row for each alpha: the probability of each class."""
     bars = soft_labels.bars(_ALPHAS, _CLASSES, _LABEL)
     columns = ["alpha", *(f"class {k}" for k in range(_CLASSES))]
-    return _tables.frame(
+    return tables.frame(
         columns,
         ([a, *map(float, row)] for a, row in zip(_ALPHAS, bars, strict=True)),
     )
@@ -39,7 +39,7 @@ def draw(data: pd.DataFrame) -> Figure:
     for axes, row in zip(grid, data.itertuples(index=False), strict=True):
         alpha, *probabilities = row
         colours = [
-            _canvas.VERMILION if k == _LABEL else _canvas.BLUE
+            canvas.VERMILION if k == _LABEL else canvas.BLUE
             for k in range(len(probabilities))
         ]
         axes.bar(range(len(probabilities)), probabilities, color=colours)
@@ -62,7 +62,7 @@ def draw(data: pd.DataFrame) -> Figure:
         axes.set_xlabel("class")
         axes.set_xticks(range(len(probabilities)))
         axes.set_ylim(0, 1.1)
-        _canvas.plain(axes)
+        canvas.plain(axes)
     grid[0].set_ylabel("target probability")
     return figure
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _draw, _geometry, _tables
-from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import drawing, geometry, tables
+from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer on MNIST, classes 0, 1 and 2"
 
@@ -24,24 +24,24 @@ _SPLITS = {"train": "training images", "report": "test images"}
 def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Gives one row for each measure and split, and whether it fell."""
     hard, smoothed = (
-        _tables.record_of(records, "fc_mnist", changes).scalars(
+        tables.record_of(records, "fc_mnist", changes).scalars(
             "penultimate", "report"
         )
         for changes in (_HARD, _SMOOTHED)
     )
-    rows = _geometry.claims(hard, smoothed, _SPLITS)
+    rows = geometry.claims(hard, smoothed, _SPLITS)
     columns = (
         "measure", "split", "alpha=0", "alpha=0.1", "with smoothing", "holds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
-def panels(records: Mapping[Need, Record]) -> list[_draw.Panel]:
+def panels(records: Mapping[Need, Record]) -> list[drawing.Panel]:
     """Gives the projected points of both networks."""
     return [
-        _draw.Panel(
+        drawing.Panel(
             f"alpha = {changes['alpha']:g}",
-            _tables.record_of(records, "fc_mnist", changes).arrays(
+            tables.record_of(records, "fc_mnist", changes).arrays(
                 "penultimate", "report"
             ),
         )
@@ -49,9 +49,9 @@ def panels(records: Mapping[Need, Record]) -> list[_draw.Panel]:
     ]
 
 
-def draw(data: Sequence[_draw.Panel]) -> Figure:
+def draw(data: Sequence[drawing.Panel]) -> Figure:
     """Draws the projections."""
-    return _draw.projection_figure(data, _SPLITS)
+    return drawing.projection_figure(data, _SPLITS)
 
 
 def build(records: Mapping[Need, Record]) -> Report:

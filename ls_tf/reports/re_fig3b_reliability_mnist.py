@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _diagrams, _draw, _paper, _tables
-from ls_tf.reports._blocks import Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import diagrams, drawing, quoted, tables
+from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Reliability on MNIST: temperature scaling against label smoothing"
 
@@ -21,28 +21,28 @@ REQUIRES = tuple(Need("fc_mnist", {"alpha": alpha}) for alpha in _ALPHAS)
 
 def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
     """Gives one row for each diagram."""
-    paper = _paper.numbers("re_table2_table3")
+    paper = quoted.numbers("re_table2_table3")
     rows = [
         (
             one.alpha,
             one.temperature,
-            _paper.value(paper, "MNIST", one.printed),
+            quoted.value(paper, "MNIST", one.printed),
             *(one.numbers() or ()),
         )
-        for one in _diagrams.of(records, "fc_mnist", _ALPHAS)
+        for one in diagrams.of(records, "fc_mnist", _ALPHAS)
     ]
-    columns = ("alpha", "T", "ECE, Wagner et al.", *_diagrams.COLUMNS)
-    return _tables.frame(columns, rows)
+    columns = ("alpha", "T", "ECE, Wagner et al.", *diagrams.COLUMNS)
+    return tables.frame(columns, rows)
 
 
-def panels(records: Mapping[Need, Record]) -> list[_draw.Panel]:
+def panels(records: Mapping[Need, Record]) -> list[drawing.Panel]:
     """Gives the arrays of the diagrams."""
-    return _diagrams.panels(_diagrams.of(records, "fc_mnist", _ALPHAS))
+    return diagrams.panels(diagrams.of(records, "fc_mnist", _ALPHAS))
 
 
-def draw(data: Sequence[_draw.Panel]) -> Figure:
+def draw(data: Sequence[drawing.Panel]) -> Figure:
     """Draws the diagrams."""
-    return _draw.reliability_figure(data)
+    return drawing.reliability_figure(data)
 
 
 def build(records: Mapping[Need, Record]) -> Report:
@@ -71,7 +71,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "The numbers of the diagrams (ECE, MCE: fractions). T is "
                 "fitted by NLL; Wagner et al. 2023, table 3, fit it by ECE. "
                 "MCE is the worst bin's gap, however few images it holds.",
-                _diagrams.FORMATS,
+                diagrams.FORMATS,
             ),
         ),
     )

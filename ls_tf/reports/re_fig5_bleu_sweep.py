@@ -21,23 +21,23 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import (
-    _canvas,
-    _networks,
-    _paper,
-    _sweeps,
-    _tables,
-    _translation,
+from ls_tf.pages import (
+    canvas,
+    networks,
+    quoted,
+    sweep_lines,
+    translation,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import tables as page_tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "BLEU, calibration and likelihood over temperatures: Multi30k"
 PARTIAL = True
 
 _ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
 _HEADLINE = (0.0, 0.3)  # those of figure 5
-_NETWORKS = (_translation.MULTI30K, _translation.MULTI30K_BASE)
+_NETWORKS = (translation.MULTI30K, translation.MULTI30K_BASE)
 _EVALUATOR = "token_calibration"
 _PANELS = (
     ("bleu_uncased", "BLEU, uncased"),
@@ -53,23 +53,25 @@ REQUIRES = tuple(
     need
     for network in _NETWORKS
     for alpha in _ALPHAS
-    for need in _networks.needs(
+    for need in networks.needs(
         network,
         (alpha,),
-        _networks.SEEDS if alpha in _translation.ALPHAS else (0,),
-        _HEADLINE if network == _translation.MULTI30K else (),
+        networks.SEEDS if alpha in translation.ALPHAS else (0,),
+        _HEADLINE if network == translation.MULTI30K else (),
     )
 )
 
 
 def _found(
-    records: Mapping[Need, Record], network: _networks.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> dict[float, dict[int, Record]]:
-    return {a: _networks.of(records, network, a) for a in _ALPHAS}
+    return {a: networks.of(records, network, a) for a in _ALPHAS}
 
 
 def _over_seeds(found: Mapping[int, Record], name: str) -> float:
-    return statistics.fmean(_tables.scalar(found, name, _EVALUATOR).values())
+    return statistics.fmean(
+        page_tables.scalar(found, name, _EVALUATOR).values()
+    )
 
 
 def _mean(found: Mapping[int, Record], name: str) -> float | str:
@@ -82,18 +84,18 @@ def _percent(value: float | str) -> float | str:
 
 def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
     """The calibration error with and without padding, T = 1 and fitted."""
-    paper = _paper.numbers("re_table2_table3")
+    paper = quoted.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         # The printed network is neither of ours; it stands beside one.
-        row = network.row if network == _translation.MULTI30K else ""
+        row = network.row if network == translation.MULTI30K else ""
         for alpha, found in _found(records, network).items():
             rows.append(
                 (
                     network.label,
                     alpha,
                     1.0,
-                    _paper.value(paper, row, f"ece alpha={alpha:g}"),
+                    quoted.value(paper, row, f"ece alpha={alpha:g}"),
                     _mean(found, "ece_padding_counted"),
                     _mean(found, "ece"),
                     *(
@@ -107,11 +109,11 @@ def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
                     len(found),
                 )
             )
-        printed = _paper.value(paper, row, "ece scaled")
+        printed = quoted.value(paper, row, "ece scaled")
         if printed is not None:
-            at = _paper.value(paper, row, "temperature")
+            at = quoted.value(paper, row, "temperature")
             rows.append((network.label, 0.0, at, printed, *(None,) * 6))
-        hard = _networks.of(records, network, 0.0)
+        hard = networks.of(records, network, 0.0)
         fitted, scaled, accuracy = (
             _mean(hard, f"{name}_by_ece")
             for name in ("temperature", "ece_scaled", "accuracy_scaled")
@@ -126,7 +128,7 @@ def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
         "network", "alpha", "T", _PRINTED, _COUNTED, _REAL,
         "accuracy, padding counted, %", "accuracy, %", "padding, %", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return page_tables.frame(columns, rows)
 
 
 def _best(records: Mapping[Need, Record]) -> pd.DataFrame:
@@ -134,7 +136,7 @@ def _best(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         for alpha, found in _found(records, network).items():
-            sweep = _sweeps.of(found)
+            sweep = sweep_lines.of(found)
             if sweep is None:
                 rows.append((network.label, alpha, NO_RUN, *(None,) * 7, 0))
                 continue
@@ -155,7 +157,7 @@ def _best(records: Mapping[Need, Record]) -> pd.DataFrame:
         "T of best BLEU", "best ECE", "T of best ECE", "best NLL",
         "T of best NLL", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return page_tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
@@ -163,30 +165,30 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     return {
         "padding": _padding(records),
         "best": _best(records),
-        "sweep": _sweeps.table(
+        "sweep": sweep_lines.table(
             {n.label: _found(records, n) for n in _NETWORKS}
         ),
     }
 
 
-def _figure(sweeps: Mapping[float, _sweeps.Sweep]) -> Figure:
+def _figure(sweeps: Mapping[float, sweep_lines.Sweep]) -> Figure:
     figure = Figure(figsize=(12.6, 4.1), layout="constrained")
     panels = figure.subplots(1, len(_PANELS))
     for axes, (name, label) in zip(panels, _PANELS, strict=True):
         for alpha, sweep in sweeps.items():
-            colour, marker = _translation.STYLES[alpha]
-            _sweeps.curve(axes, sweep, name, colour=colour, marker=marker)
-            _sweeps.temperature_axis(axes, sweep)
+            colour, marker = translation.STYLES[alpha]
+            sweep_lines.curve(axes, sweep, name, colour=colour, marker=marker)
+            sweep_lines.temperature_axis(axes, sweep)
         axes.set_ylabel(label)
         if name == "ece":
             axes.set_ylim(bottom=0)
-        _canvas.plain(axes)
+        canvas.plain(axes)
     handles = [
-        _sweeps.key(*style, f"alpha = {alpha:g}")
-        for alpha, style in _translation.STYLES.items()
+        sweep_lines.key(*style, f"alpha = {alpha:g}")
+        for alpha, style in translation.STYLES.items()
         if alpha in sweeps
     ]
-    handles += _sweeps.marks()
+    handles += sweep_lines.marks()
     figure.legend(
         handles=handles,
         loc="outside lower center",
@@ -197,14 +199,14 @@ def _figure(sweeps: Mapping[float, _sweeps.Sweep]) -> Figure:
     return figure
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws BLEU, ECE and NLL of each network that has a run."""
     figures = {}
     for network in _NETWORKS:
         sweeps = {
             alpha: sweep
             for alpha, found in _found(records, network).items()
-            if (sweep := _sweeps.of(found)) is not None
+            if (sweep := sweep_lines.of(found)) is not None
         }
         if sweeps:
             figures[network] = _figure(sweeps)
@@ -212,17 +214,17 @@ def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
 
 
 def _picture(
-    records: Mapping[Need, Record], network: _networks.Network, figure: Figure
+    records: Mapping[Need, Record], network: networks.Network, figure: Figure
 ) -> Picture:
     found = _found(records, network)
     ran = [record for some in found.values() for record in some.values()]
     return Picture(
         figure,
         f"sweep_{network.experiment}",
-        f"{network.label}; {_networks.steps(ran)} steps. Beam of 4, length "
+        f"{network.label}; {networks.steps(ran)} steps. Beam of 4, length "
         "penalty 0.6; ECE and NLL of the next subword, given the right ones "
         "before it. A band is the range over seeds, where there are several; a "
-        f"ring marks the best of the grid.{_networks.missing(found)}",
+        f"ring marks the best of the grid.{networks.missing(found)}",
     )
 
 
@@ -233,7 +235,7 @@ def _lowest(errors: Mapping[float, float]) -> str:
 
 def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
     """What counting the padding does, and where the ECE is lowest."""
-    paper = _paper.numbers("re_table2_table3")
+    paper = quoted.numbers("re_table2_table3")
     lines = []
     for network in _NETWORKS:
         found = {a: s for a, s in _found(records, network).items() if s}
@@ -260,7 +262,7 @@ def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
 def _tables_of(
     records: Mapping[Need, Record], data: Mapping[str, pd.DataFrame]
 ) -> dict[str, Table]:
-    signed = _translation.signatures(records, "translation_sweep")
+    signed = translation.signatures(records, "translation_sweep")
     shares = [c for c in data["padding"].columns if c.endswith("%")]
     tables = (
         Table(
@@ -296,8 +298,8 @@ def _tables_of(
         Table(
             data["sweep"],
             "sweep",
-            f"{_sweeps.CAPTION} {signed}",
-            _sweeps.FORMATS,
+            f"{sweep_lines.CAPTION} {signed}",
+            sweep_lines.FORMATS,
         ),
     )
     return {table.name: table for table in tables}
@@ -320,7 +322,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "is left out, translations come from a beam search, and the "
                 "logits are divided. Beside that, our own ECE is measured "
                 "with the padding counted, in batches of 128 in the order of "
-                f"the file, as they do. {_networks.COMMANDS}"
+                f"the file, as they do. {networks.COMMANDS}"
             ),
             Text(
                 "" if findings else "No network has been run.",

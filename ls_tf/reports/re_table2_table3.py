@@ -18,10 +18,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf import registry
-from ls_tf.reports import _canvas, _cifar, _paper, _tables
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import canvas, cifar, quoted, tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
+from ls_tf.spec import registry
 
 TITLE = "Accuracy and calibration over alpha"
 
@@ -48,14 +48,14 @@ _DATA = (
     _Data("Fashion-MNIST", "fc_fashion_mnist", "Fashion-MNIST"),
     *(
         _Data(n.label, n.experiment, "" if n.is_short else n.row)
-        for n in _cifar.NETWORKS
+        for n in cifar.NETWORKS
     ),
 )
 _COLUMNS = tuple(f"alpha={alpha:g}" for alpha in _ALPHAS)
 _PRINTED = "Wagner et al. (1 run)"
 _SPLITS = (
     "Measured on the test images; CIFAR: on the last 10,000 training images, "
-    f"which are not trained on. {_cifar.SHORTENED}"
+    f"which are not trained on. {cifar.SHORTENED}"
 )
 
 REQUIRES = (
@@ -71,10 +71,10 @@ REQUIRES = (
     ),
     *(
         need
-        for network in _cifar.NETWORKS
+        for network in cifar.NETWORKS
         for alpha in _ALPHAS
-        for need in _cifar.needs(
-            network, (alpha,), _cifar.SEEDS if alpha in (0.0, 0.1) else (0,)
+        for need in cifar.needs(
+            network, (alpha,), cifar.SEEDS if alpha in (0.0, 0.1) else (0,)
         )
     ),
 )
@@ -109,17 +109,17 @@ _ECE = _Quantity("ece", "reliability", "ece", 1.0)
 
 def _spreads(
     records: Mapping[Need, Record], experiment: str, what: _Quantity
-) -> list[_tables.Spread | None]:
+) -> list[tables.Spread | None]:
     """One spread over seeds for each alpha."""
     spreads = []
     for alpha in _ALPHAS:
-        found = _tables.by_seed(records, experiment, {"alpha": alpha})
-        values = _tables.scalar(found, what.scalar, what.evaluator)
-        spreads.append(_tables.spread(what.factor * v for v in values.values()))
+        found = tables.by_seed(records, experiment, {"alpha": alpha})
+        values = tables.scalar(found, what.scalar, what.evaluator)
+        spreads.append(tables.spread(what.factor * v for v in values.values()))
     return spreads
 
 
-def _ours(spreads: list[_tables.Spread | None]) -> list[tuple[Any, ...]]:
+def _ours(spreads: list[tables.Spread | None]) -> list[tuple[Any, ...]]:
     """The rows of one data set: mean, range if there is one, seeds."""
 
     def row(name: str, field: str) -> tuple[Any, ...]:
@@ -138,41 +138,41 @@ def _ours(spreads: list[_tables.Spread | None]) -> list[tuple[Any, ...]]:
 def _over_alpha(
     records: Mapping[Need, Record], what: _Quantity
 ) -> pd.DataFrame:
-    paper = _paper.numbers("re_table2_table3")
+    paper = quoted.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
     for data in _DATA:
         if data.printed:
             printed = (
-                _paper.value(paper, data.printed, f"{what.printed} {c}")
+                quoted.value(paper, data.printed, f"{what.printed} {c}")
                 for c in _COLUMNS
             )
             rows.append((data.name, _PRINTED, *printed))
         spreads = _spreads(records, data.experiment, what)
         rows += [(data.name, *row) for row in _ours(spreads)]
-    return _tables.frame(("data", "who", *_COLUMNS), rows)
+    return tables.frame(("data", "who", *_COLUMNS), rows)
 
 
 def _scaling(records: Mapping[Need, Record]) -> pd.DataFrame:
-    paper = _paper.numbers("re_table2_table3")
+    paper = quoted.numbers("re_table2_table3")
     rows: list[tuple[Any, ...]] = []
     for data in _DATA:
         if data.printed:
             printed = (
-                _paper.value(paper, data.printed, name)
+                quoted.value(paper, data.printed, name)
                 for name in ("temperature", "ece alpha=0", "ece scaled")
             )
             rows.append((data.name, f"{_PRINTED}, by ECE", *printed, 1))
-        found = _tables.by_seed(records, data.experiment, {"alpha": 0.0})
+        found = tables.by_seed(records, data.experiment, {"alpha": 0.0})
         for how, *names in _SCALINGS:
             spreads = [
-                _tables.spread(_tables.scalar(found, name).values())
+                tables.spread(tables.scalar(found, name).values())
                 for name in names
             ]
             means = (NO_RUN if s is None else s.mean for s in spreads)
             who = f"ours, {how.format(data.fitted_on)}"
             rows.append((data.name, who, *means, len(found)))
     columns = ("data", "T fitted", "T", "ECE before", "ECE after", "runs")
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _signed(records: Mapping[Need, Record]) -> pd.DataFrame:
@@ -183,7 +183,7 @@ def _signed(records: Mapping[Need, Record]) -> pd.DataFrame:
         spreads = _spreads(records, data.experiment, what)
         means = (NO_RUN if s is None else s.mean for s in spreads)
         rows.append((data.name, *means))
-    return _tables.frame(("data", *_COLUMNS), rows)
+    return tables.frame(("data", *_COLUMNS), rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
@@ -204,7 +204,7 @@ def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
     }
     if _PRINTED in rows:
         axes.plot(
-            _ALPHAS, rows[_PRINTED], "s--", color=_canvas.ORANGE, markersize=5
+            _ALPHAS, rows[_PRINTED], "s--", color=canvas.ORANGE, markersize=5
         )
     there = [i for i, v in enumerate(rows["ours, mean"]) if v != NO_RUN]
     low, mean, high = (
@@ -212,9 +212,9 @@ def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
         for kind in ("lowest", "mean", "highest")
     )
     alphas = [_ALPHAS[i] for i in there]
-    axes.vlines(alphas, low, high, color=_canvas.BLUE, linewidth=2)
-    axes.plot(alphas, mean, "o-", color=_canvas.BLUE, markersize=6)
-    _canvas.plain(axes)
+    axes.vlines(alphas, low, high, color=canvas.BLUE, linewidth=2)
+    axes.plot(alphas, mean, "o-", color=canvas.BLUE, markersize=6)
+    canvas.plain(axes)
 
 
 def _grid(count: int) -> tuple[Figure, list[Axes]]:
@@ -261,13 +261,13 @@ def draw(data: Mapping[str, pd.DataFrame]) -> Figure:
             if key == "accuracy" or len(names) == 1:
                 axes.set_title(name, fontsize=11)
     cells[0].plot(
-        [], [], "s--", color=_canvas.ORANGE, label="Wagner et al. 2023 (1 run)"
+        [], [], "s--", color=canvas.ORANGE, label="Wagner et al. 2023 (1 run)"
     )
     cells[0].plot(
         [],
         [],
         "o-",
-        color=_canvas.BLUE,
+        color=canvas.BLUE,
         label="ours: mean, lowest to highest seed",
     )
     figure.legend(
@@ -302,7 +302,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 data["accuracy"],
                 "accuracy",
                 f"Accuracy, %. {_SPLITS} Printed: Wagner et al. 2023, table "
-                f"2. {_cifar.JPEG}",
+                f"2. {cifar.JPEG}",
                 digits["accuracy"],
             ),
             Table(
@@ -311,7 +311,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "Expected calibration error, 15 bins, no temperature scaling "
                 f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3, "
                 "whose row Multi30k is on the page of report "
-                f"re_fig5_bleu_sweep. {_cifar.JPEG}",
+                f"re_fig5_bleu_sweep. {cifar.JPEG}",
                 digits["ece"],
             ),
             Picture(
@@ -328,7 +328,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "are the rows “same images”; “other images” are the test "
                 "images, where others are reported on. The last row of each "
                 "fits by NLL on the even-numbered of the reported images and "
-                f"measures on the odd-numbered. {_cifar.JPEG}",
+                f"measures on the odd-numbered. {cifar.JPEG}",
                 {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
             ),
             Text(

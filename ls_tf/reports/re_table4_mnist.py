@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _beside, _paper, _tables
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import dot_plot, quoted, tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
 TITLE = "MNIST distillation: hard against smoothed teachers"
@@ -47,12 +47,12 @@ def _errors(
     records: Mapping[Need, Record], network: _Network
 ) -> dict[int, float]:
     """Test errors in percent: seed -> error."""
-    found = _tables.by_seed(records, network.experiment, network.changes)
-    return _tables.percent(found, "error")
+    found = tables.by_seed(records, network.experiment, network.changes)
+    return tables.percent(found, "error")
 
 
 def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
-    paper = _paper.numbers("re_table4_mnist")
+    paper = quoted.numbers("re_table4_mnist")
     rows = []
     for claim, better, worse in (
         (
@@ -72,34 +72,34 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
             _PLAIN,
         ),
     ):
-        found = _tables.less_over_seeds(
+        found = tables.less_over_seeds(
             _errors(records, better), _errors(records, worse)
         )
-        low = _paper.value(paper, better.name, "M error %")
-        high = _paper.value(paper, worse.name, "M error %")
+        low = quoted.value(paper, better.name, "M error %")
+        high = quoted.value(paper, worse.name, "M error %")
         printed = None if low is None or high is None else low < high
         rows.append(
             (
                 claim,
-                None if printed is None else _tables.yes_no(printed),
-                _tables.yes_no(found.holds),
+                None if printed is None else tables.yes_no(printed),
+                tables.yes_no(found.holds),
                 found.seeds_for,
                 found.seeds,
             )
         )
     columns = ("claim", "Müller et al.", "ours", "seeds for it", "seeds")
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the table beside the papers', the errors by seed, the claims."""
-    paper = _paper.numbers("re_table4_mnist")
+    paper = quoted.numbers("re_table4_mnist")
     rows, singles = [], []
     for network in _NETWORKS:
         errors = _errors(records, network)
-        over = _tables.spread(errors.values())
+        over = tables.spread(errors.values())
         printed = [
-            _paper.value(paper, network.name, f"{who} error %") for who in "MR"
+            quoted.value(paper, network.name, f"{who} error %") for who in "MR"
         ]
         ours = (
             (NO_RUN, NO_RUN, NO_RUN, 0)
@@ -113,8 +113,8 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
         "ours, lowest", "ours, highest", "seeds",
     )  # fmt: skip
     return {
-        "errors": _tables.frame(columns, rows),
-        "by_seed": _tables.frame(
+        "errors": tables.frame(columns, rows),
+        "by_seed": tables.frame(
             ("network", *(f"seed {s}" for s in _SEEDS)), singles
         ),
         "claims": _claims(records),
@@ -124,17 +124,17 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
 def draw(data: pd.DataFrame) -> Figure:
     """Draws the errors: ours with their range, the papers' beside them."""
     lines = [
-        _beside.Line(
+        dot_plot.Line(
             name,
             mueller,
             wagner,
-            None if mean == NO_RUN else _tables.Spread(mean, low, high, seeds),
+            None if mean == NO_RUN else tables.Spread(mean, low, high, seeds),
         )
         for name, mueller, wagner, mean, low, high, seeds in data.itertuples(
             index=False, name=None
         )
     ]
-    return _beside.beside(lines, "test error, %", with_wagner=True)
+    return dot_plot.beside(lines, "test error, %", with_wagner=True)
 
 
 def _verdict(claims: pd.DataFrame) -> str:

@@ -18,31 +18,31 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ls_tf.reports import (
-    _canvas,
-    _cifar,
-    _distillation,
-    _networks,
-    _paper,
-    _tables,
+from ls_tf.pages import (
+    canvas,
+    cifar,
+    distillation,
+    networks,
+    quoted,
+    tables,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
 TITLE = "Stability of the answers to a class"
 PARTIAL = True
 
-_SMALL = _networks.Network("MNIST, fully connected", "fc_mnist_small")
+_SMALL = networks.Network("MNIST, fully connected", "fc_mnist_small")
 _NETWORKS = (
     _SMALL,
-    _networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher"),
-    _networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short"),
+    networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher"),
+    networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short"),
 )
 _ALPHAS = (0.0, 0.1)
 _LAMBDAS = (0.3, 0.5, 0.7)  # table 9: the weight of the labels
 _STUDENT = "fc_mnist_distillation"
-_COLOURS = {0.0: _canvas.BLUE, 0.1: _canvas.VERMILION}
+_COLOURS = {0.0: canvas.BLUE, 0.1: canvas.VERMILION}
 
 
 def _mixed(weight: float, alpha: float) -> dict[str, Value]:
@@ -63,17 +63,17 @@ REQUIRES = (
             row=f"{network.label}, alpha = {alpha:g}",
         )
         for network in _NETWORKS
-        for seed in _networks.SEEDS
+        for seed in networks.SEEDS
         for alpha in _ALPHAS
     ),
     *(
         Need(
-            *_distillation.teacher(_STUDENT, alpha),
+            *distillation.teacher(_STUDENT, alpha),
             seed,
             optional=seed != 0,
             row=f"MNIST teacher, alpha = {alpha:g}",
         )
-        for seed in _networks.SEEDS
+        for seed in networks.SEEDS
         for alpha in _ALPHAS
     ),
     *(
@@ -85,7 +85,7 @@ REQUIRES = (
             row=f"MNIST student, lambda = {weight:g}, teacher's alpha = "
             f"{alpha:g}",
         )
-        for seed in _networks.SEEDS
+        for seed in networks.SEEDS
         for weight in _LAMBDAS
         for alpha in _ALPHAS
     ),
@@ -137,7 +137,7 @@ def _minor(found: Mapping[int, Record]) -> dict[int, float]:
 def _measures(found: Mapping[int, Record]) -> dict[str, dict[int, float]]:
     """Every measure of figure and tables: what it is -> seed -> value."""
     all_of = {
-        what: _tables.scalar(found, name, "stability")
+        what: tables.scalar(found, name, "stability")
         for name, (what, _) in _READINGS.items()
     }
     all_of["probability of the target: mean"] = _target(found)
@@ -155,23 +155,23 @@ _OF_SHEN = (
 _PRINTED = ("Shen et al., alpha=0", "Shen et al., alpha=0.1")
 
 
-def _printed(row: str) -> tuple[_tables.AsPrinted | None, ...]:
+def _printed(row: str) -> tuple[tables.AsPrinted | None, ...]:
     """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
-    numbers = _paper.numbers("stability")
-    return tuple(_paper.value(numbers, row, str(a)) for a in _ALPHAS)
+    numbers = quoted.numbers("stability")
+    return tuple(quoted.value(numbers, row, str(a)) for a in _ALPHAS)
 
 
 def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for network in _NETWORKS:
         hard, smoothed = (
-            _measures(_networks.of(records, network, a)) for a in _ALPHAS
+            _measures(networks.of(records, network, a)) for a in _ALPHAS
         )
         for what in hard:
             pair = (smoothed[what], hard[what])
             if what in _RISES:
                 pair = (hard[what], smoothed[what])
-            found = _tables.less_over_seeds(*pair)
+            found = tables.less_over_seeds(*pair)
             left, right = found.left, found.right
             if what in _RISES:
                 left, right = right, left
@@ -184,7 +184,7 @@ def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
                     *_printed(what),
                     *numbers,
                     f"{word} with smoothing?",
-                    _tables.verdict(found),
+                    tables.verdict(found),
                     found.seeds_for,
                     found.seeds,
                 )
@@ -193,7 +193,7 @@ def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
         "network", "measure", *_PRINTED, "alpha=0", "alpha=0.1", "claim",
         "holds", "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _rank_correlation(hard: Record, smoothed: Record) -> float:
@@ -214,14 +214,14 @@ def _order(records: Mapping[Need, Record]) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     names = ("d1", "d2", "dc", "d1_minus_d2")
     for network in _NETWORKS:
-        hard, smoothed = (_networks.of(records, network, a) for a in _ALPHAS)
+        hard, smoothed = (networks.of(records, network, a) for a in _ALPHAS)
         shared = [s for s in hard if s in smoothed]
-        order = _tables.spread(
+        order = tables.spread(
             _rank_correlation(hard[s], smoothed[s]) for s in shared
         )
         for alpha, found in zip(_ALPHAS, (hard, smoothed), strict=True):
             means = [
-                _tables.spread(_tables.scalar(found, n, "stability").values())
+                tables.spread(tables.scalar(found, n, "stability").values())
                 for n in names
             ]
             rows.append(
@@ -237,7 +237,7 @@ def _order(records: Mapping[Need, Record]) -> pd.DataFrame:
         "network", "alpha", "D1", "D2", "Dc", "D1 − D2",
         "order of the confusions", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
@@ -246,14 +246,14 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
     def accuracy(
         experiment: str, changes: Mapping[str, Value]
     ) -> dict[int, float]:
-        return _tables.percent(_tables.by_seed(records, experiment, changes))
+        return tables.percent(tables.by_seed(records, experiment, changes))
 
     rows: list[tuple[Any, ...]] = []
     pairs: list[tuple[str, float | None, list[dict[int, float]]]] = [
         (
             "teachers",
             None,
-            [accuracy(*_distillation.teacher(_STUDENT, a)) for a in _ALPHAS],
+            [accuracy(*distillation.teacher(_STUDENT, a)) for a in _ALPHAS],
         )
     ]
     pairs += [
@@ -261,7 +261,7 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
         for w in _LAMBDAS
     ]
     for who, weight, (hard, smoothed) in pairs:
-        found = _tables.less_over_seeds(hard, smoothed)
+        found = tables.less_over_seeds(hard, smoothed)
         ours: tuple[Any, ...] = (NO_RUN,) * 3
         if found.seeds:
             ours = (found.left, found.right, found.right - found.left)
@@ -271,7 +271,7 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
                 weight,
                 *_printed(f"lambda = {weight}"),
                 *ours,
-                _tables.verdict(found),
+                tables.verdict(found),
                 found.seeds_for,
                 found.seeds,
             )
@@ -281,7 +281,7 @@ def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
         "smoothed teacher, %",
         "difference", "smoothed better?", "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
@@ -293,14 +293,14 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     }
 
 
-def draw(records: Mapping[Need, Record]) -> dict[_networks.Network, Figure]:
+def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
     """Draws the mean answer to each class, off the target, first seeds."""
     figures = {}
     for network in _NETWORKS:
         found = {
             alpha: next(iter(some.values()))
             for alpha in _ALPHAS
-            if (some := _networks.of(records, network, alpha))
+            if (some := networks.of(records, network, alpha))
         }
         if found:
             figures[network] = _bars(found)
@@ -339,7 +339,7 @@ def _bars(found: Mapping[float, Record]) -> Figure:
             )
         axes.set_title(f"images of class {k}", fontsize=9)
         axes.set_xticks(range(classes))
-        _canvas.plain(axes)
+        canvas.plain(axes)
         axes.tick_params(labelsize=7)
     for row in panels:
         row[0].set_ylabel("mean probability", fontsize=9)
@@ -358,7 +358,7 @@ def _bars(found: Mapping[float, Record]) -> Figure:
 def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     lines = [
         f"{network}: {what} {claim.removesuffix('?')}: {holds}, "
-        f"{_tables.cell(hard, '.4f')} → {_tables.cell(smoothed, '.4f')} "
+        f"{tables.cell(hard, '.4f')} → {tables.cell(smoothed, '.4f')} "
         f"({count} of {seeds} seeds)."
         for network, what, _, _, hard, smoothed, claim, holds, count, seeds in (
             data["spreads"].itertuples(index=False, name=None)
@@ -367,8 +367,8 @@ def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     ]
     lines += [
         f"MNIST, {who}{'' if weight is None else f', lambda = {weight:g}'}: "
-        f"smoothed better: {holds}, {_tables.cell(hard, '.2f')} → "
-        f"{_tables.cell(smoothed, '.2f')} % ({count} of {seeds} seeds)."
+        f"smoothed better: {holds}, {tables.cell(hard, '.2f')} → "
+        f"{tables.cell(smoothed, '.2f')} % ({count} of {seeds} seeds)."
         for who, weight, _, _, hard, smoothed, _, holds, count, seeds in (
             data["students"].itertuples(index=False, name=None)
         )
@@ -393,8 +393,8 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
             "the classes' means. Figure 4's claim is read as: the mean of the "
             "target's probability and the variance of all others fall. "
             "Their claim of table 10, a smaller spread between classes, is "
-            f"printed as the better one. {_OF_SHEN} {_cifar.SPLIT} "
-            f"{_cifar.JPEG}",
+            f"printed as the better one. {_OF_SHEN} {cifar.SPLIT} "
+            f"{cifar.JPEG}",
             both,
         ),
         Table(
@@ -440,7 +440,7 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "Shen et al. hold that smoothing makes the answers to a class "
                 "more alike (more stable) while it keeps which classes are "
                 "confused, and that a smoothed teacher therefore teaches no "
-                f"worse. {_cifar.SHORTENED} {_networks.COMMANDS}"
+                f"worse. {cifar.SHORTENED} {networks.COMMANDS}"
             ),
             Text("" if lines else "No claim can be judged.", "Claims", lines),
             *pictures,

@@ -16,15 +16,15 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import _beside, _cifar, _paper, _tables
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages import cifar, dot_plot, quoted, tables
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Accuracy with hard and with smoothed labels: CIFAR"
 PARTIAL = True
 
 _ALPHAS = (0.0, 0.1)
-_HEADLINE = (_cifar.ALEXNET, _cifar.RESNET_100)
+_HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 _INCEPTION = "ImageNet Inception-v4"  # printed; no experiment
 # Table 2 has five seeds.
 _FULL_SEEDS = (0, 1, 2, 3, 4)
@@ -32,44 +32,44 @@ _POINTS = 1.0  # what counts as the same accuracy, percentage points
 
 REQUIRES = tuple(
     need
-    for network in _cifar.NETWORKS
-    for need in _cifar.needs(
+    for network in cifar.NETWORKS
+    for need in cifar.needs(
         network,
         _ALPHAS,
-        _cifar.SEEDS if network.is_short else _FULL_SEEDS,
+        cifar.SEEDS if network.is_short else _FULL_SEEDS,
         _ALPHAS if network in _HEADLINE else (),
     )
 )
 
-_Printed = dict[tuple[str, str], _paper.Printed]
+_Printed = dict[tuple[str, str], quoted.Printed]
 
 
 def _accuracies(
-    records: Mapping[Need, Record], network: _cifar.Network, alpha: float
+    records: Mapping[Need, Record], network: cifar.Network, alpha: float
 ) -> dict[int, float]:
     """Accuracy in percent: seed -> accuracy."""
-    return _tables.percent(_cifar.of(records, network, alpha))
+    return tables.percent(cifar.of(records, network, alpha))
 
 
 def _printed(paper: _Printed, row: str, alpha: float) -> str | None:
     """The printed mean with its spread, as the paper writes it."""
-    mean = _paper.value(paper, row, f"accuracy % alpha={alpha:g}")
-    around = _paper.value(paper, row, f"plus or minus alpha={alpha:g}")
+    mean = quoted.value(paper, row, f"accuracy % alpha={alpha:g}")
+    around = quoted.value(paper, row, f"plus or minus alpha={alpha:g}")
     if mean is None:
         return None
     return mean.text if around is None else f"{mean.text} ± {around.text}"
 
 
-def _name(network: _cifar.Network) -> str:
-    note = _cifar.SUBSTITUTES.get(network)
+def _name(network: cifar.Network) -> str:
+    note = cifar.SUBSTITUTES.get(network)
     return f"{network.name} ({note})" if note else network.name
 
 
 def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
-    for network in _cifar.NETWORKS:
+    for network in cifar.NETWORKS:
         for alpha in _ALPHAS:
-            over = _tables.spread(_accuracies(records, network, alpha).values())
+            over = tables.spread(_accuracies(records, network, alpha).values())
             ours: tuple[Any, ...] = (NO_RUN, None, None, 0)
             if over is not None:
                 ours = (over.mean, over.low, over.high, over.count)
@@ -82,7 +82,7 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
                     if network.is_short
                     else _printed(paper, network.row, alpha),
                     *ours,
-                    _cifar.steps(_cifar.of(records, network, alpha).values()),
+                    cifar.steps(cifar.of(records, network, alpha).values()),
                 )
             )
     rows += [
@@ -91,7 +91,7 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
             None,
             alpha,
             _printed(paper, _INCEPTION, alpha),
-            _cifar.NO_EXPERIMENT,
+            cifar.NO_EXPERIMENT,
             None,
             None,
             0,
@@ -103,7 +103,7 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         "network", "schedule", "alpha", "Müller et al.", "ours, mean",
         "ours, lowest", "ours, highest", "seeds", "steps",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _is_close(left: float, right: float) -> bool | None:
@@ -114,20 +114,20 @@ def _is_close(left: float, right: float) -> bool | None:
 
 def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
-    for network in _cifar.NETWORKS:
+    for network in cifar.NETWORKS:
         hard, smoothed = (
             None
             if network.is_short
-            else _paper.value(paper, network.row, f"accuracy % alpha={a:g}")
+            else quoted.value(paper, network.row, f"accuracy % alpha={a:g}")
             for a in _ALPHAS
         )
         printed = None
         if hard is not None and smoothed is not None:
-            printed = _tables.yes_no(_is_close(smoothed, hard))
+            printed = tables.yes_no(_is_close(smoothed, hard))
         left, right = (
             _accuracies(records, network, a) for a in reversed(_ALPHAS)
         )
-        found = _tables.less_over_seeds(left, right, _is_close)
+        found = tables.less_over_seeds(left, right, _is_close)
         ours: tuple[Any, ...] = (NO_RUN,) * 3
         if found.seeds:
             ours = (found.right, found.left, found.left - found.right)
@@ -137,7 +137,7 @@ def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
                 network.schedule,
                 *ours,
                 printed,
-                _tables.verdict(found),
+                tables.verdict(found),
                 found.seeds_for,
                 found.seeds,
             )
@@ -146,12 +146,12 @@ def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         "network", "schedule", "alpha=0", "alpha=0.1", "difference",
         "Müller et al.", "ours", "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the table beside the paper's, and the claim for each network."""
-    paper = _paper.numbers("table2_accuracy")
+    paper = quoted.numbers("table2_accuracy")
     return {
         "accuracy": _table(records, paper),
         "claims": _claims(records, paper),
@@ -160,20 +160,20 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
 
 def draw(records: Mapping[Need, Record]) -> Figure:
     """Draws what is printed and what was run."""
-    paper = _paper.numbers("table2_accuracy")
+    paper = quoted.numbers("table2_accuracy")
     lines = []
-    for network in _cifar.NETWORKS:
+    for network in cifar.NETWORKS:
         for alpha in _ALPHAS:
             printed = None
             if not network.is_short:
-                printed = _paper.value(
+                printed = quoted.value(
                     paper, network.row, f"accuracy % alpha={alpha:g}"
                 )
-            ours = _tables.spread(_accuracies(records, network, alpha).values())
+            ours = tables.spread(_accuracies(records, network, alpha).values())
             if printed is not None or ours is not None:
                 name = f"{network.label}, alpha = {alpha:g}"
-                lines.append(_beside.Line(name, printed, None, ours))
-    return _beside.beside(lines, "accuracy, %", with_wagner=False)
+                lines.append(dot_plot.Line(name, printed, None, ours))
+    return dot_plot.beside(lines, "accuracy, %", with_wagner=False)
 
 
 def build(records: Mapping[Need, Record]) -> Report:
@@ -190,15 +190,15 @@ def build(records: Mapping[Need, Record]) -> Report:
                 "Müller et al. find that label smoothing leaves the accuracy "
                 f"about where it was. Here it stays within {_POINTS:g} point "
                 f"for {holds.count('yes')} of {compared} networks of which "
-                f"both runs are there. {_cifar.SHORTENED} {_cifar.COMMANDS} "
-                f"{_cifar.JPEG}"
+                f"both runs are there. {cifar.SHORTENED} {cifar.COMMANDS} "
+                f"{cifar.JPEG}"
             ),
             Table(
                 data["accuracy"],
                 "accuracy",
-                f"Accuracy, %. {_cifar.SPLIT} Printed: Müller et al. 2019, "
+                f"Accuracy, %. {cifar.SPLIT} Printed: Müller et al. 2019, "
                 "table 2, mean and spread over five seeds; which images their "
-                f"AlexNet sees, 32 x 32 or 24 x 24, is not said. {_cifar.JPEG}",
+                f"AlexNet sees, 32 x 32 or 24 x 24, is not said. {cifar.JPEG}",
                 digits,
             ),
             Picture(

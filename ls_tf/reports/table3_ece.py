@@ -16,16 +16,16 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.reports import (
-    _beside,
-    _cifar,
-    _networks,
-    _paper,
-    _tables,
-    _translation,
+from ls_tf.pages import (
+    cifar,
+    dot_plot,
+    networks,
+    quoted,
+    tables,
+    translation,
 )
-from ls_tf.reports._blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.runs import Record
+from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.records.runs import Record
 
 TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
@@ -46,7 +46,7 @@ class _Numbers:
     def of(self, found: Mapping[int, Record], name: str) -> dict[int, float]:
         """Reads one number of each run: seed -> value."""
         suffix = "" if name == "temperature" else self.suffix
-        return _tables.scalar(found, f"{name}{suffix}", self.evaluator)
+        return tables.scalar(found, f"{name}{suffix}", self.evaluator)
 
 
 _IMAGES = _Numbers("reliability", "signed_calibration_error")
@@ -69,7 +69,7 @@ class _Case:
     The table has all ``numbers``; figure and claims have the first ones.
     """
 
-    network: _networks.Network
+    network: networks.Network
     alphas: tuple[float, ...]
     substitute: bool = True
     numbers: tuple[_Numbers, ...] = (_IMAGES,)
@@ -83,18 +83,18 @@ class _Case:
 
 _SUBSTITUTE_ALPHAS = (0.05, 0.1)
 _CASES = (
-    _Case(_cifar.RESNET_100, (0.05,), substitute=False),
+    _Case(cifar.RESNET_100, (0.05,), substitute=False),
     *(
         _Case(network, _SUBSTITUTE_ALPHAS)
-        for network in _cifar.NETWORKS
-        if network != _cifar.RESNET_100
+        for network in cifar.NETWORKS
+        if network != cifar.RESNET_100
     ),
     *(
-        _Case(network, (0.1,), network != _translation.ENDE, (_FIRST, _ALL))
+        _Case(network, (0.1,), network != translation.ENDE, (_FIRST, _ALL))
         for network in (
-            _translation.ENDE,
-            _translation.MULTI30K,
-            _translation.MULTI30K_BASE,
+            translation.ENDE,
+            translation.MULTI30K,
+            translation.MULTI30K_BASE,
         )
     ),
 )
@@ -105,15 +105,15 @@ _NOT_OVER = "not over-confident"
 REQUIRES = tuple(
     need
     for case in _CASES
-    for need in _networks.needs(
+    for need in networks.needs(
         case.network,
         (0.0, *case.alphas),
-        _networks.SEEDS,
-        (0.0, *case.alphas) if case.network == _cifar.RESNET_100 else (),
+        networks.SEEDS,
+        (0.0, *case.alphas) if case.network == cifar.RESNET_100 else (),
     )
 )
 
-_Printed = dict[tuple[str, str], _paper.Printed]
+_Printed = dict[tuple[str, str], quoted.Printed]
 _COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
 
 
@@ -122,7 +122,7 @@ def _means(
 ) -> list[Any]:
     """Means over seeds of a network's numbers."""
     spreads = (
-        _tables.spread(numbers.of(found, name).values()) for name in names
+        tables.spread(numbers.of(found, name).values()) for name in names
     )
     return [NO_RUN if s is None else s.mean for s in spreads]
 
@@ -133,8 +133,8 @@ def _row(
     alpha: float,
     numbers: _Numbers,
 ) -> tuple[Any, ...]:
-    hard = _networks.of(records, case.network, 0.0)
-    smoothed = _networks.of(records, case.network, alpha)
+    hard = networks.of(records, case.network, 0.0)
+    smoothed = networks.of(records, case.network, alpha)
     return (
         case.name,
         case.network.schedule,
@@ -144,7 +144,7 @@ def _row(
         *_means(numbers, smoothed, "ece"),
         len(hard),
         len(smoothed),
-        _networks.steps([*hard.values(), *smoothed.values()]),
+        networks.steps([*hard.values(), *smoothed.values()]),
     )
 
 
@@ -152,13 +152,13 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
 
     def print_row(name: str, row: str) -> None:
-        numbers = (_paper.value(paper, row, column) for column in _COLUMNS)
+        numbers = (quoted.value(paper, row, column) for column in _COLUMNS)
         rows.append((name, None, "Müller et al.", *numbers, None, None, None))
 
     for case in _CASES:
-        if case.network == _translation.ENDE:
+        if case.network == translation.ENDE:
             print_row(_NO_EXPERIMENT, _NO_EXPERIMENT)
-            word = f"ours: {_networks.NO_EXPERIMENT}"
+            word = f"ours: {networks.NO_EXPERIMENT}"
             rows.append((_NO_EXPERIMENT, None, word, *(None,) * 8))
         if not case.substitute:
             print_row(case.name, case.network.row)
@@ -172,20 +172,20 @@ def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         "ECE, alpha=0, at T", "alpha", "ECE, smoothed, T=1",
         "seeds, alpha=0", "seeds, smoothed", "steps",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def _claim(
     records: Mapping[Need, Record], case: _Case, alpha: float
 ) -> tuple[Any, ...]:
     """Whether the network is over-confident, and whether smoothing helps."""
-    hard = _networks.of(records, case.network, 0.0)
-    smoothed = _networks.of(records, case.network, alpha)
+    hard = networks.of(records, case.network, 0.0)
+    smoothed = networks.of(records, case.network, alpha)
     numbers = case.numbers[0]
-    found = _tables.less_over_seeds(
+    found = tables.less_over_seeds(
         numbers.of(smoothed, "ece"), numbers.of(hard, "ece")
     )
-    gap = _tables.spread(
+    gap = tables.spread(
         value
         for seed, value in numbers.of(hard, numbers.gap).items()
         if seed in smoothed
@@ -195,10 +195,10 @@ def _claim(
     over = gap.mean > 0
     return (
         100 * gap.mean,
-        _tables.yes_no(over),
+        tables.yes_no(over),
         found.right,
         found.left,
-        _tables.verdict(found) if over else _NOT_OVER,
+        tables.verdict(found) if over else _NOT_OVER,
         found.seeds_for,
         found.seeds,
     )
@@ -210,11 +210,11 @@ def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         printed = None
         if not case.substitute:
             hard, smoothed = (
-                _paper.value(paper, case.network.row, column)
+                quoted.value(paper, case.network.row, column)
                 for column in ("ece alpha=0", "ece smoothed")
             )
             if hard is not None and smoothed is not None:
-                printed = _tables.yes_no(smoothed < hard)
+                printed = tables.yes_no(smoothed < hard)
         rows += [
             (
                 case.name,
@@ -230,21 +230,21 @@ def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
         "confidence − accuracy, alpha=0", "over-confident?", "ECE, alpha=0",
         "ECE, smoothed", "smoothing lowers it?", "seeds for it", "seeds",
     )  # fmt: skip
-    return _tables.frame(columns, rows)
+    return tables.frame(columns, rows)
 
 
 def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     """Gives the table beside the paper's, and the claim for each network."""
-    paper = _paper.numbers("table3_ece")
+    paper = quoted.numbers("table3_ece")
     return {"ece": _table(records, paper), "claims": _claims(records, paper)}
 
 
 def draw(records: Mapping[Need, Record]) -> Figure:
     """Draws what is printed and what was run."""
-    paper = _paper.numbers("table3_ece")
+    paper = quoted.numbers("table3_ece")
     lines = []
     for case in _CASES:
-        hard = _networks.of(records, case.network, 0.0)
+        hard = networks.of(records, case.network, 0.0)
         kinds = [
             ("alpha = 0, T = 1", hard, "ece", "ece alpha=0"),
             ("alpha = 0, at fitted T", hard, "ece_scaled", "ece scaled"),
@@ -252,7 +252,7 @@ def draw(records: Mapping[Need, Record]) -> Figure:
         kinds += [
             (
                 f"alpha = {alpha:g}, T = 1",
-                _networks.of(records, case.network, alpha),
+                networks.of(records, case.network, alpha),
                 "ece",
                 "ece smoothed",
             )
@@ -261,12 +261,12 @@ def draw(records: Mapping[Need, Record]) -> Figure:
         for title, found, name, column in kinds:
             printed = None
             if not case.substitute:
-                printed = _paper.value(paper, case.network.row, column)
-            ours = _tables.spread(case.numbers[0].of(found, name).values())
+                printed = quoted.value(paper, case.network.row, column)
+            ours = tables.spread(case.numbers[0].of(found, name).values())
             if printed is not None or ours is not None:
                 label = f"{case.network.label}: {title}"
-                lines.append(_beside.Line(label, printed, None, ours))
-    return _beside.beside(
+                lines.append(dot_plot.Line(label, printed, None, ours))
+    return dot_plot.beside(
         lines,
         "expected calibration error (fraction)",
         with_wagner=False,
@@ -293,20 +293,20 @@ def build(records: Mapping[Need, Record]) -> Report:
                 f"{verdicts.count('yes')} of {compared} comparisons whose "
                 "network without smoothing is over-confident. The paper has "
                 "neither CIFAR-10 nor Multi30k in this table: those rows are "
-                f"substitutes. {_cifar.SHORTENED} {_networks.COMMANDS} "
-                f"{_cifar.JPEG}"
+                f"substitutes. {cifar.SHORTENED} {networks.COMMANDS} "
+                f"{cifar.JPEG}"
             ),
             Table(
                 data["ece"],
                 "ece",
                 "Expected calibration error, 15 bins (fraction); means over "
-                f"seeds. CIFAR: {_cifar.SPLIT} Our T minimizes the NLL of the "
+                f"seeds. CIFAR: {cifar.SPLIT} Our T minimizes the NLL of the "
                 "test images, which are neither trained nor reported on; how "
                 "the paper chose T is not said. Translations: "
-                f"{_translation.TOKENS} {_translation.SPLIT} "
-                f"{_translation.FITTED} The paper takes about 10,000 subwords; "
+                f"{translation.TOKENS} {translation.SPLIT} "
+                f"{translation.FITTED} The paper takes about 10,000 subwords; "
                 "so do the rows that say so, in whole sentences. Printed: "
-                f"Müller et al. 2019, table 3. {_cifar.JPEG}",
+                f"Müller et al. 2019, table 3. {cifar.JPEG}",
                 digits,
             ),
             Picture(

@@ -8,13 +8,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import registry, seeds
-from ls_tf.data import _image_ops, _plan, _source
-from ls_tf.evaluators._measurement import Measurement
+from ls_tf import seeds
 from ls_tf.losses import label_smoothing
-from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
-from ls_tf.tasks import _measuring
-from ls_tf.tasks._protocol import Sums, Tensor, Trained
+from ls_tf.measuring import measure
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.pipeline import augment, loading, plan
+from ls_tf.protocols import Sums, Tensor, Trained
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
 
 
 def build_model(spec: ExperimentSpec) -> keras.Model:
@@ -40,7 +40,7 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
         model = registry.get("ls_tf.models", spec.model.name).build(
             **spec.model.options,
             num_classes=info.num_classes,
-            image_shape=_image_ops.augmentation(
+            image_shape=augment.augmentation(
                 spec.data.augmentation
             ).output_shape(info.image_shape),
             seed=seeds.derive(spec.seed, "model"),
@@ -115,9 +115,9 @@ class Classification:
         self._num_examples = len(train["label"])
         self.total_steps = num_steps(spec, self._num_examples)
         self.batch_sizes = (batch_size(spec),)
-        self._augmentation = _image_ops.augmentation(spec.data.augmentation)
-        self._augment = _image_ops.compiled(self._augmentation.apply)
-        self._plan = _plan.EpochPlan(
+        self._augmentation = augment.augmentation(spec.data.augmentation)
+        self._augment = augment.compiled(self._augmentation.apply)
+        self._plan = plan.EpochPlan(
             self._num_examples,
             batch_size(spec),
             spec.seed,
@@ -218,7 +218,7 @@ class Classification:
         """See ``Task.examples``: ``image`` uint8 and ``label`` int32."""
         split = getattr(self.spec.data, role)
         if split not in self._loaded:
-            self._loaded[split] = _source.load(
+            self._loaded[split] = loading.load(
                 self._data, split, data_dir=self._data_dir
             )
         return self._loaded[split]
@@ -282,13 +282,13 @@ class Classification:
 
     def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
         """See ``Task.check``."""
-        _measuring.check(evaluator, trained, "classifiers")
+        measure.check(evaluator, trained, "classifiers")
 
     def measure(
         self, evaluator: EvaluatorSpec, trained: Trained
     ) -> Measurement:
         """See ``Task.measure``."""
-        return _measuring.measure(evaluator, trained, "classifiers")
+        return measure.measure(evaluator, trained, "classifiers")
 
 
 def build(

@@ -8,11 +8,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import registry
-from ls_tf.data import _image_ops
 from ls_tf.losses import distillation
-from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec
-from ls_tf.tasks._protocol import Sums, Tensor
+from ls_tf.pipeline import augment
+from ls_tf.protocols import Sums, Tensor
+from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec, registry
 from ls_tf.tasks.classification import Classification, build_model
 
 _TEACHER_BATCH = 1000
@@ -51,7 +50,7 @@ def uses_table(spec: ExperimentSpec) -> bool:
     Source: ours.
     """
     how = spec.teacher
-    views = _image_ops.augmentation(spec.data.augmentation).views
+    views = augment.augmentation(spec.data.augmentation).views
     if how is None or how.table == "never":
         return False
     if views is None and how.table == "always":
@@ -81,7 +80,7 @@ def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
     ]
     _same_images(
         *(
-            _image_ops.augmentation(one.data.augmentation).output_shape(
+            augment.augmentation(one.data.augmentation).output_shape(
                 info.image_shape
             )
             for one, info in zip((spec, teacher), infos, strict=True)

@@ -8,21 +8,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import registry, seeds
-from ls_tf.data import _batching, _translation
+from ls_tf import seeds
 from ls_tf.decoding import beam_search
-from ls_tf.evaluators._measurement import Measurement
 from ls_tf.losses import label_smoothing
-from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError
-from ls_tf.tasks import _measuring
-from ls_tf.tasks._protocol import (
-    Computation,
-    Decoding,
-    Sums,
-    Tensor,
-    Trained,
-)
-from ls_tf.tasks._translator import Computing, ModelTranslator
+from ls_tf.measuring import measure
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.measuring.translator import Computing, ModelTranslator
+from ls_tf.pipeline import batching, corpus
+from ls_tf.protocols import Computation, Decoding, Sums, Tensor, Trained
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
 
 _SIDES = ("source", "target")
 
@@ -90,8 +84,8 @@ class Translation:
                 "are not counted in examples"
             )
         self.spec, self._batch_tokens = spec, tokens
-        self._corpus: _translation.Corpus = (
-            _translation.load(
+        self._corpus: corpus.Corpus = (
+            corpus.load(
                 registry.get("ls_tf.data", spec.data.name, "data set"),
                 train=spec.data.train,
                 vocabulary_size=spec.data.vocabulary_size,
@@ -102,7 +96,7 @@ class Translation:
             else like._corpus
         )
         train = self.tokens("train")
-        self._plan = _batching.BucketPlan(
+        self._plan = batching.BucketPlan(
             train.source.lengths,
             train.target.lengths,
             batch_tokens=tokens,
@@ -236,7 +230,7 @@ class Translation:
     ) -> Sequence[Mapping[str, np.ndarray]]:
         """Which of some chosen pairs are evaluated together; each once."""
         tokens = self.tokens(role)
-        return _batching.evaluation_batches(
+        return batching.evaluation_batches(
             tokens.source.lengths[chosen],
             tokens.target.lengths[chosen],
             batch_tokens=self._batch_tokens,
@@ -345,13 +339,13 @@ class Translation:
 
     def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
         """See ``Task.check``."""
-        _measuring.check(evaluator, self.translator(trained), "translators")
+        measure.check(evaluator, self.translator(trained), "translators")
 
     def measure(
         self, evaluator: EvaluatorSpec, trained: Trained
     ) -> Measurement:
         """See ``Task.measure``."""
-        return _measuring.measure(
+        return measure.measure(
             evaluator, self.translator(trained), "translators"
         )
 

@@ -20,7 +20,7 @@ from absl import logging
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from ls_tf.runs import Path
+from ls_tf.records.runs import Path
 from ls_tf.spec import SpecError
 
 _ARRAYS = "arrays.safetensors"

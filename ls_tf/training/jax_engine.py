@@ -22,11 +22,12 @@ import keras
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from ls_tf.protocols import Computation
 from ls_tf.spec import ExperimentSpec
-from ls_tf.tasks._protocol import Computation
-from ls_tf.training import _engine, _memory, _variables
-from ls_tf.training._engine import Network, Recipe, Transform, part_of
-from ls_tf.training._variables import named
+from ls_tf.training import engine as shared
+from ls_tf.training import memory_limit, naming
+from ls_tf.training.engine import Network, Recipe, Transform, part_of
+from ls_tf.training.naming import named
 
 Arrays = Mapping[str, Any]
 # "trainable", "rest" (of the model) and "optimizer": arrays in Keras's order,
@@ -66,7 +67,7 @@ class JaxEngine:
         self._micro_batches = micro_batches
         self._memory = memory
         self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
-        self._most = _engine.max_chunk(spec)
+        self._most = shared.max_chunk(spec)
         self._precision = (
             "tensorfloat32"
             if spec.train.precision == "tensorfloat32"
@@ -82,7 +83,7 @@ class JaxEngine:
         by_network = self._size > 1 and self._size % len(self._devices) == 0
         self.num_replicas = 1 if by_network else len(self._devices)
         first = recipes[0].make_task(None)
-        _engine.check_batches(first, self.num_replicas, self._micro_batches)
+        shared.check_batches(first, self.num_replicas, self._micro_batches)
         self._task, self._model = first, first.model
         self._optimizer = recipes[0].make_optimizer(first)
         self._optimizer.build(first.model.trainable_variables)
@@ -164,11 +165,11 @@ class JaxEngine:
             for v in [*self._model.variables, *self._optimizer.variables]
         )
         data = sum(v.nbytes for v in self._task.resident.values())
-        _memory.refuse(
+        memory_limit.refuse(
             self._size,
             fixed=data,
             each=mine,
-            limit=self._memory or _memory.limit(self._devices),
+            limit=self._memory or memory_limit.limit(self._devices),
         )
 
     # --- The program --------------------------------------------------------
@@ -263,7 +264,7 @@ class JaxEngine:
         Raises:
             SpecError: a stack does not fit in memory.
         """
-        key = _engine.shapes(draws)
+        key = shared.shapes(draws)
         if key not in self._programs:
             self._programs[key] = self._compile(draws)
         return self._programs[key]
@@ -289,7 +290,7 @@ class JaxEngine:
                 self._state, self._resident, self._hyperparameters, *more
             ).compile()
         if self._size > 1:
-            _memory.refuse_compiled(
+            memory_limit.refuse_compiled(
                 self._size,
                 compiled.memory_analysis(),
                 fixed=sum(
@@ -297,7 +298,7 @@ class JaxEngine:
                     for k, v in self._resident.items()
                     if k not in self._own
                 ),
-                limit=self._memory or _memory.limit(self._devices),
+                limit=self._memory or memory_limit.limit(self._devices),
             )
         return compiled
 
@@ -305,7 +306,7 @@ class JaxEngine:
         """The plans of all networks: [step, network, example, ...]."""
         plans = [t.plan(start, count) for t in self._tasks]
         if self._scans:
-            plans = [_engine.padded(p, self._most) for p in plans]
+            plans = [shared.padded(p, self._most) for p in plans]
         if self._size == 1:
             return dict(plans[0])
         return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
@@ -315,7 +316,7 @@ class JaxEngine:
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
-        _engine.check_count(count, self._most)
+        shared.check_count(count, self._most)
         self._settle()
         self._host = None
         run = self._run_scan if self._scans else self._run_singly
@@ -351,7 +352,7 @@ class JaxEngine:
                     _row(draws, i),
                 )
                 rows.append(means)
-        return _engine.stacked(rows)
+        return shared.stacked(rows)
 
     # --- State --------------------------------------------------------------
 
@@ -407,14 +408,14 @@ class JaxEngine:
             for variable, value in zip(variables, state[part], strict=True)
         }
         return {
-            name: _variables.canonical(values[id(variable)])
+            name: naming.canonical(values[id(variable)])
             for name, variable in self._names().items()
         }
 
     def load_into(self, i: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Gives one network the values of a checkpoint."""
         names = self._names()
-        fitting = _variables.fitting(names, arrays)
+        fitting = naming.fitting(names, arrays)
         values = {id(v): fitting[name] for name, v in names.items()}
         self._waiting[i] = {
             part: [values[id(v)] for v in variables]
@@ -445,7 +446,7 @@ class JaxEngine:
         """See ``Network.predict``: each device takes a part of a batch."""
         values, split = self._values_of(i), self._sharding(_AXIS)
         # The first network's program serves all, with each one's values.
-        return _engine.in_batches(
+        return shared.in_batches(
             lambda batch: self._computed(
                 self._task.predict, self._model, values, batch, split
             ),

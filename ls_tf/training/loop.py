@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from ls_tf.runs import RunDirectory
+from ls_tf.records.runs import RunDirectory
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec
 from ls_tf.training import checkpoints
-from ls_tf.training._engine import Engine, Network, max_chunk
+from ls_tf.training.engine import Engine, Network, max_chunk
 from ls_tf.training.progress import Progress
 from ls_tf.training.summaries import Summaries
 

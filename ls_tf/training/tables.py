@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from ls_tf.runs import (
+from ls_tf.records.runs import (
     Path,
     RunError,
     locked,

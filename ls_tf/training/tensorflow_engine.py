@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ls_tf.protocols import Arrays, Computation
 from ls_tf.spec import ExperimentSpec
-from ls_tf.tasks._protocol import Arrays, Computation
-from ls_tf.training import _engine, _variables
-from ls_tf.training._engine import Network, Recipe, Transform, part_of
-from ls_tf.training._variables import named
+from ls_tf.training import engine, naming
+from ls_tf.training.engine import Network, Recipe, Transform, part_of
+from ls_tf.training.naming import named
 
 Tensors = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ class TensorFlowEngine:
         self._worker, self._num_workers = worker
         self.is_chief = self._worker == 0
         self.num_replicas = strategy.num_replicas_in_sync
-        self._most = _engine.max_chunk(spec)
+        self._most = engine.max_chunk(spec)
 
     def build(self, recipes: Sequence[Recipe]) -> None:
         """See ``Engine.build``: this engine takes one recipe."""
@@ -69,7 +69,7 @@ class TensorFlowEngine:
         )
         with self._strategy.scope():
             self.task = recipe.make_task(None)
-            _engine.check_batches(
+            engine.check_batches(
                 self.task, self.num_replicas, self._micro_batches
             )
             self._model = self.task.model
@@ -226,7 +226,7 @@ class TensorFlowEngine:
         }
 
     def _key(self, batch: Tensors, known: int) -> Any:
-        return _engine.shapes(self._signature(batch, known))
+        return engine.shapes(self._signature(batch, known))
 
     def _call(self, plan: Mapping[str, np.ndarray], count: int) -> Any:
         draws = {k: tf.constant(v) for k, v in plan.items()}
@@ -237,34 +237,33 @@ class TensorFlowEngine:
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
-        _engine.check_count(count, self._most)
+        engine.check_count(count, self._most)
         if self.task.one_shape:
-            plan = _engine.padded(self.task.plan(start, count), self._capacity)
+            plan = engine.padded(self.task.plan(start, count), self._capacity)
             done, _, logs = self._call(plan, count)
             return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
         rows = []
         for step in range(start, start + count):
             _, _, logs = self._call(self.task.plan(step, 1), 1)
             rows.append({k: v[0] for k, v in logs.items()})
-        return [_engine.stacked(rows)]
+        return [engine.stacked(rows)]
 
     def state(self) -> dict[str, np.ndarray]:
         """See ``Network.state``."""
         return {
-            k: _variables.canonical(v.numpy())
-            for k, v in self._variables.items()
+            k: naming.canonical(v.numpy()) for k, v in self._variables.items()
         }
 
     def load(self, arrays: Mapping[str, np.ndarray]) -> None:
         """See ``Network.load``."""
-        _variables.assign(self._variables, arrays)
+        naming.assign(self._variables, arrays)
         self._fold_noise()
 
     def predict(
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """See ``Network.predict``."""
-        return _engine.in_batches(
+        return engine.in_batches(
             lambda batch: self._computed(self.task.predict, batch), examples
         )
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn import calibration as sk_calibration
 from sklearn import metrics as sk_metrics
 
-from ls_tf.analysis import _rows, calibration
+from ls_tf.analysis import calibration, outputs
 
 NUM_BINS = 15
 KEYS = {
@@ -412,7 +412,7 @@ def test_order_shift_and_blocks_change_nothing(monkeypatch):
     assert calibration.summary(logits + shift, labels) == pytest.approx(
         expected, abs=1e-9
     )
-    monkeypatch.setattr(_rows, "_BLOCK_ELEMENTS", 40)
+    monkeypatch.setattr(outputs, "_BLOCK_ELEMENTS", 40)
     assert calibration.summary(logits, labels) == pytest.approx(
         expected, abs=1e-12
     )

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from ls_tf import cli, registry
-from ls_tf.resolve import resolve, teacher_of
-from ls_tf.spec import ExperimentSpec, check, digest
+from ls_tf import cli
+from ls_tf.spec import ExperimentSpec, check, digest, registry
+from ls_tf.spec.resolve import resolve, teacher_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = registry.names("ls_tf.experiments")

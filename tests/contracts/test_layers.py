@@ -1,263 +1,161 @@
-"""Who may import whom, read from the source with ast."""
+"""Who may import whom, and what every module has.
+
+The rooms and their order stand in ``pyproject.toml`` as import-linter's
+contracts; what these cannot say is here.
+"""
 
 import ast
 import pathlib
 import re
+import subprocess
 import sys
 
+import grimp
 import pytest
 
-from ls_tf import registry
+from ls_tf.spec import registry
 
 ROOT = pathlib.Path(__file__).parents[2]
 PACKAGE = ROOT / "ls_tf"
 FILES = sorted(PACKAGE.rglob("*.py"))
+ids = {"ids": lambda path: str(path.relative_to(PACKAGE))}
 
-LAYER_0 = {"spec", "registry", "seeds", "runs", "resolve"}
-LAYER_0_HELPERS = {"_values", "_changes", "_files", "_locks"}
-LAYER_2 = {"models", "data", "losses", "optimizers", "schedules", "decoding"}
-PARTS = LAYER_0 | {"analysis"} | LAYER_2 | {"evaluators"}
-
-# What each unit (a module of ls_tf, or a package below it) may import from
-# ls_tf beside itself. `tasks._protocol` says what an engine and an evaluator
-# are given; it is no task.
-MAY_IMPORT = {
-    "__init__": set(),
-    "_values": set(),
-    "_changes": {"_values"},
-    "_files": set(),
-    "_locks": {"_files"},
-    "spec": {"_values", "_changes"},
-    "registry": {"spec"},
-    "seeds": set(),
-    "resolve": {"spec", "registry", "_values"},
-    "runs": {"spec", "resolve", "_files", "_locks"},
-    "stack": {"spec", "resolve"},
-    "experiments": {"spec"},
-    "analysis": set(),
-    **{name: LAYER_0 | {"analysis"} for name in LAYER_2},
-    "evaluators": LAYER_0
-    | {"analysis", "tasks._protocol"}
-    | (LAYER_2 - {"data"}),
-    "tasks": PARTS,
-    "training": LAYER_0 | {"tasks._protocol"},
-    "reports": LAYER_0 - {"seeds"} | {"experiments", "analysis"},
-    "session": {"spec", "training"},
-    "_teachers": PARTS | {"tasks", "training", "session"},
-    "execute": PARTS
-    | {"experiments", "tasks", "training", "reports", "session", "stack"}
-    | {"_teachers"},
-    "sweep": {"spec", "resolve", "runs", "session", "stack", "execute"},
-    "translate": {"spec", "resolve", "session", "execute", "tasks._protocol"},
-    "cli": PARTS
-    | {"experiments", "tasks", "training", "reports", "session", "stack"}
-    | {"execute", "sweep", "translate"},
-}
-
-# What it may import from outside, beside the standard library.
+# What each room may import from outside, beside the standard library. A
+# contract can forbid a library by its name, but not all others.
 OUTSIDE = {
     "__init__": set(),
-    **{name: set() for name in ("_values", "_changes")},
-    **{name: set() for name in ("spec", "registry", "resolve", "experiments")},
-    "stack": set(),
-    **{name: {"numpy", "etils"} for name in ("_files", "_locks", "runs")},
+    "spec": set(),
     "seeds": {"numpy"},
+    "records": {"numpy", "etils"},
+    "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},
-    **{name: {"keras", "numpy"} for name in LAYER_2},
-    "data": {
-        "keras",
-        "numpy",
-        "tensorflow",
-        "tensorflow_datasets",
-        "sklearn",
-        "etils",
-        "absl",
-        "sentencepiece",
+    "protocols": {"keras", "numpy"},
+    "layers": {"keras", "numpy", "tensorflow"},
+    "pipeline": {
+        *("keras", "numpy", "tensorflow", "tensorflow_datasets"),
+        *("etils", "absl", "sentencepiece"),
     },
+    "data": {"numpy", "sklearn", "etils", "absl"},
+    "decoding": {"keras", "numpy"},
+    "models": {"keras", "numpy"},
+    "losses": {"keras", "numpy"},
+    "optimizers": {"keras", "numpy"},
+    "schedules": {"keras", "numpy"},
+    "measuring": {"keras", "numpy"},
     "evaluators": {"keras", "numpy"},
     "tasks": {"keras", "numpy"},
     "training": {
-        "keras",
-        "numpy",
-        "tensorflow",
-        "jax",
-        "safetensors",
-        "tensorboard",
-        "tqdm",
-        "absl",
-        "etils",
+        *("keras", "numpy", "tensorflow", "jax", "safetensors"),
+        *("tensorboard", "tqdm", "absl", "etils"),
     },
-    "reports": {"numpy", "scipy", "pandas", "matplotlib", "etils"},
-    "session": {"numpy", "keras", "tensorflow"},
-    "_teachers": {"numpy", "keras"},
-    "execute": {"numpy", "keras"},
-    "sweep": set(),
-    "translate": set(),
+    "pages": {"numpy", "pandas", "matplotlib"},
+    "reports": {"numpy", "scipy", "pandas", "matplotlib"},
+    "running": {"numpy", "keras", "tensorflow"},
     "cli": {"absl"},
 }
 
-TENSORFLOW = {"data", "training", "session"}
-# The one kernel of TensorFlow's that `keras.ops` lacks, imported at its first
-# use on that backend.
-KERNEL = PACKAGE / "models/_layers/_fused_batch_norm.py"
-NOT_TENSORFLOW = {"tensorflow", "tensorflow_datasets", "tf_keras"}
 
-
-def unit_of(path):
-    """``models/resnet.py`` -> ``models``; ``runs.py`` -> ``runs``."""
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
-
-
-def imports_of(path):
-    """Every module that a file imports, at whatever depth, as dotted names."""
-    folder = ["ls_tf", *path.relative_to(PACKAGE).parts[:-1]]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            up = folder[: len(folder) - node.level + 1] if node.level else []
-            module = ".".join([*up, *([node.module] if node.module else [])])
-            found |= {f"{module}.{alias.name}" for alias in node.names}
-    return found
-
-
-def ours(name):
-    """``ls_tf.models.resnet.build`` -> ``models``; the protocol apart."""
-    words = name.split(".")[1:]
-    if words[:2] == ["tasks", "_protocol"]:
-        return "tasks._protocol"
-    return words[0] if words else ""
-
-
-def wrong_imports(path):
-    unit = unit_of(path)
-    wrong = []
-    for name in imports_of(path):
-        top = name.split(".")[0]
-        if top == "ls_tf":
-            target = ours(name)
-            if target == "tasks._protocol" and unit == "tasks":
-                continue
-            if target != unit and target not in MAY_IMPORT[unit]:
-                wrong.append(name)
-        elif top == "tensorflow" and path == KERNEL:
-            continue
-        elif top not in sys.stdlib_module_names and top not in OUTSIDE[unit]:
-            wrong.append(name)
-    return sorted(wrong)
-
-
-@pytest.mark.parametrize(
-    "path", FILES, ids=lambda p: str(p.relative_to(PACKAGE))
-)
-def test_a_module_imports_only_what_its_layer_may(path):
-    assert unit_of(path) in MAY_IMPORT, "a new unit: give it a layer"
-    assert wrong_imports(path) == []
-
-
-@pytest.mark.parametrize(
-    "path", FILES, ids=lambda p: str(p.relative_to(PACKAGE))
-)
-def test_tensorflow_stays_where_it_is(path):
-    tops = {name.split(".")[0] for name in imports_of(path)}
-    if unit_of(path) not in TENSORFLOW and path != KERNEL:
-        assert not tops & NOT_TENSORFLOW
-    if unit_of(path) != "training":
-        assert not tops & {"jax", "jaxlib"}
-    if unit_of(path) in {"reports", "analysis", *LAYER_0}:
-        assert "keras" not in tops
-    source = path.read_text("utf-8")
-    if unit_of(path) not in TENSORFLOW:
-        # Nor by a back door.
-        assert not re.search(r"import_module\(.{0,3}(tensorflow|keras)", source)
-        assert not re.search(r"\bkeras\.src\b|\b__import__\b", source)
-
-
-def test_the_kernel_is_wanted_by_one_function_alone():
-    name = f"ls_tf.models._layers.{KERNEL.stem}"
-    users = [path for path in FILES if name in imports_of(path)]
-    assert users == [KERNEL.with_name("batch_norm.py")]
-    # Importing the layer imports no TensorFlow.
-    for node in ast.parse(users[0].read_text("utf-8")).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            assert KERNEL.stem not in ast.unparse(node)
-
-
-def test_the_table_has_no_unit_too_many():
-    known = {unit_of(path) for path in FILES}
-    assert known - MAY_IMPORT.keys() == set()
-    assert MAY_IMPORT.keys() == OUTSIDE.keys()
-    assert MAY_IMPORT.keys() - known <= {"decoding"}
-
-
-def test_the_reader_of_imports_sees_every_form(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
-    folder = tmp_path / "models"
-    folder.mkdir()
-    path = folder / "resnet.py"
-    path.write_text(
-        "import keras.ops as ops, ls_tf.data.mnist\n"
-        "from ls_tf import losses, seeds\n"
-        "from . import _layers\n"
-        "from .. import data\n"
-        "from ..losses import label_smoothing\n"
-        "def build():\n"
-        "    import tensorflow as tf\n"
-        "    from ls_tf.evaluators import reliability\n"
+@pytest.fixture(scope="module")
+def graph():
+    return grimp.build_graph(
+        "ls_tf", include_external_packages=True, cache_dir=None
     )
-    assert imports_of(path) == {
-        "keras.ops",
-        "ls_tf.data.mnist",
-        "ls_tf.losses",
-        "ls_tf.seeds",
-        "ls_tf.models._layers",
-        "ls_tf.data",
-        "ls_tf.losses.label_smoothing",
-        "tensorflow",
-        "ls_tf.evaluators.reliability",
-    }
-    assert wrong_imports(path) == [
-        "ls_tf.data",
-        "ls_tf.data.mnist",
-        "ls_tf.evaluators.reliability",
-        "ls_tf.losses",
-        "ls_tf.losses.label_smoothing",
-        "tensorflow",
-    ]
+
+
+def room_of(module):
+    """``ls_tf.models.resnet`` -> ``models``; ``ls_tf`` -> ``__init__``."""
+    return (module.split(".") + ["__init__"])[1]
+
+
+def lint_imports(folder):
+    program = "import importlinter.cli as c; c.lint_imports_command()"
+    return subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(folder), "PATH": ""},
+    )
+
+
+def test_the_contracts_of_the_rooms_are_kept():
+    done = lint_imports(ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_an_import_from_a_room_above_breaks_the_contract(tmp_path):
+    (tmp_path / "pyproject.toml").write_text(
+        (ROOT / "pyproject.toml").read_text()
+    )
+    for path in FILES:
+        copy = tmp_path / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text())
+    seeds = tmp_path / "ls_tf/seeds.py"
+    late = "def late():\n    import ls_tf.tasks.translation\n"
+    seeds.write_text(f"{seeds.read_text()}\n\n{late}")
+    done = lint_imports(tmp_path)
+    assert done.returncode == 1
+    assert "ls_tf.seeds -> ls_tf.tasks.translation" in done.stdout
+
+
+def test_a_room_imports_no_other_library(graph):
+    wrong = []
+    for module in graph.modules:
+        if module.partition(".")[0] != "ls_tf":
+            continue
+        allowed = OUTSIDE[room_of(module)] | {"ls_tf"}
+        wrong += [
+            f"{module} -> {name}"
+            for name in graph.find_modules_directly_imported_by(module)
+            if name.partition(".")[0] not in allowed
+            and name not in sys.stdlib_module_names
+        ]
+    assert wrong == []
+
+
+def test_every_room_has_its_libraries_and_no_more(graph):
+    rooms = {room_of(m) for m in graph.modules if m.startswith("ls_tf")}
+    assert rooms == OUTSIDE.keys()
+
+
+def test_no_private_name_is_imported_from_another_package():
+    wrong = []
+    for path in FILES:
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [*node.module.split("."), *(a.name for a in node.names)]
+                private = [n for n in names if re.match(r"_(?!_)", n)]
+                inside = f"{node.module}.".startswith(f"{package}.")
+                if private and not inside:
+                    wrong.append(f"{path.relative_to(ROOT)}: {private}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", FILES, **ids)
+def test_no_library_comes_by_a_back_door(path):
+    source = path.read_text("utf-8")
+    assert not re.search(r"import_module\(.{0,3}(tensorflow|keras)", source)
+    assert not re.search(r"\bkeras\.src\b|\b__import__\b", source)
+
+
+def test_importing_the_batch_norm_layer_imports_no_kernel():
+    path = PACKAGE / "layers/batch_norm.py"
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            assert "fused" not in ast.unparse(node)
 
 
 # --- paths of a run directory go through epath
 
-ON_RECORDS = {
-    *("runs", "_files", "_locks"),
-    *("execute", "_teachers", "training", "reports"),
-}
+ON_RECORDS = {"records", "running", "training", "pages", "reports"}
 FILE_MODULES = {"shutil", "glob", "tempfile", "fileinput", "mmap"}
 # Of `os`: what looks at or changes a file.
 OS_NAMES = {
-    "access",
-    "chmod",
-    "link",
-    "listdir",
-    "lstat",
-    "makedirs",
-    "mkdir",
-    "open",
-    "path",
-    "remove",
-    "removedirs",
-    "rename",
-    "renames",
-    "replace",
-    "rmdir",
-    "scandir",
-    "stat",
-    "symlink",
-    "truncate",
-    "unlink",
-    "walk",
+    *("access", "chmod", "link", "listdir", "lstat", "makedirs", "mkdir"),
+    *("open", "path", "remove", "removedirs", "rename", "renames", "replace"),
+    *("rmdir", "scandir", "stat", "symlink", "truncate", "unlink", "walk"),
 }
 
 
@@ -292,8 +190,8 @@ def local_file_access(path):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in FILES if unit_of(p) in ON_RECORDS],
-    ids=lambda p: str(p.relative_to(PACKAGE)),
+    [p for p in FILES if p.relative_to(PACKAGE).parts[0] in ON_RECORDS],
+    **ids,
 )
 def test_records_are_reached_through_epath_only(path):
     assert local_file_access(path) == []
@@ -312,27 +210,20 @@ def test_the_reader_of_file_access_sees_every_form(tmp_path):
         "os.getpid()\n"
         "thing.open('a')\n"
     )
-    assert {line for line, _ in local_file_access(path)} == {
-        1,
-        2,
-        3,
-        4,
-        5,
-        6,
-        7,
-    }
+    lines = {line for line, _ in local_file_access(path)}
+    assert lines == {1, 2, 3, 4, 5, 6, 7}
 
 
 # --- what every module has
 
 
-@pytest.mark.parametrize(
-    "path", FILES, ids=lambda p: str(p.relative_to(PACKAGE))
-)
+@pytest.mark.parametrize("path", FILES, **ids)
 def test_every_module_has_a_docstring(path):
     tree = ast.parse(path.read_text("utf-8"))
     assert ast.get_docstring(tree)
-    if path.name == "__init__.py" and path.parent != PACKAGE:
+    # `ls_tf.spec` is what an experiment is written with: it says its names.
+    faces = {PACKAGE / "__init__.py", PACKAGE / "spec/__init__.py"}
+    if path.name == "__init__.py" and path not in faces:
         assert len(tree.body) == 1, "a docstring and nothing else"
     asserts = [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)]
     assert asserts == []
@@ -340,11 +231,11 @@ def test_every_module_has_a_docstring(path):
 
 def test_flags_are_read_in_one_place():
     readers = {
-        unit_of(path)
+        str(path.relative_to(PACKAGE))
         for path in FILES
-        if any(n.startswith("absl.flags") for n in imports_of(path))
+        if re.search(r"absl(\.| import )flags", path.read_text("utf-8"))
     }
-    assert readers == {"cli"}
+    assert readers == {"cli.py"}
 
 
 def test_every_package_of_parts_is_found():

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from ls_tf import registry
-from ls_tf.data._dataset import DataError, DatasetInfo
-from ls_tf.data._text import TextInfo
+from ls_tf.pipeline.contract import DataError, DatasetInfo
+from ls_tf.pipeline.text_pairs import TextInfo
+from ls_tf.spec import registry
 
 DOCUMENTED = [
     (package, name)

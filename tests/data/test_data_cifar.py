@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from ls_tf.data import _source, _tfds, cifar10, cifar100
-from ls_tf.data._dataset import DataError
+from ls_tf.data import cifar10, cifar100
+from ls_tf.pipeline import loading
+from ls_tf.pipeline import tfds as reading
+from ls_tf.pipeline.contract import DataError
 
 SIZES = {"train": 50, "test": 12}
 MODULES = (cifar10, cifar100)
@@ -143,7 +145,7 @@ def test_the_papers_parts_share_nothing_and_miss_nothing(module, data_dir):
 @pytest.mark.parametrize("module", MODULES)
 def test_a_prepared_file_holds_the_same(module, data_dir, tmp_path):
     file = tmp_path / "cifar.npz"
-    _source.prepare(
+    loading.prepare(
         file,
         experiment="resnet",
         module=module,
@@ -151,7 +153,7 @@ def test_a_prepared_file_holds_the_same(module, data_dir, tmp_path):
         data_dir=data_dir,
     )
     expected = module.load("train[40:]", data_dir=data_dir)
-    found = _source.load(module, "train[40:]", data_dir=file)
+    found = loading.load(module, "train[40:]", data_dir=file)
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value)
 
@@ -178,7 +180,7 @@ def test_what_is_not_as_promised_is_refused(
         "label": np.arange(50, dtype=np.int32) % 10,
     }
     monkeypatch.setattr(
-        _tfds, "_decode", lambda *_: (change(arrays), "another")
+        reading, "_decode", lambda *_: (change(arrays), "another")
     )
     with pytest.raises(DataError, match=says) as caught:
         module.load("train[:10]", data_dir=tmp_path)
@@ -201,7 +203,7 @@ def test_without_network_one_line_says_what_to_do(
     def refuse(urls):
         raise ConnectionError(f"no way\nto {sorted(urls)[0]}")
 
-    monkeypatch.setattr(_tfds, "_probe", refuse)
+    monkeypatch.setattr(reading, "_probe", refuse)
     with pytest.raises(DataError) as caught:
         module.load("train", data_dir=tmp_path)
     assert "\n" not in str(caught.value)

@@ -14,15 +14,11 @@ import pytest
 import tensorflow_datasets as tfds
 from absl import logging
 
-from ls_tf.data import (
-    _multi30k_builder,
-    _tfds,
-    multi30k,
-    wmt14_ende,
-    wmt_t2t_ende,
-)
-from ls_tf.data._dataset import DataError
-from ls_tf.data._text import Pairs
+from ls_tf.data import multi30k, wmt14_ende, wmt_t2t_ende
+from ls_tf.pipeline import multi30k_builder
+from ls_tf.pipeline import tfds as reading
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.text_pairs import Pairs
 
 INFOS = {m.INFO.name: m.INFO for m in (multi30k, wmt_t2t_ende, wmt14_ende)}
 ROOT = pathlib.Path(__file__).parents[2]
@@ -66,7 +62,7 @@ def prepared(tmp_path_factory):
     """Multi30k as its builder leaves it."""
     folder = tmp_path_factory.mktemp("tfds")
     _archives(folder)
-    builder = _multi30k_builder.Multi30k(data_dir=str(folder))
+    builder = multi30k_builder.Multi30k(data_dir=str(folder))
     builder.download_and_prepare()
     shutil.rmtree(folder / "downloads")
     return folder
@@ -86,7 +82,7 @@ def no_network(monkeypatch):
         if urls:
             raise ConnectionError("no way\nout")
 
-    monkeypatch.setattr(_tfds, "_probe", refuse)
+    monkeypatch.setattr(reading, "_probe", refuse)
     return asked
 
 
@@ -139,7 +135,7 @@ def test_sizes_and_licences_are_those_of_the_publications():
 
 
 def test_the_builder_states_licence_and_origin():
-    info = _multi30k_builder.Multi30k(data_dir="/no/where").info
+    info = multi30k_builder.Multi30k(data_dir="/no/where").info
     assert info.redistribution_info.license == "CC BY-NC-SA 4.0"
     assert "Elliott" in info.citation
     assert info.homepage == "https://github.com/multi30k/dataset"
@@ -190,21 +186,21 @@ def test_what_is_missing_is_said_and_nothing_written(tmp_path, no_network):
         f"into {folder}/downloads/manual/multi30k",
         "TFDS_DATA_DIR",
     )
-    assert no_network == [f"{_multi30k_builder.URL}/{n}" for n in names]
+    assert no_network == [f"{multi30k_builder.URL}/{n}" for n in names]
     assert list(folder.iterdir()) == []
 
 
 def test_only_what_is_missing_is_wanted(tmp_path, no_network):
     (_archives(tmp_path) / "val.de.gz").unlink()
     _fails(multi30k, "train", tmp_path, "put val.de.gz of")
-    assert no_network == [f"{_multi30k_builder.URL}/val.de.gz"]
+    assert no_network == [f"{multi30k_builder.URL}/val.de.gz"]
     assert [p.name for p in tmp_path.iterdir()] == ["downloads"]
 
 
 def test_a_download_that_succeeds(tmp_path, monkeypatch):
     manual = _archives(tmp_path / "there")
     (tmp_path / "here").mkdir()
-    monkeypatch.setattr(_tfds, "_probe", lambda urls: None)
+    monkeypatch.setattr(reading, "_probe", lambda urls: None)
 
     def download(self, urls):
         return {

@@ -4,8 +4,8 @@ import pytest
 from absl import logging
 
 from ls_tf.data import parallel_files
-from ls_tf.data._dataset import DataError
-from ls_tf.data._text import Pairs
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.text_pairs import Pairs
 
 
 @pytest.fixture

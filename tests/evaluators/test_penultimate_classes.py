@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from ls_tf import resolve, spec
+from ls_tf import spec
 from ls_tf.data import cifar10, cifar100
 from ls_tf.evaluators import penultimate
 from ls_tf.experiments import alexnet_cifar10
+from ls_tf.spec import resolve
 
 NAMES = ("airplane", "automobile", "bird")
 

@@ -11,7 +11,8 @@ import pathlib
 
 import pytest
 
-from ls_tf import cli, registry
+from ls_tf import cli
+from ls_tf.spec import registry
 
 FOLDER = pathlib.Path(__file__).parent / "specs"
 EXPERIMENTS = registry.names("ls_tf.experiments")

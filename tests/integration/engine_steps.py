@@ -9,10 +9,12 @@ import sys
 
 import numpy as np
 
-from ls_tf import execute, optimizers, registry
-from ls_tf.resolve import resolve
-from ls_tf.session import Machine, Session
-from ls_tf.training._engine import Recipe
+from ls_tf import optimizers
+from ls_tf.running import execute
+from ls_tf.running.session import Machine, Session
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
+from ls_tf.training.engine import Recipe
 
 
 def random_task(spec):

@@ -8,7 +8,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ls_tf.data import _prepared, digits
+from ls_tf.data import digits
+from ls_tf.pipeline import prepared as prepared_file
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +65,7 @@ def prepared(folder, **changed):
         for base, n in wrong.sizes.items()
     }
     path = folder / "digits.npz"
-    _prepared.write(path, experiment="fc_digits", info=wrong, splits=splits)
+    prepared_file.write(path, experiment="fc_digits", info=wrong, splits=splits)
     return path
 
 

@@ -13,7 +13,8 @@ TESTS = Path(__file__).parents[1]
 
 # The data that an engine makes; the rest of it is NumPy.
 _DATA = [
-    f"data/test_data_{name}.py" for name in ("compiled", "image_ops", "views")
+    f"pipeline/test_{name}.py"
+    for name in ("augment_compiled", "augment", "augment_views")
 ]
 
 
@@ -23,7 +24,7 @@ _DATA = [
         # Each in the group of its own name: they share nothing.
         pytest.param(paths, marks=pytest.mark.xdist_group(paths[0]))
         for paths in (
-            ["models"],
+            ["models", "layers"],
             ["tasks"],
             _DATA,
             ["decoding"],

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from ls_tf.layers.dropout import Dropout
 from ls_tf.models import fully_connected
-from ls_tf.models._layers.dropout import Dropout
 
 SMALL = {
     "num_classes": 3,

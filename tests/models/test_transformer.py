@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from keras import ops
 
+from ls_tf.layers.attention import SelfAttention, sinusoids
+from ls_tf.layers.dropout import Dropout
+from ls_tf.layers.initializers import PhiloxGlorotUniform
 from ls_tf.models import transformer
-from ls_tf.models._initializers import PhiloxGlorotUniform
-from ls_tf.models._layers.attention import SelfAttention, sinusoids
-from ls_tf.models._layers.dropout import Dropout
 
 TINY = {
     "hidden_size": 8,

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import translation_records
 
-from ls_tf import registry, runs
 from ls_tf.analysis import calibration
-from ls_tf.reports import _build, _canvas
-from ls_tf.resolve import resolve
+from ls_tf.pages import builder, canvas
+from ls_tf.records import runs
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 ERRORS = {
     "fc_mnist_dropout": 0.0081,
@@ -191,8 +192,8 @@ def store(tmp_path):
 @pytest.fixture
 def quick(monkeypatch):
     """Draws pictures but does not render them."""
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+    monkeypatch.setattr(canvas, "png", lambda figure: b"")
+    monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def built(store, tmp_path):
     def build(name, wanted=lambda need: True, **options):
         made = registry.get("ls_tf.reports", name)
         needs = [need for need in made.REQUIRES if wanted(need)]
-        page = _build.build(
+        page = builder.build(
             name,
             made,
             runs_dir=store(needs, optional=True, **options),

@@ -4,10 +4,11 @@ import types
 
 import pytest
 
-from ls_tf import registry, runs
-from ls_tf.reports import _build, _canvas, _tables
-from ls_tf.reports._blocks import NO_RUN, Need, Report, ReportError, Table, Text
-from ls_tf.resolve import resolve
+from ls_tf.pages import builder, canvas, tables
+from ls_tf.pages.blocks import NO_RUN, Need, Report, ReportError, Table, Text
+from ls_tf.records import runs
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 HARD = Need("fc_digits", {"alpha": 0.0})
 SMOOTHED = Need("fc_digits", {"alpha": 0.1})
@@ -27,7 +28,7 @@ def module(*needs, title="A title"):
             )
             for need in needs
         ]
-        data = _tables.frame(("alpha", "accuracy"), rows)
+        data = tables.frame(("alpha", "accuracy"), rows)
         table = Table(data, "accuracy", "What it is.", {"accuracy": ".3f"})
         return Report(title, (Text("Some text & <b>more</b>."), table))
 
@@ -35,7 +36,7 @@ def module(*needs, title="A title"):
 
 
 def build(made, tmp_path, **options):
-    return _build.build(
+    return builder.build(
         "a_report",
         made,
         runs_dir=str(tmp_path / "runs"),
@@ -50,12 +51,12 @@ def test_a_need_is_a_key_whose_changes_count():
 
 
 def test_identities_are_those_of_the_needs_that_are_not_optional():
-    found = _build.identities(module(HARD, SMOOTHED, SECOND), smoke=False)
+    found = builder.identities(module(HARD, SMOOTHED, SECOND), smoke=False)
     assert [i.folder for i in found] == [
         "fc_digits/alpha=0/seed=0",
         "fc_digits/paper/seed=0",
     ]
-    shrunk = _build.identities(module(HARD), smoke=True)
+    shrunk = builder.identities(module(HARD), smoke=True)
     assert [i.folder for i in shrunk] == ["fc_digits/smoke,alpha=0/seed=0"]
 
 
@@ -78,7 +79,7 @@ def test_commands_of_several_missing_runs_in_the_default_folder(
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ReportError) as caught:
-        _build.build(
+        builder.build(
             "a_report",
             module(HARD, SMOOTHED),
             runs_dir="runs",
@@ -96,7 +97,7 @@ def test_commands_of_several_missing_runs_in_the_default_folder(
 
 def test_a_runs_folder_with_a_space_is_quoted(tmp_path):
     with pytest.raises(ReportError, match="--runs_dir='/a folder'"):
-        _build.build(
+        builder.build(
             "r", module(HARD), runs_dir="/a folder", reports_dir=str(tmp_path)
         )
 
@@ -149,7 +150,7 @@ def test_a_resumed_run_names_both_commits(store):
         ]
     }
     expected = f"{'a' * 12}, {'b' * 12} (altered), unknown"
-    assert _build._commits(run) == expected
+    assert builder._commits(run) == expected
 
 
 class _Links(html.parser.HTMLParser):
@@ -177,7 +178,7 @@ def test_every_report_is_self_contained_and_repeats_byte_for_byte(
     files = []
     for _ in range(2):  # the second one replaces the first
         page = pathlib.Path(
-            _build.build(
+            builder.build(
                 name,
                 made,
                 runs_dir=folder,
@@ -207,11 +208,11 @@ def test_every_report_is_self_contained_and_repeats_byte_for_byte(
 def test_every_report_reads_smoke_runs_and_says_so(
     name, store, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")  # costs time
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+    monkeypatch.setattr(canvas, "png", lambda figure: b"")  # costs time
+    monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
     made = registry.get("ls_tf.reports", name)
     folder = store(made.REQUIRES, smoke=True)
-    page = _build.build(
+    page = builder.build(
         name,
         made,
         runs_dir=folder,

@@ -5,15 +5,11 @@ import statistics
 import pytest
 from built_pages import page_of, rows
 
-from ls_tf import registry
-from ls_tf.reports import (
-    _build,
-    _cifar,
-    fig1_penultimate,
-    fig2_reliability,
-)
-from ls_tf.reports._blocks import Need
-from ls_tf.resolve import resolve
+from ls_tf.pages import builder, cifar
+from ls_tf.pages.blocks import Need
+from ls_tf.reports import fig1_penultimate, fig2_reliability
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 NAMES = (
     "table2_accuracy",
@@ -36,7 +32,7 @@ def close(word, expected):
     return float(word) == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("network", [n for n in _cifar.NETWORKS if n.is_short])
+@pytest.mark.parametrize("network", [n for n in cifar.NETWORKS if n.is_short])
 def test_the_factor_of_a_shortened_network_is_that_of_its_experiment(network):
     module = registry.get("ls_tf.experiments", network.experiment)
     assert network.factor > 1
@@ -48,12 +44,10 @@ def test_the_factor_of_a_shortened_network_is_that_of_its_experiment(network):
 
 
 def test_full_networks_have_no_factor():
-    assert {n.factor for n in _cifar.NETWORKS if not n.is_short} == {1}
-    assert (
-        _cifar.ALEXNET_24_SHORT.label == f"CIFAR-10 AlexNet, 24 x 24, {SHORT}"
-    )
-    assert _cifar.ALEXNET_24_SHORT.factor == 60
-    assert _cifar.RESNET_100.label == "CIFAR-100 ResNet-56"
+    assert {n.factor for n in cifar.NETWORKS if not n.is_short} == {1}
+    assert cifar.ALEXNET_24_SHORT.label == f"CIFAR-10 AlexNet, 24 x 24, {SHORT}"
+    assert cifar.ALEXNET_24_SHORT.factor == 60
+    assert cifar.RESNET_100.label == "CIFAR-100 ResNet-56"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +75,7 @@ def test_full_networks_have_no_factor():
 )  # fmt: skip
 def test_the_headline_runs_are_those_at_full_schedule(name, folders):
     made = registry.get("ls_tf.reports", name)
-    found = _build.identities(made, smoke=False)
+    found = builder.identities(made, smoke=False)
     assert [i.folder for i in found] == [f"{f}/seed=0" for f in folders]
 
 
@@ -102,7 +96,7 @@ def test_without_any_run_the_page_says_so_and_prints_every_command(
         )
         assert f"# {need.row}\n" in page
     assert f"{len(made.REQUIRES)} runs that would add seeds or rows" in page
-    assert _cifar.JPEG in page
+    assert cifar.JPEG in page
     assert "no run" in page
     pictures = [p.name for p in folder.glob("*.png")]
     assert pictures == {
@@ -304,7 +298,7 @@ def load(store, name, wanted):
     made = registry.get("ls_tf.reports", name)
     needs = [need for need in made.REQUIRES if wanted(need)]
     folder = store(needs, optional=True)
-    records, _ = _build._find(name, made, folder, False)
+    records, _ = builder._find(name, made, folder, False)
     return records
 
 
@@ -314,9 +308,9 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
     )
     found = {row.network: figure for row, figure in figures.items()}
     assert list(found) == [
-        _cifar.RESNET_100, _cifar.RESNET_10, _cifar.RESNET_10_SHORT,
+        cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT,
     ]  # fmt: skip
-    figure = found[_cifar.RESNET_100]
+    figure = found[cifar.RESNET_100]
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
         f"alpha = {alpha}\n{split} images"
@@ -336,7 +330,7 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
     # 100 points of each class were found by their label.
     shown = [len(c.get_offsets()) for c in axes[0].collections]
     assert shown == [100, 100, 100, 1, 1, 1]
-    words = found[_cifar.RESNET_10].legends[0].get_texts()
+    words = found[cifar.RESNET_10].legends[0].get_texts()
     assert [t.get_text() for t in words[:3]] == [
         "airplane",
         "automobile",
@@ -427,7 +421,7 @@ def test_cifar_rows_of_tables_2_and_3(quick, built):
     ]  # fmt: skip
     who = [r["T fitted"] for r in scaling if r["data"] == "MNIST"]
     assert "ours, by NLL, same images" in who
-    assert _cifar.JPEG in (folder / "accuracy.md").read_text()
+    assert cifar.JPEG in (folder / "accuracy.md").read_text()
     page = page_of(folder)
     assert "# CIFAR-100 ResNet-56, alpha = 0.3\n" in page
     assert (

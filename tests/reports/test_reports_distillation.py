@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from built_pages import page_of, rows
 
-from ls_tf import registry
 from ls_tf.analysis import mutual_information
-from ls_tf.reports import _build, kd_grid, stability
-from ls_tf.resolve import resolve
+from ls_tf.pages import builder
+from ls_tf.reports import kd_grid, stability
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 NAMES = (
     "mnist_distillation_curves",
@@ -71,7 +72,7 @@ def test_no_run_is_asked_for_twice(name):
 
 def test_the_sweep_on_mnist_is_the_one_of_figure_7():
     made = registry.get("ls_tf.reports", "mnist_distillation_curves")
-    found = [i.folder for i in _build.identities(made, smoke=False)]
+    found = [i.folder for i in builder.identities(made, smoke=False)]
     # Six teachers; six students on labels, six of the hard teacher, five
     # more of the smoothed ones: the one at alpha = 0 is that at T = 1.
     assert [f.split("/")[0] for f in found] == (
@@ -79,7 +80,7 @@ def test_the_sweep_on_mnist_is_the_one_of_figure_7():
         + ["fc_mnist_distillation"] * 11
     )  # fmt: skip
     short = registry.get("ls_tf.reports", "fig5_distillation")
-    found = [i.folder for i in _build.identities(short, smoke=False)]
+    found = [i.folder for i in builder.identities(short, smoke=False)]
     assert len(found) == 6 + 6 + 7 + 5 + 8
     assert sum("train.steps=6500" in folder for folder in found) == 3
 
@@ -243,7 +244,7 @@ def test_the_grid_settles_who_is_right(built, cold, warm, holds):
 
 
 def test_the_grid_trains_three_seeds_of_both_protocols():
-    found = _build.identities(kd_grid, smoke=False)
+    found = builder.identities(kd_grid, smoke=False)
     assert len(found) == 3 * (2 + 8 + 6)
     assert {i.seed for i in found} == {0, 1, 2}
     shared = [

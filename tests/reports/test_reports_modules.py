@@ -4,8 +4,8 @@ import statistics
 
 import pytest
 
-from ls_tf import registry
-from ls_tf.reports import _build, _canvas
+from ls_tf.pages import builder, canvas
+from ls_tf.spec import registry
 
 
 @pytest.fixture
@@ -14,13 +14,13 @@ def built(store, tmp_path, monkeypatch):
 
     Pictures are drawn but not rendered, which would take most of the time.
     """
-    monkeypatch.setattr(_canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(_canvas, "pdf", lambda figure: b"")
+    monkeypatch.setattr(canvas, "png", lambda figure: b"")
+    monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
 
     def build(name, **options):
         made = registry.get("ls_tf.reports", name)
         folder = store(made.REQUIRES, **options)
-        page = _build.build(
+        page = builder.build(
             name,
             made,
             runs_dir=folder,

@@ -10,19 +10,16 @@ import pytest
 from built_pages import page_of, rows
 from translation_records import GRID, PIECES, SIGNATURES
 
-from ls_tf import registry
+from ls_tf.pages import builder, networks, sweep_lines, translation
+from ls_tf.pages.blocks import Need
 from ls_tf.reports import (
-    _build,
-    _networks,
-    _sweeps,
-    _translation,
     fig3_reliability_ende,
     fig4_bleu_nll_sweep,
     fig7_penultimate_ende,
     re_fig5_bleu_sweep,
 )
-from ls_tf.reports._blocks import Need
-from ls_tf.resolve import resolve
+from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 NAMES = (
     "fig3_reliability_ende",
@@ -38,7 +35,7 @@ def load(store, name, wanted, **options):
     made = registry.get("ls_tf.reports", name)
     needs = [need for need in made.REQUIRES if wanted(need)]
     folder = store(needs, optional=True, **options)
-    records, _ = _build._find(name, made, folder, False)
+    records, _ = builder._find(name, made, folder, False)
     return records
 
 
@@ -59,7 +56,7 @@ def close(word, expected):
 def test_the_headline_runs_are_those_of_multi30k(name):
     made = registry.get("ls_tf.reports", name)
     smoothed = "alpha=0.3" if name == "re_fig5_bleu_sweep" else "paper"
-    assert [i.folder for i in _build.identities(made, smoke=False)] == [
+    assert [i.folder for i in builder.identities(made, smoke=False)] == [
         "transformer_multi30k/alpha=0/seed=0",
         f"transformer_multi30k/{smoothed}/seed=0",
     ]
@@ -440,7 +437,7 @@ def test_figure_4_of_one_network_leaves_the_other_panel_empty(store):
     ],
 )
 def test_temperatures_have_few_ticks(grid, ticks):
-    assert _sweeps._ticks(grid[0], grid[-1]) == pytest.approx(ticks)
+    assert sweep_lines._ticks(grid[0], grid[-1]) == pytest.approx(ticks)
 
 
 def test_the_best_of_a_sweep_by_hand():
@@ -448,14 +445,14 @@ def test_the_best_of_a_sweep_by_hand():
         "ece": np.array([[0.2, 0.1, 0.1], [0.4, 0.1, 0.3]]),
         "bleu": np.array([[1.0, 3.0, 2.0], [4.0, 1.0, 2.0]]),
     }
-    sweep = _sweeps.Sweep(np.array([0.5, 1.0, 2.0]), values, (0, 3))
+    sweep = sweep_lines.Sweep(np.array([0.5, 1.0, 2.0]), values, (0, 3))
     assert sweep.mean("bleu").tolist() == [2.5, 2.0, 2.0]
     assert (sweep.best("bleu"), sweep.best("ece")) == (0, 1)
     assert sweep.by_seed("bleu", 1.0) == {0: 3.0, 3: 1.0}
     assert sweep.best_by_seed("bleu") == {0: 3.0, 3: 4.0}
     assert sweep.best_by_seed("ece") == {0: 0.1, 3: 0.1}
     assert math.isnan(sweep.by_seed("bleu", 1.5)[3])
-    assert _sweeps.of({}) is None
+    assert sweep_lines.of({}) is None
 
 
 @pytest.mark.parametrize(
@@ -501,7 +498,7 @@ def test_figure_7_has_a_row_for_each_alpha_and_a_column_for_each_split(store):
     figures = fig7_penultimate_ende.draw(
         load(store, "fig7_penultimate_ende", pair)
     )
-    assert list(figures) == [_translation.MULTI30K]
+    assert list(figures) == [translation.MULTI30K]
     (figure,) = figures.values()
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
@@ -618,22 +615,22 @@ def test_scores_of_other_versions_are_both_named(store, monkeypatch):
         return found
 
     monkeypatch.setattr(type(first), "measurement", changed)
-    found = _translation.signatures(records, "translation")
+    found = translation.signatures(records, "translation")
     assert f"BLEU, cased another or {SIGNATURES['bleu']}; chrF" in found
-    assert _translation.signatures({}, "translation") == ""
+    assert translation.signatures({}, "translation") == ""
 
 
 def test_every_transformer_of_the_reports_measures_what_they_read():
-    for network in _translation.PLACES:
+    for network in translation.PLACES:
         for evaluator in (
             "translation",
             "token_calibration",
             "translation_sweep",
             "token_projection",
         ):
-            assert _translation.is_measured(network, evaluator, "report")
-    assert not _translation.is_measured(
-        _translation.ENDE, "translation", "calibrate"
+            assert translation.is_measured(network, evaluator, "report")
+    assert not translation.is_measured(
+        translation.ENDE, "translation", "calibrate"
     )
 
 
@@ -641,8 +638,8 @@ def test_alphas_and_seeds_of_the_tables():
     needs = re_fig5_bleu_sweep.REQUIRES
     small_ones = [n for n in needs if small(n)]
     assert [(n.changes["alpha"], n.seed) for n in small_ones] == [
-        *((0.0, s) for s in _networks.SEEDS), (0.05, 0),
-        *((0.1, s) for s in _networks.SEEDS), (0.15, 0), (0.3, 0),
+        *((0.0, s) for s in networks.SEEDS), (0.05, 0),
+        *((0.1, s) for s in networks.SEEDS), (0.15, 0), (0.3, 0),
     ]  # fmt: skip
     wanted = Need("transformer_ende", {"alpha": 0.1}, optional=True)
     assert wanted in fig4_bleu_nll_sweep.REQUIRES

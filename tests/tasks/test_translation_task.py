@@ -11,11 +11,11 @@ from ls_tf.evaluators import (
     translation,
     translation_sweep,
 )
-from ls_tf.resolve import resolve
+from ls_tf.measuring.translator import ModelTranslator, filled
+from ls_tf.protocols import Decoding
 from ls_tf.spec import EvaluatorSpec, SpecError
+from ls_tf.spec.resolve import resolve
 from ls_tf.tasks import translation as task_module
-from ls_tf.tasks._protocol import Decoding
-from ls_tf.tasks._translator import ModelTranslator, filled
 
 CHANGES = {
     "data.train": "train[:300]",

@@ -1,0 +1,1 @@
+"""What models are built of: layers, initial weights, what a model promises."""

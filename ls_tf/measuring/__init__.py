@@ -1,0 +1,1 @@
+"""What evaluators share: their protocol, checks, choices and the translator."""

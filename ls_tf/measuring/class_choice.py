@@ -1,0 +1,85 @@
+"""Classes by name or id, and examples of them."""
+
+import numpy as np
+
+from ls_tf import seeds
+from ls_tf.analysis import projection
+from ls_tf.protocols import Trained
+from ls_tf.spec import SpecError, nearest
+
+
+def ids(
+    evaluator: str,
+    trained: Trained,
+    classes: tuple[int | str, ...],
+    count: int,
+) -> tuple[int, ...]:
+    """Finds the ids of classes that are given by id or by name.
+
+    Args:
+        evaluator: for the message.
+        trained: the model and its data.
+        classes: ids, or names in the data set.
+        count: how many are wanted.
+
+    Returns:
+        Their ids, in order.
+
+    Raises:
+        SpecError: another number, one that does not exist or stands twice.
+    """
+    names, found = trained.class_names, []
+    for wanted in classes:
+        if isinstance(wanted, str):
+            if wanted not in names:
+                raise SpecError(
+                    f"{evaluator}: no class '{wanted}' in "
+                    f"{trained.spec.data.name}; {nearest(wanted, names)}"
+                )
+            wanted = names.index(wanted)
+        if not 0 <= wanted < len(names):
+            raise SpecError(
+                f"{evaluator}: wanted classes from 0 to {len(names) - 1}, got "
+                f"{wanted}"
+            )
+        found.append(wanted)
+    if len(found) != count or len(set(found)) != count:
+        raise SpecError(
+            f"{evaluator}: wanted {count} different classes, got {classes}"
+        )
+    return tuple(found)
+
+
+def pick(
+    evaluator: str,
+    trained: Trained,
+    role: str,
+    classes: tuple[int, ...],
+    per_class: int,
+) -> np.ndarray:
+    """Draws examples of some classes, the same ones throughout a run.
+
+    Args:
+        evaluator: for the message; others draw other examples.
+        trained: the model and its data.
+        role: train, calibrate or report.
+        classes: of ``ids``.
+        per_class: how many of each.
+
+    Returns:
+        int64 [len(classes) * per_class], positions in the role's split.
+
+    Raises:
+        SpecError: a class has too few.
+    """
+    rng = seeds.philox(trained.spec.seed, evaluator, role)
+    try:
+        found: np.ndarray = projection.pick_examples(
+            trained.labels(role), classes, per_class, rng
+        )
+    except ValueError as error:
+        split = getattr(trained.spec.data, role)
+        raise SpecError(
+            f"{evaluator}: {trained.spec.data.name}/{split}: {error}"
+        ) from error
+    return found

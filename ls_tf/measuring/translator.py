@@ -1,0 +1,352 @@
+"""A trained translation model as evaluators and readers see it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+
+from ls_tf.pipeline.corpus import Tokens
+from ls_tf.pipeline.ragged import Ragged
+from ls_tf.pipeline.text_pairs import Pairs
+from ls_tf.pipeline.vocabulary import Subwords
+from ls_tf.protocols import Arrays, Computation, Decoding, Translations
+from ls_tf.spec import ExperimentSpec
+
+# Sentences that are decoded together.
+_DECODE_BATCH = 64
+
+
+class Computing(Protocol):
+    """What computes: see ``Trained.compute``."""
+
+    spec: ExperimentSpec
+    model: keras.Model
+
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Trained.compute``."""
+
+
+class TranslationModel(Protocol):
+    """What a task of translation gives: its corpus, and pure functions."""
+
+    @property
+    def subwords(self) -> Subwords:
+        """The subword model of both languages."""
+
+    def tokens(self, role: str) -> Tokens:
+        """The sentence pairs of a role's split, as subwords and as text."""
+
+    def evaluation_batches(
+        self, role: str, chosen: np.ndarray
+    ) -> Sequence[Arrays]:
+        """Which of some chosen pairs are evaluated together; each once."""
+
+    @property
+    def next_token_logits(self) -> Computation:
+        """Gives ``logits`` float32 [B, T, V] of a batch."""
+
+    @property
+    def penultimate(self) -> Computation:
+        """Gives ``penultimate`` float32 [B, T, D] of a batch."""
+
+    @property
+    def next_token_statistics(self) -> Computation:
+        """Gives ``nll``, ``confidence`` and ``correct`` of a batch."""
+
+    def decoder(self, how: Decoding) -> Computation:
+        """Gives the search as a function of a batch."""
+
+
+def filled(ragged: Ragged, index: np.ndarray, width: int) -> np.ndarray:
+    """Sentences as rows, filled up with padding.
+
+    Args:
+        ragged: N sentences.
+        index: int [B]: which of them; -1 for a row of padding.
+        width: length of the rows, at least that of the longest one.
+
+    Returns:
+        int32 [B, width].
+    """
+    start, stop = ragged.offsets[index], ragged.offsets[index + 1]
+    length = np.where(index >= 0, stop - start, 0)[:, None]
+    position = np.arange(width)
+    at = np.where(position < length, start[:, None] + position, 0)
+    return np.where(position < length, ragged.tokens[at], 0).astype(np.int32)
+
+
+class ModelTranslator:
+    """Token statistics, activations and translations of a trained model."""
+
+    def __init__(self, task: TranslationModel, trained: Computing) -> None:
+        """Takes the task and what computes with its model's weights."""
+        self.spec, self.model = trained.spec, trained.model
+        self._task, self._compute = task, trained.compute
+        self._kept: dict[Any, Any] = {}
+
+    def texts(self, role: str) -> Pairs:
+        """The sentence pairs of a role's split, as text."""
+        found: Pairs = self._task.tokens(role).texts
+        return found
+
+    def targets(self, role: str) -> Ragged:
+        """The reference translations of a role's split, as subwords."""
+        found: Ragged = self._task.tokens(role).target
+        return found
+
+    def statistics(
+        self, role: str, temperatures: Sequence[float]
+    ) -> Mapping[str, np.ndarray]:
+        """What the model says of each next subword, given the right ones.
+
+        Args:
+            role: which split.
+            temperatures: R of them; each divides the logits.
+
+        Returns:
+            dict over the split's n real subwords in order, end marks among
+            them, padding not: ``nll`` and ``confidence`` float32 [n, R],
+            ``correct`` bool [n].
+        """
+        key = role, tuple(temperatures)
+        if key not in self._kept:
+            grid = np.array(temperatures, np.float32)
+            batches = self._batches(role)
+            found = self._compute(
+                self._task.next_token_statistics,
+                [{**b, "temperature": grid} for b, _ in batches],
+            )
+            self._kept[key] = self._in_order(
+                role, found, [index for _, index in batches]
+            )
+        kept: Mapping[str, np.ndarray] = self._kept[key]
+        return kept
+
+    def _batches(
+        self, role: str, chosen: np.ndarray | None = None
+    ) -> list[tuple[Arrays, np.ndarray]]:
+        """Batches of a split's sentences, or of some, and which they hold."""
+        tokens = self._task.tokens(role)
+        if chosen is None:
+            chosen = np.arange(len(tokens.source))
+        found: list[tuple[Arrays, np.ndarray]] = []
+        for b in self._task.evaluation_batches(role, chosen):
+            index = np.where(b["index"] >= 0, chosen[b["index"]], -1)
+            widths = len(b["source_position"]), len(b["target_position"])
+            batch = {
+                "source": filled(tokens.source, index, widths[0]),
+                "target": filled(tokens.target, index, widths[1]),
+            }
+            found.append((batch, index))
+        return found
+
+    def _in_order(
+        self,
+        role: str,
+        found: Sequence[Mapping[str, np.ndarray]],
+        indices: Sequence[np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Puts the tokens of all batches where they stand in the split."""
+        offsets = self._task.tokens(role).target.offsets
+        whole: dict[str, np.ndarray] = {}
+        for batch, index in zip(found, indices, strict=True):
+            length = np.where(index >= 0, np.diff(offsets)[index], 0)[:, None]
+            for name, values in batch.items():
+                inside = np.arange(values.shape[1]) < length
+                at = offsets[index][:, None] + np.arange(values.shape[1])
+                if name not in whole:
+                    shape = (int(offsets[-1]), *values.shape[2:])
+                    whole[name] = np.zeros(shape, values.dtype)
+                whole[name][at[inside]] = values[inside]
+        return whole
+
+    def with_padding(
+        self, role: str, batch_size: int
+    ) -> Mapping[str, np.ndarray]:
+        """Statistics that count padding as if it were text; see R-F4.
+
+        The split in its order, in batches of ``batch_size`` sentences, each
+        filled up to its longest one: what a loader without masks evaluates.
+
+        Returns:
+            dict: ``confidence`` and ``nll`` float32 [m, 1], ``correct`` and
+            ``is_padding`` bool [m], over all m positions of the batches.
+
+        Source: ours; the error is that of Wagner et al. 2023.
+        """
+        tokens = self._task.tokens(role)
+        lengths = [tokens.source.lengths, tokens.target.lengths]
+        widths = [int(length.max()) for length in lengths]
+        total = len(lengths[0])
+        parts: list[dict[str, np.ndarray]] = []
+        for first in range(0, total, batch_size):
+            index = np.arange(first, first + batch_size)
+            index = np.where(index < total, index, -1)
+            batch = {
+                "source": filled(tokens.source, index, widths[0]),
+                "target": filled(tokens.target, index, widths[1]),
+                "temperature": np.ones(1, np.float32),
+            }
+            (found,) = self._compute(self._task.next_token_statistics, [batch])
+            rows = slice(0, int((index >= 0).sum()))
+            longest = int(lengths[1][index[rows]].max())
+            parts.append(
+                {
+                    **{k: v[rows, :longest] for k, v in found.items()},
+                    "is_padding": batch["target"][rows, :longest] == 0,
+                }
+            )
+        return {
+            k: np.concatenate(
+                [p[k].reshape(-1, *p[k].shape[2:]) for p in parts]
+            )
+            for k in parts[0]
+        }
+
+    def logits(self, role: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
+        """Logits of the first next subwords of a split.
+
+        Args:
+            role: which split.
+            limit: whole sentences are taken until there are this many
+                subwords, or all.
+
+        Returns:
+            float32 [n, V] and the right ids int32 [n], in order.
+        """
+        target = self._task.tokens(role).target
+        sentences = int(np.searchsorted(target.offsets, limit))
+        sentences = min(max(sentences, 1), len(target.offsets) - 1)
+        count = int(target.offsets[sentences])
+        kept: np.ndarray | None = None
+        for batch, index in self._batches(role, np.arange(sentences)):
+            (found,) = self._compute(self._task.next_token_logits, [batch])
+            if kept is None:
+                kept = np.empty((count, found["logits"].shape[-1]), np.float32)
+            for row in np.flatnonzero(index >= 0):
+                start, stop = target.offsets[index[row] : index[row] + 2]
+                kept[start:stop] = found["logits"][row, : stop - start]
+        if kept is None:
+            raise ValueError(f"the {role} split has no sentences")
+        return kept, target.tokens[:count]
+
+    def activations(self, role: str, token: int, limit: int) -> np.ndarray:
+        """Penultimate activations where a token is the next one.
+
+        Args:
+            role: which split.
+            token: its id.
+            limit: of its first occurrences.
+
+        Returns:
+            float32 [n, D], n at most ``limit``.
+        """
+        target = self._task.tokens(role).target
+        at = np.flatnonzero(target.tokens == token)[:limit]
+        sentence = np.searchsorted(target.offsets, at, side="right") - 1
+        rows: dict[int, np.ndarray] = {}
+        for batch, index in self._batches(role, np.unique(sentence)):
+            (found,) = self._compute(self._task.penultimate, [batch])
+            for row in np.flatnonzero(index >= 0):
+                one = index[row]
+                for place in at[sentence == one]:
+                    position = place - target.offsets[one]
+                    rows[int(place)] = found["penultimate"][row, position]
+        return np.array([rows[int(p)] for p in at], np.float32)
+
+    def translate(self, source: Ragged, how: Decoding) -> Translations:
+        """Translates sentences.
+
+        Args:
+            source: N sentences as subwords, each with its end mark.
+            how: the search.
+
+        Returns:
+            Translations, in the order of the sentences.
+        """
+        lengths = source.lengths
+        order = np.argsort(lengths, kind="stable")
+        function = self._task.decoder(how)
+        ids: list[list[int]] = [[] for _ in lengths]
+        scores = np.zeros(len(lengths), np.float32)
+        finished = np.zeros(len(lengths), bool)
+        for first in range(0, len(order), _DECODE_BATCH):
+            index = order[first : first + _DECODE_BATCH]
+            # Powers of two: few programs, and padded sources cost little.
+            width = max(16, 1 << (int(lengths[index].max()) - 1).bit_length())
+            fill = np.full(_DECODE_BATCH - len(index), -1, order.dtype)
+            index = np.concatenate([index, fill])
+            batch = {
+                "source": filled(source, index, width),
+                "temperature": np.array(how.temperature, np.float32),
+            }
+            (found,) = self._compute(function, [batch])
+            for row, one in enumerate(index):
+                if one < 0:
+                    continue
+                length = int(found["length"][row])
+                words = found["ids"][row, :length].tolist()
+                finished[one] = bool(words) and words[-1] == 1
+                ids[one] = words[:-1] if finished[one] else words
+                scores[one] = found["score"][row]
+        return Translations(ids, scores, finished)
+
+    def translate_role(self, role: str, how: Decoding) -> Translations:
+        """Translates the sources of a role's split."""
+        key = "translations", role, how
+        if key not in self._kept:
+            source = self._task.tokens(role).source
+            self._kept[key] = self.translate(source, how)
+        found: Translations = self._kept[key]
+        return found
+
+    def templates(self, ids: Sequence[int]) -> np.ndarray:
+        """Rows of the matrix that makes the logits, float32 [n, D]."""
+        matrix = keras.ops.convert_to_numpy(self.model.output_matrix())
+        return np.asarray(matrix[np.asarray(ids)], np.float32)
+
+    def piece(self, token: int) -> str:
+        """A subword as text; a leading U+2581 is a space."""
+        found: str = self._task.subwords.piece(token)
+        return found
+
+    def token_id(self, word: str) -> int | None:
+        """The id of a word that is one subword; None if it is not."""
+        found = self._task.subwords.encode([word]).tokens[:-1]
+        return int(found[0]) if len(found) == 1 else None
+
+    def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
+        """Plain text of lists of subword ids."""
+        found: list[str] = self._task.subwords.decode(ids)
+        return found
+
+    def translate_lines(
+        self, lines: Sequence[str], how: Decoding, longest: int
+    ) -> tuple[list[str], int]:
+        """Translates lines of text.
+
+        Args:
+            lines: N lines; an empty one stays empty.
+            how: the search.
+            longest: subwords of a line that are translated.
+
+        Returns:
+            N lines, and how many of them were cut.
+        """
+        full = [i for i, line in enumerate(lines) if line.strip()]
+        answers = [""] * len(lines)
+        if not full:
+            return answers, 0
+        source = self._task.subwords.encode([lines[i].strip() for i in full])
+        lengths = np.minimum(source.lengths, longest)
+        parts = [source.row(i)[: lengths[i]].copy() for i in range(len(source))]
+        for part in parts:
+            part[-1] = 1  # also of a line that was cut
+        found = self.translate(Ragged.of(np.concatenate(parts), lengths), how)
+        for i, text in zip(full, self.decode(found.ids), strict=True):
+            # One line in, one line out.
+            answers[i] = " ".join(text.split())
+        return answers, int((source.lengths > longest).sum())

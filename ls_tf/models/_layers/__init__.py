@@ -1,1 +1,0 @@
-"""Layers that several models share, where Keras has none that fits."""

@@ -1,0 +1,268 @@
+"""Finds a report's records, builds it and writes its files."""
+
+import contextlib
+import errno
+import shlex
+import uuid
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from ls_tf.pages import canvas, html, tables
+from ls_tf.pages.blocks import Need, Picture, Report, ReportError, Table
+from ls_tf.pages.html import Missing
+from ls_tf.records import runs
+from ls_tf.records.runs import Path, Record
+from ls_tf.spec.resolve import RunIdentity, resolve
+
+__all__ = ["Need", "ReportError", "build", "identities"]
+
+# The command line has its own exit code for a full disk.
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SMOKE_NOTE = (
+    "These runs were shrunk to seconds with --smoke: the page shows that the "
+    "path works, its numbers mean nothing."
+)
+
+
+def _identity(need: Need, smoke: bool) -> RunIdentity:
+    return resolve(
+        need.experiment, changed=need.changes, seed=need.seed, smoke=smoke
+    )
+
+
+def identities(module: ModuleType, *, smoke: bool) -> list[RunIdentity]:
+    """Lists the runs that a report cannot do without: its headline runs.
+
+    A report whose module says ``PARTIAL = True`` can be built from any of its
+    runs, or from none; its headline runs are what ``--run_missing`` trains.
+
+    Args:
+        module: a module of ``ls_tf.reports``.
+        smoke: whether their shrunk form is meant.
+
+    Returns:
+        list: the runs, teachers before their students.
+
+    Source: ours.
+    """
+    return [_identity(n, smoke) for n in module.REQUIRES if not n.optional]
+
+
+def _command(identity: RunIdentity, runs_dir: str) -> str:
+    if runs_dir == "runs":
+        return identity.command()
+    return f"{identity.command()} --runs_dir={shlex.quote(runs_dir)}"
+
+
+def _find(
+    name: str, module: ModuleType, runs_dir: str, smoke: bool
+) -> tuple[dict[Need, Record], list[Missing]]:
+    """Finds the records; says which ones the page is built without."""
+    records: dict[Need, Record] = {}
+    missing: list[Missing] = []
+    wanted: list[str] = []  # commands of what the report cannot do without
+    partial = getattr(module, "PARTIAL", False)
+    for need in module.REQUIRES:
+        identity = _identity(need, smoke)
+        record = runs.find(runs_dir, identity)
+        if record is not None:
+            records[need] = record
+        elif need.optional or partial:
+            missing.append((need.row, _command(identity, runs_dir)))
+        else:
+            wanted.append(_command(identity, runs_dir))
+    if wanted:
+        count = sum(not need.optional for need in module.REQUIRES)
+        raise ReportError(
+            f"report {name}: {len(wanted)} of {count} runs missing or "
+            f"unfinished; make them with: {'; '.join(wanted)} "
+            "(or add --run_missing)"
+        )
+    return records, missing
+
+
+def _commits(run: Mapping[str, Any]) -> str:
+    """The commits that made a run: more than one if it was resumed."""
+    words = []
+    for facts in run.get("history") or [run]:
+        git = facts.get("git") or {}
+        commit = git.get("commit")
+        word = "unknown" if commit is None else str(commit)[:12]
+        words.append(word + (" (altered)" if git.get("dirty") else ""))
+    return ", ".join(dict.fromkeys(words))
+
+
+def _data(run: Mapping[str, Any]) -> str:
+    data = run["spec"]["data"]
+    roles = ", ".join(
+        f"{r} {data[r]}" for r in ("train", "calibrate", "report")
+    )
+    return f"{data['name']}: {roles}"
+
+
+def _provenance(
+    records: Mapping[Need, Record], found: Iterable[RunIdentity]
+) -> Table:
+    """One row for each run; it holds no time of building."""
+    rows = []
+    for record, identity in zip(records.values(), found, strict=True):
+        run = record.run
+        version = (run.get("versions") or {}).get(str(run.get("engine")))
+        engine = " ".join(str(w) for w in (run.get("engine"), version) if w)
+        seconds = run.get("train_seconds")
+        rows.append(
+            (
+                identity.folder,
+                identity.seed,
+                _commits(run),
+                engine or None,
+                ", ".join(str(d) for d in run.get("devices") or []) or None,
+                run.get("steps", run.get("step")),
+                None if seconds is None else float(seconds),
+                _data(run),
+            )
+        )
+    columns = (
+        "run",
+        "seed",
+        "commit",
+        "engine",
+        "devices",
+        "steps",
+        "training, s",
+        "data",
+    )
+    return Table(
+        tables.frame(columns, rows),
+        "provenance",
+        "The records behind this page. “altered” marks a commit whose files "
+        "were changed but not committed.",
+        {"training, s": ".1f"},
+    )
+
+
+def _files(
+    report: Report,
+    note: str,
+    missing: list[Missing],
+    provenance: Table | None,
+) -> dict[str, bytes]:
+    """Renders everything before anything is written; the page comes last."""
+    files: dict[str, bytes] = {}
+    images: dict[str, bytes] = {}
+    for block in report.blocks:
+        if isinstance(block, Picture):
+            images[block.name] = canvas.png(block.figure)
+            files[f"{block.name}.png"] = images[block.name]
+            files[f"{block.name}.pdf"] = canvas.pdf(block.figure)
+        elif isinstance(block, Table):
+            files[f"{block.name}.md"] = tables.markdown(block).encode()
+            files[f"{block.name}.csv"] = tables.comma_separated(block).encode()
+    page = html.page(
+        report,
+        images=images,
+        note=note,
+        missing=missing,
+        provenance=provenance,
+    )
+    files["index.html"] = page.encode()
+    return files
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes all files beside the folder, then moves them into it.
+
+    What else stands in the folder is left alone.
+    """
+    staging = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        for name, data in files.items():
+            runs.write_bytes(staging / name, data)
+        if folder.exists():
+            for name in files:
+                (staging / name).replace(folder / name)
+        else:
+            staging.rename(folder)
+    finally:
+        with contextlib.suppress(OSError):
+            if staging.exists():
+                staging.rmtree()
+
+
+def _marked(readme: str, name: str) -> tuple[str, str]:
+    """Splits a file at a report's markers: what is before, what is behind."""
+    path = Path(readme)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ReportError(f"{readme} cannot be read: {reason}") from None
+    opening, closing = f"<!-- report:{name} -->", f"<!-- /report:{name} -->"
+    before, found, rest = text.partition(opening)
+    _, closed, after = rest.partition(closing)
+    if not found or not closed or text.count(opening) + text.count(closing) > 2:
+        raise ReportError(
+            f"{readme}: wanted one line '{opening}' and behind it one line "
+            f"'{closing}'"
+        )
+    return before + opening, closing + after
+
+
+def build(
+    name: str,
+    module: ModuleType,
+    *,
+    runs_dir: str,
+    reports_dir: str,
+    smoke: bool = False,
+    readme: str | None = None,
+) -> str:
+    """Builds a report from records and writes its page and its files.
+
+    Args:
+        name: the report's name; its folder has it.
+        module: the report.
+        runs_dir: where records lie.
+        reports_dir: where the report's folder goes.
+        smoke: read the shrunk runs.
+        readme: a file that gets the report's first table, between its two
+            markers.
+
+    Returns:
+        str: the path of the page.
+
+    Raises:
+        ReportError: a run is missing, or a file cannot be used; one line.
+            Nothing is written then.
+        RunError: a record cannot be read.
+
+    Source: ours.
+    """
+    records, missing = _find(name, module, runs_dir, smoke)
+    marked = None if readme is None else _marked(readme, name)
+    report: Report = module.build(records)
+    found = [_identity(need, smoke) for need in records]
+    files = _files(
+        report,
+        _SMOKE_NOTE if smoke else "",
+        missing,
+        _provenance(records, found) if module.REQUIRES else None,
+    )
+    table = next((b for b in report.blocks if isinstance(b, Table)), None)
+    if marked is not None and table is None:
+        raise ReportError(f"report {name} has no table for {readme}")
+    folder = Path(reports_dir) / name
+    try:
+        _write(folder, files)
+        if readme is not None and marked is not None and table is not None:
+            inner = f"\n\n{tables.markdown(table)}\n"
+            whole = marked[0] + inner + marked[1]
+            runs.write_bytes(Path(readme), whole.encode())
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise
+        raise ReportError(
+            f"{error.filename or folder} cannot be written: {error.strerror}"
+        ) from None
+    return str(folder / "index.html")

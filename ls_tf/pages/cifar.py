@@ -1,0 +1,70 @@
+"""The CIFAR networks of the reports, and words that go with them."""
+
+from ls_tf.pages.networks import (
+    COMMANDS,
+    NO_EXPERIMENT,
+    SEEDS,
+    Network,
+    needs,
+    of,
+    steps,
+)
+
+__all__ = [
+    "ALEXNET",
+    "ALEXNET_24",
+    "ALEXNET_24_SHORT",
+    "ALEXNET_SHORT",
+    "ALEXNET_TENTH",
+    "COMMANDS",
+    "JPEG",
+    "NETWORKS",
+    "NO_EXPERIMENT",
+    "RESNET_10",
+    "RESNET_100",
+    "RESNET_10_SHORT",
+    "SEEDS",
+    "SHORTENED",
+    "SPLIT",
+    "SUBSTITUTES",
+    "Network",
+    "needs",
+    "of",
+    "steps",
+]
+
+# For the captions of tables and pictures with numbers of CIFAR-10.
+JPEG = (
+    "The records committed in results/ were made on a copy of CIFAR-10 whose "
+    "images went through JPEG once; other copies give other numbers."
+)
+SPLIT = "Reported on the last 10,000 training images, which are not trained on."
+SHORTENED = (
+    "A schedule “steps / n” is the paper's with all step counts divided by n: "
+    "its numbers are not to be compared with printed ones."
+)
+
+ALEXNET = Network("CIFAR-10 AlexNet", "alexnet_cifar10")
+ALEXNET_24 = Network("CIFAR-10 AlexNet", "alexnet_cifar10_24", "24 x 24")
+ALEXNET_TENTH = Network("CIFAR-10 AlexNet", "alexnet_cifar10_tenth")
+ALEXNET_SHORT = Network("CIFAR-10 AlexNet", "alexnet_cifar10_short")
+ALEXNET_24_SHORT = Network(
+    "CIFAR-10 AlexNet", "alexnet_cifar10_24_short", "24 x 24"
+)
+RESNET_10 = Network("CIFAR-10 ResNet-56", "resnet56_cifar10")
+RESNET_10_SHORT = Network("CIFAR-10 ResNet-56", "resnet56_cifar10_short")
+RESNET_100 = Network("CIFAR-100 ResNet-56", "resnet56_cifar100")
+
+NETWORKS = (
+    ALEXNET,
+    ALEXNET_24,
+    ALEXNET_TENTH,
+    ALEXNET_SHORT,
+    ALEXNET_24_SHORT,
+    RESNET_100,
+    RESNET_10,
+    RESNET_10_SHORT,
+)
+SUBSTITUTES = {
+    n: "substitute for CIFAR-100" for n in (RESNET_10, RESNET_10_SHORT)
+}

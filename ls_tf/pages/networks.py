@@ -1,0 +1,103 @@
+"""The networks of the reports: rows, schedules, the runs they need."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ls_tf.pages import tables
+from ls_tf.pages.blocks import Need
+from ls_tf.records.runs import Record
+from ls_tf.spec import registry
+
+SEEDS = (0, 1, 2)
+
+COMMANDS = "The commands for rows without a run are at the end of the page."
+NO_EXPERIMENT = "not implemented in this version"
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network on a data set, under one schedule.
+
+    ``row`` is its name in ``paper_numbers.csv``; ``detail`` tells it from
+    others of that name.
+    """
+
+    row: str
+    experiment: str
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        """Data, network and detail, without the schedule."""
+        return ", ".join(w for w in (self.row, self.detail) if w)
+
+    @property
+    def factor(self) -> int:
+        """What the steps of the full schedule are divided by; 1 if it is it."""
+        module = registry.get("ls_tf.experiments", self.experiment)
+        return getattr(module, "FACTOR", 1)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is trained for less than the full schedule."""
+        return self.factor > 1
+
+    @property
+    def schedule(self) -> str:
+        """The schedule in words."""
+        return f"steps / {self.factor}" if self.is_short else "full"
+
+    @property
+    def label(self) -> str:
+        """Name and, unless it is the full one, schedule."""
+        return f"{self.name}, {self.schedule}" if self.is_short else self.name
+
+
+def needs(
+    network: Network,
+    alphas: Sequence[float],
+    seeds: Sequence[int] = (0,),
+    headline: Sequence[float] = (),
+) -> Iterable[Need]:
+    """Lists the runs of a network.
+
+    Args:
+        network: which one.
+        alphas: the amounts of smoothing.
+        seeds: of each.
+        headline: alphas whose seed 0 ``--run_missing`` trains.
+
+    Yields:
+        Need: alpha by alpha.
+    """
+    for alpha in alphas:
+        for seed in seeds:
+            yield Need(
+                network.experiment,
+                {"alpha": alpha},
+                seed,
+                optional=seed != 0 or alpha not in headline,
+                row=f"{network.label}, alpha = {alpha:g}",
+            )
+
+
+def of(
+    records: Mapping[Need, Record], network: Network, alpha: float
+) -> dict[int, Record]:
+    """Picks a network's records: seed -> record."""
+    return tables.by_seed(records, network.experiment, {"alpha": alpha})
+
+
+def steps(found: Iterable[Record]) -> int | str | None:
+    """Reads how long the runs were trained; None if there is no run."""
+    counts = sorted({record.run["steps"] for record in found})
+    if len(counts) > 1:
+        return ", ".join(str(n) for n in counts)
+    return counts[0] if counts else None
+
+
+def missing(found: Mapping[float, Any]) -> str:
+    """A sentence that names the alphas without a run, for a caption."""
+    names = [f"{a:g}" for a, record in found.items() if not record]
+    return f" No run: alpha {', '.join(names)}." if names else ""

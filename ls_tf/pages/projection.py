@@ -1,0 +1,233 @@
+"""The penultimate layer on the plane of three classes' templates."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from ls_tf.pages.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    VERMILION,
+    Arrays,
+    Panel,
+    plain,
+)
+
+# Classes differ in colour and in marker.
+_COLOURS = (BLUE, VERMILION, GREEN)
+_MARKERS = ("o", "^", "s")
+# A frame that is this much smaller than another one is marked in it.
+_MUCH_SMALLER = 0.8
+
+_Limits = tuple[tuple[float, float], tuple[float, float]]
+
+
+def _splits(arrays: Arrays) -> list[str]:
+    """The splits whose points there are, the training split first."""
+    names = [k.removesuffix("_points") for k in arrays if k.endswith("_points")]
+    return sorted(names, key=lambda name: (name != "train", name))
+
+
+def projection_figure(
+    panels: Sequence[Panel],
+    titles: Mapping[str, str] | None = None,
+    names: Mapping[int, str] | None = None,
+) -> Figure:
+    """Draws activations on the plane of three templates.
+
+    One row for each network, one column for each split; the axes of a row are
+    the same.
+
+    Args:
+        panels: the networks' arrays: templates [3, 2], classes [3], and for
+            each split <split>_points [N, 2] and <split>_labels [N].
+        titles: split -> heading of its column.
+        names: class id -> its name.
+
+    Returns:
+        Figure.
+
+    Source: Mueller et al. 2019, figure 1.
+    """
+    splits = _splits(panels[0].arrays)
+    figure = Figure(
+        figsize=(3.6 * len(splits) + 0.4, 3.3 * len(panels) + 1.1),
+        layout="constrained",
+    )
+    grid = figure.subplots(len(panels), len(splits), squeeze=False)
+    for panel, row in zip(panels, grid, strict=True):
+        limits = _limits(panel.arrays, splits)
+        for split, axes in zip(splits, row, strict=True):
+            _projection(panel.arrays, split, axes)
+            axes.set(xlim=limits[0], ylim=limits[1])
+            axes.set_aspect("equal")
+        row[0].set_ylabel(f"{panel.title}\n\naxis 2 (activation)", fontsize=10)
+    for split, axes in zip(splits, grid[0], strict=True):
+        axes.set_title((titles or {}).get(split, split), fontsize=11)
+    for axes in grid[-1]:
+        axes.set_xlabel("axis 1 (activation)", fontsize=10)
+    _add_legend(figure, panels[0].arrays["classes"], names or {})
+    return figure
+
+
+def projection_row(
+    panels: Sequence[Panel],
+    titles: Mapping[str, str],
+    names: Mapping[int, str],
+) -> Figure:
+    """Draws the networks of one data set side by side, as figure 1 does.
+
+    One panel for each split of each network, in one row; the axes of a
+    network's panels are the same. Where those of another network cover less
+    of the plane, a square shows how much.
+
+    Args:
+        panels: the networks' arrays, see ``projection_figure``.
+        titles: split -> heading of its panels, behind the network's.
+        names: class id -> its name.
+
+    Returns:
+        Figure.
+
+    Source: Mueller et al. 2019, figure 1.
+    """
+    splits = _splits(panels[0].arrays)
+    count = len(panels) * len(splits)
+    figure = Figure(figsize=(2.8 * count + 0.3, 3.6), layout="constrained")
+    row = iter(figure.subplots(1, count, squeeze=False)[0])
+    frames = [_limits(panel.arrays, splits) for panel in panels]
+    smallest = min(high - low for (low, high), _ in frames)
+    squares = False
+    for panel, limits in zip(panels, frames, strict=True):
+        for split in splits:
+            axes = next(row)
+            if smallest < _MUCH_SMALLER * (limits[0][1] - limits[0][0]):
+                _square(axes, limits, smallest)
+                squares = True
+            _projection(panel.arrays, split, axes)
+            axes.set(xlim=limits[0], ylim=limits[1])
+            axes.set_aspect("equal")
+            axes.set_title(f"{panel.title}\n{titles[split]}", fontsize=11)
+            axes.set_xlabel("axis 1 (activation)", fontsize=10)
+            if split == splits[0]:
+                axes.set_ylabel("axis 2 (activation)", fontsize=10)
+    _add_legend(figure, panels[0].arrays["classes"], names, squares)
+    return figure
+
+
+def _square(axes: Axes, limits: _Limits, size: float) -> None:
+    """Shows the size of another panel's frame in the lower left corner."""
+    gap = 0.015 * (limits[0][1] - limits[0][0])
+    axes.add_patch(
+        Rectangle(
+            (limits[0][0] + gap, limits[1][0] + gap),
+            size,
+            size,
+            facecolor="none",
+            edgecolor=INK,
+            linestyle=":",
+            linewidth=1.2,
+            zorder=4,
+        )
+    )
+
+
+def _add_legend(
+    figure: Figure,
+    classes: np.ndarray,
+    names: Mapping[int, str],
+    squares: bool = False,
+) -> None:
+    handles = _projection_legend(classes, names)
+    if squares:
+        label = "size of the other network's frames"
+        handles.append(
+            Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label=label)
+        )
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def _projection_legend(
+    classes: np.ndarray, names: Mapping[int, str]
+) -> list[Line2D]:
+    marks = [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker=marker,
+            color=colour,
+            markersize=6,
+            label=names.get(int(name), f"class {int(name)}"),
+        )
+        for name, marker, colour in zip(
+            classes, _MARKERS, _COLOURS, strict=False
+        )
+    ]
+    template = Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker="X",
+        color=GREY,
+        markeredgecolor=INK,
+        markersize=8,
+        label="template",
+    )
+    return [*marks, template]
+
+
+def _projection(arrays: Arrays, split: str, axes: Axes) -> None:
+    points = np.asarray(arrays[f"{split}_points"], np.float64)
+    labels = np.asarray(arrays[f"{split}_labels"])
+    templates = np.asarray(arrays["templates"], np.float64)
+    for i, name in enumerate(arrays["classes"]):
+        cluster = points[labels == name]
+        axes.scatter(
+            cluster[:, 0],
+            cluster[:, 1],
+            s=12,
+            marker=_MARKERS[i],
+            color=_COLOURS[i],
+            alpha=0.55,
+            linewidths=0,
+            rasterized=True,
+        )
+    for i, place in enumerate(templates):
+        axes.scatter(
+            place[0],
+            place[1],
+            s=70,
+            marker="X",
+            color=_COLOURS[i],
+            edgecolors=INK,
+            linewidths=1.0,
+            zorder=3,
+        )
+    plain(axes)
+
+
+def _limits(arrays: Arrays, splits: Sequence[str]) -> _Limits:
+    """A square around all points of a network, the templates included."""
+    every = np.concatenate(
+        [arrays["templates"], *(arrays[f"{s}_points"] for s in splits)]
+    ).astype(np.float64)
+    low, high = every.min(axis=0), every.max(axis=0)
+    half = 0.54 * float((high - low).max()) or 1.0
+    middle = (low + high) / 2
+    return (
+        (float(middle[0] - half), float(middle[0] + half)),
+        (float(middle[1] - half), float(middle[1] + half)),
+    )

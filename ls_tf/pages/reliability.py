@@ -1,0 +1,186 @@
+"""Reliability diagrams, with the counts that they rest on."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, FixedLocator
+
+from ls_tf.analysis import calibration
+from ls_tf.pages.canvas import (
+    BLUE,
+    GREY,
+    INK,
+    SKY,
+    VERMILION,
+    Arrays,
+    Panel,
+    plain,
+)
+
+
+def reliability(
+    arrays: Arrays, axes: tuple[Axes, Axes], suffix: str = ""
+) -> None:
+    """Draws one reliability diagram and its counts; empty bins are skipped.
+
+    Args:
+        arrays: bin_edges [B + 1], bin_count [B], bin_confidence [B] and
+            bin_accuracy [B], fractions; NaN where a bin is empty.
+        axes: the diagram's axes, and those of the counts underneath.
+        suffix: of the arrays' names, e.g. ``_scaled``.
+
+    Source: Mueller et al. 2019, figure 2; the counts are ours.
+    """
+    bins = calibration.Bins(
+        *(
+            np.asarray(arrays[f"bin_{part}{suffix}"], np.float64)
+            for part in ("edges", "count", "confidence", "accuracy")
+        )
+    )
+    _diagram(bins, axes[0])
+    _counts(bins, axes[1])
+    for one in axes:
+        plain(one)
+
+
+def _bars(
+    axes: Axes,
+    bins: calibration.Bins,
+    heights: np.ndarray,
+    bottoms: np.ndarray | float = 0.0,
+    *,
+    colour: str,
+    edge: str = "white",
+    hatch: str = "",
+) -> None:
+    """Draws one bar for each bin that is not empty."""
+    some = bins.count > 0
+    axes.bar(
+        bins.edges[:-1][some],
+        heights,
+        np.diff(bins.edges)[some],
+        bottom=bottoms,
+        align="edge",
+        color=colour,
+        edgecolor=edge,
+        hatch=hatch,
+        linewidth=0.6,
+    )
+
+
+def _diagram(bins: calibration.Bins, axes: Axes) -> None:
+    some = bins.count > 0
+    accuracy, confidence = bins.accuracy[some], bins.confidence[some]
+    _bars(axes, bins, accuracy, colour=SKY)
+    gap = confidence - accuracy
+    _bars(
+        axes, bins, gap, accuracy, colour="none", edge=VERMILION, hatch="////"
+    )
+    axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
+    axes.plot(
+        confidence,
+        accuracy,
+        linestyle="none",
+        marker="o",
+        markersize=4,
+        color=BLUE,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        clip_on=False,
+        zorder=4,
+    )
+    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+    axes.tick_params(labelbottom=False)
+    axes.text(
+        0.04,
+        0.95,
+        _summary(bins),
+        transform=axes.transAxes,
+        va="top",
+        fontsize=9,
+        color=INK,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+    )
+
+
+def _counts(bins: calibration.Bins, axes: Axes) -> None:
+    """Draws how many examples each bin rests on.
+
+    A trained network puts nearly all in the last bin: only a log scale shows
+    how few the others hold.
+    """
+    _bars(axes, bins, bins.count[bins.count > 0], colour=GREY)
+    top = 10 ** (math.ceil(math.log10(max(float(bins.count.max()), 2))) + 0.2)
+    axes.set(yscale="log", xlim=(0, 1), ylim=(0.6, top))
+    axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(_few_decades(top))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def _few_decades(top: float) -> FixedLocator:
+    last = int(math.log10(top))
+    step = max(1, math.ceil(last / 2))
+    return FixedLocator([10.0**k for k in range(0, last + 1, step)])
+
+
+def _summary(bins: calibration.Bins) -> str:
+    ece = calibration.expected_calibration_error(bins)
+    some = bins.count > 0
+    hits = float(np.sum(bins.count[some] * bins.accuracy[some]))
+    accuracy = 100 * hits / float(bins.count.sum())
+    return f"ECE {ece:.4f}\naccuracy {accuracy:.2f} %"
+
+
+def reliability_figure(panels: Sequence[Panel], columns: int = 3) -> Figure:
+    """Draws reliability diagrams side by side.
+
+    Args:
+        panels: the diagrams, in the order of reading.
+        columns: how many stand in a row at most.
+
+    Returns:
+        Figure.
+
+    Source: Mueller et al. 2019, figure 2; Wagner et al. 2023, figure 3.
+    """
+    columns = min(columns, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(
+        figsize=(3.3 * columns + 0.4, 3.9 * rows + 0.4), layout="constrained"
+    )
+    # One flat grid, so that all diagrams get the same size.
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=(4, 1) * rows)
+    for i, panel in enumerate(panels):
+        row, column = 2 * (i // columns), i % columns
+        diagram = figure.add_subplot(grid[row, column])
+        counts = figure.add_subplot(grid[row + 1, column], sharex=diagram)
+        reliability(panel.arrays, (diagram, counts), panel.suffix)
+        diagram.set_title(panel.title, fontsize=11)
+        if i % columns == 0:
+            diagram.set_ylabel("accuracy (fraction)")
+            counts.set_ylabel("examples\n(log)")
+        if i + columns >= len(panels):
+            counts.set_xlabel("confidence (probability of the answer)")
+    figure.legend(
+        handles=[
+            Patch(facecolor=SKY, label="accuracy in the bin"),
+            Patch(
+                facecolor="none",
+                edgecolor=VERMILION,
+                hatch="////",
+                label="gap to the mean confidence",
+            ),
+            Line2D([], [], color=INK, linestyle="--", label="calibrated"),
+        ],
+        loc="outside lower center",
+        ncols=3 if columns > 1 else 1,
+        frameon=False,
+        fontsize=9,
+    )
+    return figure

@@ -1,0 +1,121 @@
+"""The Transformers of the reports, and words that go with them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ls_tf.pages import canvas, diagrams
+from ls_tf.pages.blocks import Need
+from ls_tf.pages.networks import Network, needs
+from ls_tf.records.runs import Record
+from ls_tf.spec import registry
+
+ENDE = Network("EN-DE Transformer", "transformer_ende")
+MULTI30K = Network("Multi30k Transformer", "transformer_multi30k")
+MULTI30K_BASE = Network(
+    "Multi30k Transformer", "transformer_multi30k_base", "base"
+)
+NUMBERS = Network("numbers Transformer", "transformer_numbers")
+
+# What each stands for in Mueller et al.'s table and figures.
+PLACES = {
+    ENDE: "the paper's",
+    MULTI30K: "substitute",
+    MULTI30K_BASE: "substitute",
+    NUMBERS: "ours, needs no download",
+}
+ALPHAS = (0.0, 0.1)
+
+# Colour and marker of an alpha; blue and orange are BLEU and ECE elsewhere.
+STYLES = {
+    0.0: (canvas.GREEN, "o"),
+    0.05: (canvas.SKY, "v"),
+    0.1: (canvas.VERMILION, "^"),
+    0.15: (canvas.ORANGE, "D"),
+    0.3: (canvas.BLUE, "s"),
+}
+
+SUBSTITUTE = (
+    "The paper has the WMT corpus alone: Multi30k, 29,000 captions, is a "
+    "substitute whose numbers are not to be compared with printed ones."
+)
+SPLIT = (
+    "Measured on newstest2013 (EN-DE), test_2016_flickr (Multi30k) or the test "
+    "split (numbers)."
+)
+TOKENS = (
+    "Of the next subword, given the right ones before it; the end mark counts, "
+    "padding does not."
+)
+FITTED = (
+    "T minimizes the NLL of the first 10,000 subwords of the validation split, "
+    "which for EN-DE is newstest2013 itself; how the paper chose T is not said."
+)
+
+# Where the numbers of a reliability diagram stand in a record.
+DIAGRAMS = diagrams.Kind(
+    "token_calibration",
+    {
+        "ECE": "ece{}",
+        "ECE, first 10,000": "ece{}_first",
+        "confidence − accuracy": "signed_ece{}",
+        "NLL, nats": "nll{}",
+        "accuracy, %": "accuracy{}",
+    },
+)
+
+_SCORES = {
+    "bleu_uncased": "BLEU, uncased",
+    "bleu": "BLEU, cased",
+    "chrf": "chrF",
+}
+
+
+def title(network: Network) -> str:
+    """The network's name and what it stands for."""
+    return f"{network.label} ({PLACES[network]})"
+
+
+def all_needs(
+    networks: Iterable[Network],
+    alphas: Sequence[float],
+    seeds: Sequence[int] = (0,),
+) -> tuple[Need, ...]:
+    """Lists the runs of some networks; those of Multi30k are the headline.
+
+    Args:
+        networks: which ones.
+        alphas: the amounts of smoothing.
+        seeds: of each.
+
+    Returns:
+        tuple: network by network.
+    """
+    return tuple(
+        need
+        for network in networks
+        for need in needs(
+            network, alphas, seeds, alphas if network == MULTI30K else ()
+        )
+    )
+
+
+def is_measured(network: Network, evaluator: str, role: str) -> bool:
+    """Whether an experiment measures something on one of its splits."""
+    spec = registry.get("ls_tf.experiments", network.experiment).SPEC
+    return any(e.name == evaluator and e.role == role for e in spec.evaluators)
+
+
+def signatures(records: Mapping[Need, Record], evaluator: str) -> str:
+    """Says how sacreBLEU made the scores, for a caption; "" without a run."""
+    found: dict[str, dict[str, Any]] = {name: {} for name in _SCORES}
+    for record in records.values():
+        notes = record.measurement(evaluator, "report").get("notes", {})
+        for name in _SCORES:
+            if name in notes:
+                found[name][notes[name]] = None
+    words = [
+        f"{_SCORES[name]} {' or '.join(ways)}"
+        for name, ways in found.items()
+        if ways
+    ]
+    return f"sacreBLEU: {'; '.join(words)}." if words else ""

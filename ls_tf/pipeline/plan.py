@@ -1,0 +1,110 @@
+"""Which examples a step takes, and with which augmentation.
+
+The examples of a run are one stream: the permutation of epoch 0, then that
+of epoch 1, and so on. Step s takes the stream's positions s * B up to
+(s + 1) * B - 1. A batch may thus hold the end of one epoch and the start of
+the next; none is cut short, and no example is dropped or taken more often.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ls_tf import seeds
+
+if TYPE_CHECKING:
+    from ls_tf.pipeline.augment import Augmentation
+
+_KEPT_EPOCHS = 2  # A chunk of steps ends in one epoch and starts the next.
+
+
+class EpochPlan:
+    """The plan of a run: a pure function of the seed and the step.
+
+    What it keeps of past calls only saves time.
+    """
+
+    def __init__(
+        self,
+        num_examples: int,
+        batch_size: int,
+        seed: int,
+        augmentation: Augmentation | None = None,
+    ) -> None:
+        """Sets up the plan; draws nothing yet.
+
+        Args:
+            num_examples: size N of the split.
+            batch_size: examples B of a step, over all devices.
+            seed: the run's seed.
+            augmentation: what to draw for each example; None for nothing.
+
+        Raises:
+            ValueError: if ``batch_size`` is not in 1 .. N.
+        """
+        if not 1 <= batch_size <= num_examples:
+            raise ValueError(
+                f"wanted a batch size of 1 to {num_examples} (the number of "
+                f"examples), got {batch_size}"
+            )
+        self._num_examples = num_examples
+        self._batch_size = batch_size
+        self._seed = seed
+        self._augmentation = augmentation
+        self._epochs: dict[int, dict[str, np.ndarray]] = {}
+
+    def steps(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """Gives the plan of the steps start .. start + count - 1.
+
+        Args:
+            start: first step, 0 or more.
+            count: number of steps, 1 or more.
+
+        Returns:
+            ``index`` int32 [count, B], positions in the split, and what the
+            augmentation draws, int32 [count, B, ...].
+
+        Raises:
+            ValueError: if ``start`` or ``count`` is too small.
+
+        Source: ours.
+        """
+        if start < 0 or count < 1:
+            raise ValueError(
+                "wanted start of 0 or more and count of 1 or more, got "
+                f"start={start} and count={count}"
+            )
+        position = start * self._batch_size
+        end = position + count * self._batch_size
+        pieces = []
+        while position < end:
+            epoch, first = divmod(position, self._num_examples)
+            last = min(first + end - position, self._num_examples)
+            rows = self._epoch(epoch)
+            pieces.append({key: row[first:last] for key, row in rows.items()})
+            position += last - first
+        return {
+            key: np.concatenate([piece[key] for piece in pieces]).reshape(
+                count, self._batch_size, *pieces[0][key].shape[1:]
+            )
+            for key in pieces[0]
+        }
+
+    def _epoch(self, epoch: int) -> dict[str, np.ndarray]:
+        """Gives order and draws of one epoch; row i is its i-th example."""
+        if epoch not in self._epochs:
+            # The raw words of Philox are fixed for good, unlike what
+            # Generator.permutation makes of them in some later NumPy.
+            words = seeds.philox(
+                self._seed, "order", epoch
+            ).bit_generator.random_raw(self._num_examples)
+            rows = {"index": np.argsort(words, kind="stable").astype(np.int32)}
+            if self._augmentation is not None:
+                rng = seeds.philox(self._seed, "augment", epoch)
+                rows |= self._augmentation.draw(rng, self._num_examples)
+            while len(self._epochs) >= _KEPT_EPOCHS:
+                del self._epochs[next(iter(self._epochs))]
+            self._epochs[epoch] = rows
+        return self._epochs[epoch]

@@ -1,0 +1,187 @@
+"""What a text data set promises, and its pairs of sentences."""
+
+import codecs
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from ls_tf.pipeline.contract import Arrays, DataError
+
+# The arrays of the texts of a split, in a cache or a prepared file.
+KEYS = ("source_text", "target_text")
+_LINE_BREAK = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextInfo:
+    """The contract of one data set of sentence pairs.
+
+    Attributes:
+        name: the module's name.
+        sizes: number of pairs of each split; empty where the user's own
+            files decide.
+        source_language: of the sentences to translate, as in ``en``.
+        target_language: of their translations, as in ``de``.
+        licence: under which terms the data is given away.
+        source: how to get it and what to cite.
+        tfds: name in TensorFlow Datasets, or None if it does not come from
+            there.
+    """
+
+    name: str
+    sizes: Mapping[str, int]
+    source_language: str = "en"
+    target_language: str = "de"
+    licence: str
+    source: str
+    tfds: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+    """Sentences and their translations, in the order of the data set.
+
+    Attributes:
+        source: N sentences, none with a line break.
+        target: their N translations.
+    """
+
+    source: list[str]
+    target: list[str]
+
+    def __post_init__(self) -> None:
+        """Refuses lists of different length."""
+        if len(self.source) != len(self.target):
+            raise ValueError(
+                f"wanted as many translations as sentences, got "
+                f"{len(self.source)} and {len(self.target)}"
+            )
+
+    def __len__(self) -> int:
+        """The number N of pairs."""
+        return len(self.source)
+
+    def part(self, start: int, stop: int) -> "Pairs":
+        """The pairs start .. stop - 1."""
+        return Pairs(self.source[start:stop], self.target[start:stop])
+
+
+def check(info: TextInfo, base: str, arrays: Arrays) -> None:
+    """Compares the texts of a whole split with what its data set promises.
+
+    Args:
+        info: the promise.
+        base: name of the split.
+        arrays: what ``pack`` made.
+
+    Raises:
+        DataError: if the number of pairs is another one, or the two sides
+            have different numbers of sentences.
+    """
+    where = f"{info.name}/{base}"
+    size = info.sizes[base]
+    for key in KEYS:
+        array = arrays[key]
+        if array.dtype != np.uint8 or array.ndim != 1:
+            raise DataError(
+                f"{where}: wanted texts as uint8 [bytes], got {array.dtype} "
+                f"{list(array.shape)}"
+            )
+        found = int(np.count_nonzero(array == _LINE_BREAK)) + 1
+        if found != size:
+            raise DataError(
+                f"{where}: wanted {size} pairs, got {found} lines of {key}"
+            )
+
+
+def pack(pairs: Pairs) -> Arrays:
+    """Writes pairs as arrays of bytes.
+
+    Args:
+        pairs: one or more.
+
+    Returns:
+        ``source_text`` and ``target_text``, uint8: UTF-8, a line break
+        between two sentences.
+
+    Raises:
+        ValueError: if there are no pairs or a sentence has a line break.
+
+    Source: ours.
+    """
+    if not len(pairs):
+        raise ValueError("wanted one pair of sentences or more, got none")
+    arrays = {}
+    for key, texts in zip(KEYS, (pairs.source, pairs.target), strict=True):
+        arrays[key] = np.frombuffer(joined(texts).encode(), np.uint8)
+    return arrays
+
+
+def joined(texts: list[str]) -> str:
+    """Joins sentences with line breaks, so that they can be told apart.
+
+    Raises:
+        ValueError: if a sentence has a line break.
+    """
+    text = "\n".join(texts)
+    if text.count("\n") != max(len(texts) - 1, 0):
+        bad = next(t for t in texts if "\n" in t)
+        raise ValueError(
+            f"wanted sentences without line breaks, got {bad[:60]!r}"
+        )
+    return text
+
+
+def unpack(arrays: Arrays) -> Pairs:
+    """Undoes ``pack``.
+
+    Args:
+        arrays: what ``pack`` made; others are passed over.
+
+    Returns:
+        The pairs.
+
+    Raises:
+        ValueError: if the two sides do not fit or are no UTF-8.
+
+    Source: ours.
+    """
+    source, target = (
+        arrays[key].tobytes().decode().split("\n") for key in KEYS
+    )
+    return Pairs(source, target)
+
+
+def lines(data: bytes, name: str) -> list[str]:
+    """Cuts a text file into lines, without the white space around them.
+
+    A byte order mark at the beginning is passed over.
+
+    Args:
+        data: the whole file.
+        name: what to call it in a message.
+
+    Returns:
+        The lines; a line break at the end begins no further line.
+
+    Raises:
+        DataError: if it is not UTF-8; names the line.
+
+    Source: the stripping is tensor2tensor's.
+    """
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        number = data.count(b"\n", 0, error.start) + 1
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        raise DataError(
+            f"{name}, line {number}: wanted UTF-8, got byte "
+            f"0x{data[error.start]:02x} at position {column} of the line "
+            f"({error.reason})"
+        ) from error
+    found = text.split("\n")
+    if not found[-1]:
+        found.pop()
+    return [line.strip() for line in found]

@@ -1,0 +1,288 @@
+"""TensorFlow Datasets, decoded once and kept as plain arrays.
+
+The first load decodes a split and leaves it as ``.npy`` files under
+``<data_dir>/ls_tf_arrays``; later loads read those and import neither
+TensorFlow nor TFDS.
+
+A data set that TFDS lacks brings its builder in ``_<name>_builder.py``, whose
+import registers it with TFDS.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import threading
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from absl import logging
+from etils import epath
+
+from ls_tf.pipeline import array_cache, contract, text_pairs
+from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
+
+_KEYS = ("image", "label")
+_BATCH = 1000
+_PROBE_SECONDS = 5.0
+
+
+def load(
+    info: DatasetInfo, split: str, *, data_dir: str | os.PathLike[str] | None
+) -> Arrays:
+    """Loads a split, or a part of one, of a TFDS data set.
+
+    Args:
+        info: the data set; ``info.tfds`` is its name in TFDS.
+        split: see ``_dataset.parse_split``.
+        data_dir: where TFDS data lies; None means ``$TFDS_DATA_DIR``, or
+            ``~/tensorflow_datasets`` if that is not set. May be ``gs://``.
+
+    Returns:
+        ``image`` uint8 [N, H, W, C] and ``label`` int32 [N], in the order of
+        the TFDS files.
+
+    Raises:
+        ValueError: if there is no such split.
+        DataError: if the data is missing, unreadable, damaged, or not as
+            ``info`` promises.
+
+    Source: ours.
+    """
+    base, start, stop = contract.parse_split(split, info.sizes)
+    arrays = _whole(info, base, data_dir)
+    return {key: value[start:stop] for key, value in arrays.items()}
+
+
+def load_pairs(
+    info: TextInfo, split: str, *, data_dir: str | os.PathLike[str] | None
+) -> Pairs:
+    """Loads a split, or a part of one, of a TFDS data set of translations.
+
+    Args:
+        info: the data set; ``info.tfds`` is its name in TFDS.
+        split: see ``_dataset.parse_split``.
+        data_dir: as for ``load``.
+
+    Returns:
+        The pairs, in the order of the TFDS files, without white space
+        around the sentences.
+
+    Raises:
+        ValueError: if there is no such split.
+        DataError: if the data is missing, unreadable, damaged, or not as
+            ``info`` promises.
+
+    Source: ours; the stripping is tensor2tensor's.
+    """
+    base, start, stop = contract.parse_split(split, info.sizes)
+    return text_pairs.unpack(_whole(info, base, data_dir)).part(start, stop)
+
+
+def _whole(
+    info: DatasetInfo | TextInfo,
+    base: str,
+    data_dir: str | os.PathLike[str] | None,
+) -> Arrays:
+    """Gives a whole split, from the cache if it is there, and checked."""
+    folder = _find_data_dir(info, data_dir)
+    cache = folder / array_cache.FOLDER / str(info.tfds)
+    keys = text_pairs.KEYS if isinstance(info, TextInfo) else _KEYS
+    arrays = array_cache.read(cache, base, keys)
+    if arrays is None:
+        arrays, origin = _decode(info, base, folder)
+        _check(info, base, arrays)
+        about = {"origin": origin, "count": info.sizes[base]}
+        array_cache.write(cache, base, arrays, about)
+    else:
+        _check(info, base, arrays)
+    return arrays
+
+
+def _check(info: DatasetInfo | TextInfo, base: str, arrays: Arrays) -> None:
+    if isinstance(info, TextInfo):
+        text_pairs.check(info, base, arrays)
+    else:
+        contract.check(info, base, arrays)
+
+
+def _find_data_dir(
+    info: DatasetInfo | TextInfo, data_dir: str | os.PathLike[str] | None
+) -> epath.Path:
+    named = data_dir or os.environ.get("TFDS_DATA_DIR")
+    folder = epath.Path(named or "~/tensorflow_datasets").expanduser()
+    try:
+        exists, is_dir = folder.exists(), folder.is_dir()
+    except Exception as error:  # Cloud file systems raise errors of their own.
+        raise DataError(
+            f"{info.name}: cannot look into data_dir {folder}: "
+            f"{contract.line(error)}"
+        ) from error
+    if named and not exists:
+        raise DataError(
+            f"{info.name}: data_dir {folder} does not exist; create it, or "
+            "point --data_dir or TFDS_DATA_DIR to where the data lies"
+        )
+    if exists and not is_dir:
+        raise DataError(f"{info.name}: data_dir {folder} is not a directory")
+    local = "://" not in os.fspath(folder)
+    if exists and local and not os.access(folder, os.R_OK | os.X_OK):
+        raise DataError(f"{info.name}: no permission to read data_dir {folder}")
+    return folder
+
+
+# --- TFDS -------------------------------------------------------------------
+
+
+def _decode(
+    info: DatasetInfo | TextInfo, base: str, folder: epath.Path
+) -> tuple[Arrays, str]:
+    """Decodes a whole split; gives it and the name of what was read."""
+    import tensorflow_datasets as tfds
+
+    ours = f"ls_tf.data._{info.name}_builder"
+    if importlib.util.find_spec(ours):
+        importlib.import_module(ours)
+    try:
+        with _quiet():
+            builder = tfds.builder(info.tfds, data_dir=os.fspath(folder))
+            prepared = builder.is_prepared()
+    except Exception as error:  # TFDS raises nearly anything.
+        raise DataError(
+            f"{info.name}: cannot read its TFDS description in {folder}: "
+            f"{contract.line(error)}"
+        ) from error
+    if not prepared:
+        _download(info, builder, folder)
+    try:
+        with _quiet():
+            if isinstance(info, TextInfo):
+                arrays = _read_texts(info, builder, base)
+            else:
+                arrays = _read_images(builder, base)
+    except Exception as error:
+        raise DataError(
+            f"{info.name}/{base}: the TFDS files in {builder.data_path} "
+            f"cannot be read or are damaged: {contract.line(error)}"
+        ) from error
+    return arrays, str(builder.info.full_name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hides the warnings of TFDS; what matters comes as an exception."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _batches(builder: Any, base: str) -> Iterator[dict[str, np.ndarray]]:
+    import tensorflow_datasets as tfds
+
+    dataset = builder.as_dataset(
+        split=base,
+        batch_size=_BATCH,
+        shuffle_files=False,
+        # One file after the other: the order of the examples is part of what
+        # "train[:50000]" means.
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False
+        ),
+    )
+    yield from tfds.as_numpy(dataset)
+
+
+def _read_images(builder: Any, base: str) -> Arrays:
+    batches = [(b["image"], b["label"]) for b in _batches(builder, base)]
+    images, labels = zip(*batches, strict=True)
+    return {
+        "image": np.concatenate(images),
+        "label": np.concatenate(labels).astype(np.int32),
+    }
+
+
+def _read_texts(info: TextInfo, builder: Any, base: str) -> Arrays:
+    pairs = Pairs([], [])
+    for batch in _batches(builder, base):
+        for language, texts in (
+            (info.source_language, pairs.source),
+            (info.target_language, pairs.target),
+        ):
+            texts += [
+                text.decode().replace("\n", " ").strip()
+                for text in batch[language].tolist()
+            ]
+    return text_pairs.pack(pairs)
+
+
+def _download(
+    info: DatasetInfo | TextInfo, builder: Any, folder: epath.Path
+) -> None:
+    """Lets TFDS fetch and prepare the data set."""
+    # A builder of ours knows which files a person has put there.
+    urls = getattr(builder, "missing_urls", builder.url_infos)
+    advice = getattr(
+        builder,
+        "advice",
+        "run `python -m tensorflow_datasets.scripts.cli.main build "
+        f"{info.tfds} --data_dir={folder}` where there is a network",
+    )
+    try:
+        # TFDS retries for minutes where there is no network at all.
+        _probe(urls or ())
+        # What it says is not what the program was asked for.
+        with contextlib.redirect_stdout(sys.stderr):
+            builder.download_and_prepare()
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{info.name}: not in {folder} (looked for {builder.data_path}), "
+            f"and it cannot be downloaded ({contract.line(error)}); "
+            f"{advice}, or point --data_dir or TFDS_DATA_DIR to where it lies"
+        ) from error
+
+
+def _probe(urls: Iterable[str]) -> None:
+    """Raises OSError within seconds if a host of the URLs does not answer."""
+    hosts: dict[str, str] = {}
+    for url in urls:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme in ("http", "https"):
+            hosts.setdefault(parts.netloc, url)
+    for host, url in hosts.items():
+        outcome: list[BaseException | None] = []
+        # The look-up of a name knows no time limit, hence the thread.
+        thread = threading.Thread(
+            target=_probe_one, args=(url, outcome), daemon=True
+        )
+        thread.start()
+        thread.join(_PROBE_SECONDS)
+        if not outcome:
+            raise TimeoutError(f"{host} does not answer")
+        if outcome[0] is not None:
+            raise ConnectionError(
+                f"{host} cannot be reached: {outcome[0]}"
+            ) from outcome[0]
+
+
+def _probe_one(url: str, outcome: list[BaseException | None]) -> None:
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        # Like TFDS, this goes through a proxy if the environment names one.
+        with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
+            outcome.append(None)
+    except urllib.error.HTTPError as error:
+        # Some hosts dislike HEAD; only a server that is ill stops us here.
+        outcome.append(error if error.code >= 500 else None)
+    except Exception as error:
+        outcome.append(error)

@@ -1,0 +1,1 @@
+"""Records of runs: their files, their locks, and what they hold."""

@@ -1,0 +1,374 @@
+"""A run directory: write it, read it, find it by its specification.
+
+Every file is written to a temporary name and renamed, so that a kill at any
+instant leaves a readable record. Paths go through ``etils.epath``: what works
+on a local disk works on ``gs://`` where TensorFlow's file system does.
+Field names and units are described in ``docs/run_record.md``.
+"""
+
+import contextlib
+import csv
+import errno
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from etils.epath import Path
+
+from ls_tf.records.files import (
+    VERSION,
+    RunError,
+    now,
+    read_json,
+    write_arrays,
+    write_bytes,
+    write_json,
+)
+from ls_tf.records.locks import (
+    HeldError,
+    held,
+    is_abandoned,
+    locked,
+    owner_of,
+    sweep,
+)
+from ls_tf.spec import as_dict
+from ls_tf.spec.resolve import RunIdentity
+
+__all__ = [
+    "VERSION",
+    "HeldError",
+    "Path",
+    "Record",
+    "RunDirectory",
+    "RunError",
+    "find",
+    "holder",
+    "locked",
+    "now",
+    "opened",
+    "read_json",
+    "refuse",
+    "write_arrays",
+    "write_bytes",
+    "write_json",
+]
+
+# A directory that cannot be used, rather than a full disk or a bug.
+_REFUSED = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+)
+
+
+def _read_run(path: Path) -> dict[str, Any] | None:
+    """Reads ``run.json``; None if the directory holds no record yet."""
+    return read_json(path / "run.json", "run record")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as tables and figures read it."""
+
+    path: Path
+    run: dict[str, Any]
+
+    def scalars(self, evaluator: str, role: str) -> dict[str, float]:
+        """The numbers of one measurement.
+
+        Raises:
+            RunError: it was not measured; lists what was.
+        """
+        return dict(self.measurement(evaluator, role)["scalars"])
+
+    def measurement(self, evaluator: str, role: str) -> dict[str, Any]:
+        """One measurement whole: split, step, count, scalars.
+
+        Raises:
+            RunError: it was not measured; lists what was.
+        """
+        folder = self.path / "measurements"
+        file = folder / f"{evaluator}_{role}.json"
+        found = read_json(file, "measurement")
+        if found is None:
+            there = sorted(
+                p.name[: -len(".json")]
+                for p in (folder.iterdir() if folder.exists() else ())
+                if p.name.endswith(".json")
+            )
+            raise RunError(
+                f"{self.path} has no measurement {evaluator}_{role}; "
+                f"existing: {', '.join(there) or 'none'}"
+            )
+        return found
+
+    def arrays(self, evaluator: str, role: str) -> dict[str, np.ndarray]:
+        """The arrays of one measurement.
+
+        Raises:
+            RunError: it was not measured, has no arrays or is damaged.
+        """
+        self.measurement(evaluator, role)
+        file = self.path / "measurements" / f"{evaluator}_{role}.npz"
+        try:
+            with np.load(io.BytesIO(file.read_bytes())) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"{file} cannot be read: {error}") from None
+
+    def metrics(self) -> list[dict[str, float]]:
+        """The rows of ``metrics.csv``; a cell that is empty is left out."""
+        return _read_metrics(self.path)
+
+
+def _read_metrics(path: Path) -> list[dict[str, float]]:
+    file = path / "metrics.csv"
+    if not file.exists():
+        return []
+    try:
+        rows = csv.DictReader(io.StringIO(file.read_text()), strict=True)
+        return [
+            {k: float(v) for k, v in row.items() if v != ""} for row in rows
+        ]
+    except (OSError, ValueError, TypeError, csv.Error) as error:
+        raise RunError(f"{file} cannot be read: {error}") from None
+
+
+def find(runs_dir: str, identity: RunIdentity) -> Record | None:
+    """Finds the finished record of a run.
+
+    Args:
+        runs_dir: where records lie.
+        identity: the run.
+
+    Returns:
+        The record; None if the run is missing, unfinished or of another
+        digest.
+
+    Raises:
+        RunError: the record cannot be read, or is of a newer version.
+    """
+    path = Path(runs_dir) / identity.folder
+    run = _read_run(path)
+    if run is None or run.get("outcome") != "finished":
+        return None
+    return Record(path, run) if run.get("digest") == identity.digest else None
+
+
+class RunDirectory:
+    """A run directory being written, by one process."""
+
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
+        """Takes an opened directory; use ``opened``."""
+        self.path = path
+        self.run = run
+        self._rows = _read_metrics(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints lie."""
+        return self.path / "checkpoints"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Where the TensorBoard files lie."""
+        return self.path / "tensorboard"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the training has reached its last step."""
+        return self.run.get("outcome") == "finished"
+
+    def update(self, **fields: Any) -> None:
+        """Changes fields of ``run.json``."""
+        self.run.update(fields)
+        write_json(self.path / "run.json", self.run)
+
+    def rewind(self, step: int) -> None:
+        """Drops the metrics of steps that the resumed run makes again."""
+        self._rows = [row for row in self._rows if row["step"] <= step]
+
+    def log(self, step: int, values: Mapping[str, float]) -> None:
+        """Adds values to the row of a step and rewrites ``metrics.csv``."""
+        if self._rows and self._rows[-1]["step"] == step:
+            self._rows[-1].update(values)
+        else:
+            self._rows.append({"step": step, **values})
+        names = list(dict.fromkeys(k for row in self._rows for k in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        for row in self._rows:
+            writer.writerow(
+                # float: NumPy's scalars write their type's name too.
+                {
+                    k: int(v) if k == "step" else repr(float(v))
+                    for k, v in row.items()
+                }
+            )
+        write_bytes(self.path / "metrics.csv", text.getvalue().encode())
+
+    def measure(
+        self,
+        evaluator: str,
+        role: str,
+        *,
+        split: str,
+        step: int,
+        count: int,
+        scalars: Mapping[str, float],
+        arrays: Mapping[str, np.ndarray],
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """Writes one measurement."""
+        stem = self.path / "measurements"
+        if arrays:
+            write_arrays(stem / f"{evaluator}_{role}.npz", arrays)
+        write_json(
+            stem / f"{evaluator}_{role}.json",
+            {
+                "version": VERSION,
+                "evaluator": evaluator,
+                "role": role,
+                "split": split,
+                "step": step,
+                "count": count,
+                "digest": self.run["digest"],
+                "measured": now(),
+                "git": self.run["history"][-1].get("git"),
+                "scalars": {k: float(v) for k, v in scalars.items()},
+                **({"notes": dict(notes)} if notes else {}),
+            },
+        )
+
+
+@contextlib.contextmanager
+def opened(
+    runs_dir: str, identity: RunIdentity, **facts: Any
+) -> Iterator[RunDirectory]:
+    """Opens a run directory for writing, making it where it is missing.
+
+    Args:
+        runs_dir: where records go.
+        identity: the run.
+        **facts: fields of ``run.json`` about this process: command, git,
+            versions, devices...
+
+    Yields:
+        RunDirectory, locked to this process.
+
+    Raises:
+        RunError: another digest, another process, a newer version, or a
+            directory that cannot be written; nothing is changed then.
+    """
+    path = Path(runs_dir) / identity.folder
+    with contextlib.ExitStack() as stack:
+        with _refusals(path):
+            _refuse_other(path, identity)
+            stack.enter_context(locked(path))
+            sweep(path)
+            # Read again: it may have changed before the lock was ours.
+            run = _refuse_other(path, identity)
+            if run is None:
+                run = _new_run(identity, facts)
+            directory = RunDirectory(path, run)
+            history = list(run.get("history", []))
+            history.append({"started": now(), **facts})
+            directory.update(history=history)
+        try:
+            yield directory
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                with _refusals(path, below_only=True):
+                    raise
+            raise
+
+
+@contextlib.contextmanager
+def _refusals(path: Path, *, below_only: bool = False) -> Iterator[None]:
+    """Says in one line that a directory cannot be used."""
+    try:
+        yield
+    except OSError as error:
+        is_below = str(error.filename).startswith(str(path))
+        if error.errno not in _REFUSED or (below_only and not is_below):
+            raise
+        raise RunError(
+            f"run directory {path} cannot be written: {error.strerror or error}"
+        ) from None
+
+
+def refuse(
+    runs_dir: str, identity: RunIdentity, *, is_writer: bool = True
+) -> None:
+    """Refuses a run directory that cannot be used, before any work.
+
+    Args:
+        runs_dir: where records go.
+        identity: the run.
+        is_writer: whether this process will write the record; of several
+            workers one does, and its lock is no obstacle to the others.
+
+    Raises:
+        RunError: another digest, a living process, a newer version, or a file
+            where a directory should be; nothing is written.
+    """
+    root = Path(runs_dir)
+    path = root / identity.folder
+    with _refusals(path):
+        for folder in (root, path.parent.parent, path.parent, path):
+            if folder.exists() and not folder.is_dir():
+                raise RunError(
+                    f"run directory {path} cannot be made: {folder} is not "
+                    "a directory"
+                )
+        _refuse_other(path, identity)
+        lock = path / "lock"
+        if is_writer and lock.exists() and not is_abandoned(owner_of(lock)):
+            raise HeldError(held(lock))
+
+
+def holder(runs_dir: str, identity: RunIdentity) -> str | None:
+    """Says which living process works on a run; None if none does."""
+    lock = Path(runs_dir) / identity.folder / "lock"
+    if not lock.exists() or is_abandoned(owner_of(lock)):
+        return None
+    return held(lock)
+
+
+def _new_run(identity: RunIdentity, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": VERSION,
+        "experiment": identity.experiment,
+        "changes": as_dict(identity.changes),
+        "smoke": identity.smoke,
+        "seed": identity.seed,
+        "digest": identity.digest,
+        "spec": as_dict(identity.spec),
+        **facts,
+        "started": now(),
+        "ended": None,
+        "outcome": "running",
+        "step": 0,
+    }
+
+
+def _refuse_other(path: Path, identity: RunIdentity) -> dict[str, Any] | None:
+    run = _read_run(path)
+    if run is not None and run.get("digest") != identity.digest:
+        raise RunError(
+            f"run directory {path} holds another specification (digest "
+            f"{str(run.get('digest'))[:12]}, wanted {identity.digest[:12]}); "
+            "use another --runs_dir or move it away"
+        )
+    return run

@@ -1,0 +1,174 @@
+"""Stacks: runs that differ in a few numbers and train in one program.
+
+``alpha:0,.05,.1`` lists values, ``seed:0..4`` a range of whole numbers, both
+ends included; several stacks multiply.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+
+from ls_tf.spec import SpecError, Value, digest, nearest, override
+from ls_tf.spec.resolve import RunIdentity, resolve
+
+# What may differ inside one program: numbers that the loss takes as
+# arguments, and the seed, which chooses weights, data order and teacher.
+FIELDS = (
+    "alpha",
+    "seed",
+    "teacher.beta",
+    "teacher.seed",
+    "teacher.student_temperature",
+    "teacher.teacher_temperature",
+)
+_TEACHERS = "teacher.changes."  # what is said of the teacher's own run
+_LONG = {"train.alpha": "alpha"}
+
+
+def parse(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Reads the values of each stacked field.
+
+    Args:
+        texts: e.g. ``["alpha:0,.05,.1", "seed:0..4"]``.
+
+    Returns:
+        field -> texts of its values.
+
+    Raises:
+        SpecError: malformed, a field that cannot be stacked, or a value or
+            field that stands twice.
+
+    Source: ours.
+    """
+    found: dict[str, list[str]] = {}
+    for text in texts:
+        name, colon, values = text.partition(":")
+        name = _LONG.get(name, name)
+        if not colon or not values:
+            raise SpecError(
+                "--stack: wanted FIELD:VALUE,VALUE,... or FIELD:FIRST..LAST, "
+                f"got '{text}'"
+            )
+        if name not in FIELDS and not name.startswith(_TEACHERS):
+            raise SpecError(
+                f"--stack: networks of one program cannot differ in '{name}'; "
+                f"{nearest(name, (*FIELDS, f'{_TEACHERS}NAME'))}"
+            )
+        if name in found:
+            raise SpecError(f"--stack: '{name}' stands twice")
+        found[name] = _values(text, values)
+    return found
+
+
+def _values(text: str, values: str) -> list[str]:
+    first, dots, last = values.partition("..")
+    if dots:
+        if not (first.isdecimal() and last.isdecimal()):
+            raise SpecError(
+                f"--stack: wanted whole numbers FIRST..LAST, got '{text}'"
+            )
+        if int(first) > int(last):
+            raise SpecError(
+                f"--stack: wanted FIRST..LAST to rise, got '{text}'"
+            )
+        return [str(n) for n in range(int(first), int(last) + 1)]
+    return values.split(",")
+
+
+def identities(
+    experiment: str,
+    stacked: Mapping[str, Sequence[str]],
+    *,
+    changed: Mapping[str, Value],
+    seed: int | None = None,
+    smoke: bool = False,
+) -> list[RunIdentity]:
+    """Resolves every run of a stack.
+
+    Args:
+        experiment: see ``resolve``.
+        stacked: of ``parse``.
+        changed: what all of them change; see ``resolve``.
+        seed: of all of them, unless the seed is stacked.
+        smoke: see ``resolve``.
+
+    Returns:
+        The runs, the last field's values changing quickest.
+
+    Raises:
+        SpecError: see ``resolve``; a field stacked and set, or two values
+            that mean the same run.
+
+    Source: ours.
+    """
+    for name in stacked:
+        if name in changed or (name == "seed" and seed is not None):
+            raise SpecError(f"--stack: '{name}' is stacked and set")
+    found: dict[str, RunIdentity] = {}
+    for values in itertools.product(*stacked.values()):
+        chosen = dict(zip(stacked, values, strict=True))
+        mine = _seed(chosen.pop("seed", None), seed)
+        one = resolve(
+            experiment, changed={**changed, **chosen}, seed=mine, smoke=smoke
+        )
+        if one.folder in found:
+            raise SpecError(f"--stack: run {one.title} stands twice")
+        found[one.folder] = one
+    return list(found.values())
+
+
+def _seed(text: str | None, seed: int | None) -> int | None:
+    if text is None:
+        return seed
+    if not text.isdecimal():
+        raise SpecError(f"--stack: wanted whole seeds, got '{text}'")
+    return int(text)
+
+
+def _kind(identity: RunIdentity) -> str:
+    """What the runs of one stack have in common."""
+    spec = override(identity.spec, {"train.alpha": 0.0, "seed": 0})
+    if spec.teacher is None:
+        return digest(spec)
+    # Only the teacher's logits matter, and each network has its own.
+    teacher = dataclasses.replace(
+        spec.teacher,
+        experiment="",
+        changes={},
+        seed=None,
+        beta=1.0,
+        teacher_temperature=1.0,
+        student_temperature=1.0,
+    )
+    return digest(dataclasses.replace(spec, teacher=teacher))
+
+
+def groups(wanted: Sequence[RunIdentity]) -> list[list[RunIdentity]]:
+    """Puts runs together that can share a program, in their order.
+
+    Source: ours.
+    """
+    found: dict[str, list[RunIdentity]] = {}
+    for one in wanted:
+        found.setdefault(_kind(one), []).append(one)
+    return list(found.values())
+
+
+def check(wanted: Sequence[RunIdentity], engine: str) -> None:
+    """Refuses runs that cannot share a program.
+
+    Raises:
+        SpecError: another engine than JAX, or runs that differ in more than
+            ``FIELDS``.
+
+    Source: ours.
+    """
+    if len(wanted) == 1:
+        return
+    if engine != "jax":
+        raise SpecError(f"--stack wants --engine=jax, got {engine}")
+    if len(groups(wanted)) > 1:
+        raise SpecError(
+            "--stack: networks of one program may differ in "
+            f"{', '.join(FIELDS)}, {_TEACHERS}NAME only"
+        )

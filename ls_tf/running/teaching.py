@@ -1,0 +1,201 @@
+"""Finds a student's teacher through the records, and its table of logits."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ls_tf.records import runs
+from ls_tf.running.session import Session
+from ls_tf.spec import ExperimentSpec, SpecError, registry
+from ls_tf.spec.resolve import RunIdentity, teacher_of
+
+if TYPE_CHECKING:
+    from ls_tf.tasks.distillation import Teacher
+    from ls_tf.training.loop import StopRequest
+
+
+class MissingRunError(SpecError):
+    """A run that another one needs is not there; says how to make it."""
+
+
+def run_of(identity: RunIdentity) -> RunIdentity | None:
+    """Finds the run whose network teaches, if the run has a teacher.
+
+    Raises:
+        SpecError: it has other classes; said before anybody trains it.
+    """
+    teacher = teacher_of(identity)
+    if teacher is None:
+        return None
+    names = [one.spec.data.name for one in (identity, teacher)]
+    ours, theirs = (
+        getattr(registry.get("ls_tf.data", name).INFO, "num_classes", 0)
+        for name in names
+    )
+    if ours != theirs:
+        raise SpecError(
+            f"teacher: wanted {ours} classes as the student's ({names[0]}), "
+            f"got {theirs} ({names[1]})"
+        )
+    return teacher
+
+
+def load(
+    identity: RunIdentity,
+    session: Session,
+    stop: "StopRequest",
+    known: dict[str, Any],
+) -> "Teacher | None":
+    """Loads the trained teacher of a run, if it has one.
+
+    Args:
+        identity: the run.
+        session: the process's devices.
+        stop: looked at while a table is made.
+        known: folder -> teacher of the runs that are trained in the same
+            program; added to. They all have the same data.
+
+    Returns:
+        The teacher, with its table where the student uses one.
+
+    Raises:
+        MissingRunError: the teacher's run is missing or unfinished.
+        SpecError: it has other classes or images.
+        RunError: its table cannot be used.
+        StoppedError: a signal came; what there is of the table is kept.
+
+    Source: ours.
+    """
+    found = run_of(identity)
+    if found is None:
+        return None
+    if found.folder in known:
+        teacher: Teacher = known[found.folder]
+        return teacher
+    from ls_tf.tasks import distillation
+    from ls_tf.training import checkpoints
+    from ls_tf.training.naming import assign_model
+
+    runs_dir = session.machine.runs_dir
+    record = runs.find(runs_dir, found)
+    if record is None:
+        raise MissingRunError(
+            f"the teacher's run is missing or unfinished; make it with: "
+            f"{found.command()} --runs_dir={runs_dir} (or add --run_missing)"
+        )
+    folder = record.path / "checkpoints"
+    checkpoint = checkpoints.latest(folder)
+    if checkpoint is None:
+        raise MissingRunError(
+            f"the teacher's record {record.path} has no checkpoint; make it "
+            f"with: {found.command()} --runs_dir={runs_dir}"
+        )
+    distillation.check_teacher(identity.spec, found.spec)
+    teacher = distillation.Teacher(
+        found.spec, lambda model: assign_model(model, checkpoint.arrays)
+    )
+    if distillation.uses_table(identity.spec):
+        table = _table(
+            identity.spec,
+            teacher,
+            record,
+            checkpoints.digest(folder, checkpoint.step),
+            session,
+            stop,
+        )
+        teacher = dataclasses.replace(teacher, table=table)
+    known[found.folder] = teacher
+    return teacher
+
+
+def _table(
+    student: ExperimentSpec,
+    teacher: "Teacher",
+    record: runs.Record,
+    weights: str,
+    session: Session,
+    stop: "StopRequest",
+) -> np.ndarray:
+    """The teacher's logits on every view of the student's training images."""
+    from ls_tf.pipeline import augment, contract, loading
+    from ls_tf.training import tables
+
+    module = registry.get("ls_tf.data", student.data.name, "data set")
+    images = loading.load(
+        module, student.data.train, data_dir=session.machine.data_dir
+    )["image"]
+    key = tables.Key(
+        teacher=str(record.run["digest"]),
+        weights=weights,
+        data=student.data.name,
+        split=student.data.train,
+        images=contract.digest(images),
+        augmentation=student.data.augmentation,
+        examples=len(images),
+        views=augment.augmentation(student.data.augmentation).views or 0,
+        classes=module.INFO.num_classes,
+    )
+    inference = _Inference(student, teacher, session)
+
+    def logits_of(first: int, last: int) -> np.ndarray:
+        rows = np.arange(first, last)
+        return inference(rows // key.views, rows % key.views)
+
+    return tables.obtain(
+        tables.folder(record.path, key),
+        key,
+        logits_of,
+        title=f"teacher {record.run['experiment']}, seed={record.run['seed']}",
+        stop=stop,
+    )
+
+
+class _Inference:
+    """The teacher's plain inference on views of the student's images."""
+
+    def __init__(
+        self, student: ExperimentSpec, teacher: "Teacher", session: Session
+    ) -> None:
+        """Takes the parts; nothing is built before the first call."""
+        # The teacher as a classifier of the student's images. Its batch is
+        # never trained on, but has to fit the data and the devices.
+        self._spec = dataclasses.replace(
+            teacher.spec,
+            task="classification",
+            teacher=None,
+            data=student.data,
+            train=dataclasses.replace(
+                teacher.spec.train,
+                global_batch_size=student.train.global_batch_size,
+            ),
+        )
+        self._teacher, self._session = teacher, session
+        self._network: Any = None
+
+    def __call__(self, index: np.ndarray, view: np.ndarray) -> np.ndarray:
+        """Float32 [n, K]: the logits of some views of training images."""
+        if self._network is None:
+            self._network = self._build()
+        batch = self._network.task.views("train", index, view)
+        outputs: Mapping[str, np.ndarray] = self._network.predict(batch)
+        return outputs["logits"]
+
+    def _build(self) -> Any:
+        """An engine, because it compiles and has the devices."""
+        import keras
+
+        from ls_tf.tasks import classification
+        from ls_tf.training.engine import Recipe
+
+        spec, data_dir = self._spec, self._session.machine.data_dir
+        engine = self._session.engine(spec, lambda grads, *_: grads)
+
+        def make_task(like: Any) -> Any:
+            return classification.build(spec, data_dir=data_dir)
+
+        engine.build([Recipe(make_task, lambda task: keras.optimizers.SGD())])
+        (network,) = engine.networks
+        self._teacher.load(network.task.model)
+        return network

@@ -1,0 +1,38 @@
+"""What an experiment is: its dataclasses, their values, names and changes."""
+
+from ls_tf.spec.changes import changes, changes_name
+from ls_tf.spec.experiment import (
+    DataSpec,
+    EvaluatorSpec,
+    ExperimentSpec,
+    Part,
+    TeacherSpec,
+    TrainSpec,
+    check,
+    digest,
+    from_dict,
+    kind_of,
+    override,
+)
+from ls_tf.spec.values import SpecError, Value, as_dict, nearest, parse
+
+__all__ = [
+    "DataSpec",
+    "EvaluatorSpec",
+    "ExperimentSpec",
+    "Part",
+    "SpecError",
+    "TeacherSpec",
+    "TrainSpec",
+    "Value",
+    "as_dict",
+    "changes",
+    "changes_name",
+    "check",
+    "digest",
+    "from_dict",
+    "kind_of",
+    "nearest",
+    "override",
+    "parse",
+]

@@ -1,0 +1,137 @@
+"""What differs between two specifications, and its name as a folder."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from ls_tf.spec.values import Value, as_dict, canonical_text
+
+# Fields that have a short name beside their path.
+SHORT = {"alpha": "train.alpha"}
+_LONG = {path: name for name, path in SHORT.items()}
+
+
+def _can_be_named(value: Mapping[str, Any], path: str) -> bool:
+    """Whether each item of a mapping has a path of its own."""
+    if path == "teacher.changes.":
+        return True
+    return all(key and not set(key) & set(".=") for key in value)
+
+
+def _leaves(value: Any, path: str) -> dict[str, Value]:
+    if isinstance(value, Mapping) and value and _can_be_named(value, path):
+        found: dict[str, Value] = {}
+        for key, item in value.items():
+            found |= _leaves(item, f"{path}{key}.")
+        return found
+    return {path[:-1]: value}
+
+
+def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    if (
+        isinstance(new, Mapping)
+        and isinstance(old, Mapping)
+        and old.keys() <= new.keys()
+        and _can_be_named(new, path)
+    ):
+        for key, item in new.items():
+            below = f"{path}{key}."
+            if key in old:
+                found |= _differences(item, old[key], below)
+            else:
+                found |= _leaves(item, below)
+        return found
+    if (
+        isinstance(new, list)
+        and isinstance(old, list)
+        and len(new) == len(old)
+        and all(isinstance(item, Mapping) for item in [*new, *old])
+    ):
+        for i, (item, was) in enumerate(zip(new, old, strict=True)):
+            found |= _differences(item, was, f"{path}{i}.")
+        return found
+    return (
+        {} if canonical_text(new) == canonical_text(old) else {path[:-1]: new}
+    )
+
+
+def changes(spec: Any, base: Any) -> dict[str, Value]:
+    """Lists the fields of a specification that differ from its experiment's.
+
+    Args:
+        spec: a resolved specification.
+        base: the experiment as declared.
+
+    Returns:
+        dict: path -> value in canonical (sorted) order, ``alpha`` by its
+        short name; the seed is left out.
+
+    Source: ours.
+    """
+    found = _differences(as_dict(spec), as_dict(base), "")
+    found.pop("seed", None)
+    # Giving one length unsets the other: naming the first is enough.
+    for path in ("train.steps", "train.epochs"):
+        if path in found and found[path] is None:
+            del found[path]
+    return dict(sorted((_LONG.get(p, p), v) for p, v in found.items()))
+
+
+# Words that a value which is no text is written as.
+_RESERVED = ("none", "true", "false", "nan", "inf", "infinity")
+
+
+def _short_text(value: Value) -> str | None:
+    """Writes a value for a folder's name; None if that could be misread."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        # As in the digest, 1.0 is 1.
+        return str(int(value) if value == int(value) else value)
+    if isinstance(value, str):
+        is_word = value[:1].isalpha() and value.lower() not in _RESERVED
+        return value if is_word and value.isascii() else None
+    if isinstance(value, list | tuple) and len(value) > 1:
+        are_numbers = all(
+            isinstance(v, int | float) and not isinstance(v, bool)
+            for v in value
+        )
+        return (
+            "x".join(map(str, map(_short_text, value))) if are_numbers else None
+        )
+    return None
+
+
+def changes_name(found: Mapping[str, Value]) -> str:
+    """Names a set of changes as a folder: ``alpha=0.05``, or ``paper``.
+
+    Different changes have different names: what has no short unambiguous form
+    adds a hash. Only letters, digits and ``.+-_=,%~`` are used.
+
+    Args:
+        found: what ``changes`` gave.
+
+    Returns:
+        str of at most 160 characters.
+
+    Source: ours.
+    """
+    if not found:
+        return "paper"
+    words, is_exact = [], True
+    for path, value in sorted(found.items()):
+        text = _short_text(value)
+        is_exact = is_exact and text is not None
+        text = canonical_text(value) if text is None else text
+        words.append(f"{_quoted(path)}={_quoted(text)}")
+    name = ",".join(words)
+    if is_exact and len(name) <= 150:
+        return name
+    tail = hashlib.sha256(canonical_text(found).encode()).hexdigest()[:12]
+    return f"{name[:130]}~{tail}"
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="+").replace("~", "%7E")

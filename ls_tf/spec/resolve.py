@@ -1,0 +1,191 @@
+"""From an experiment's name and a few changes to the run they mean.
+
+Resolution order, later wins: the experiment's specification, its ``smoke``
+overrides (if asked), the changes, the seed.
+"""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ls_tf.spec import registry
+from ls_tf.spec.changes import changes, changes_name
+from ls_tf.spec.experiment import (
+    EvaluatorSpec,
+    ExperimentSpec,
+    Part,
+    digest,
+    kind_of,
+    override,
+)
+from ls_tf.spec.values import (
+    SpecError,
+    Value,
+    checked,
+    kind_name,
+    nearest,
+    text_of,
+)
+
+EXPERIMENTS = "ls_tf.experiments"
+
+# Field of the experiment -> package of its parts, the function that takes
+# the options, and the arguments that are no options: a task gives those.
+_PARTS = {
+    "model": (
+        "ls_tf.models",
+        "build",
+        ("num_classes", "image_shape", "vocabulary_size", "seed"),
+    ),
+    "evaluators": ("ls_tf.evaluators", "evaluate", ("trained", "role")),
+}
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """One run: its experiment, what differs from it, and the resolved spec."""
+
+    experiment: str
+    spec: ExperimentSpec
+    changes: Mapping[str, Value]
+    smoke: bool
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.spec.seed
+
+    @property
+    def digest(self) -> str:
+        """The digest of the resolved specification."""
+        return digest(self.spec)
+
+    @property
+    def folder(self) -> str:
+        """The run's directory below the runs directory."""
+        name = changes_name(self.changes)
+        if self.smoke:
+            name = "smoke" if name == "paper" else f"smoke,{name}"
+        return f"{self.experiment}/{name}/seed={self.seed}"
+
+    @property
+    def title(self) -> str:
+        """A short name for a line of progress."""
+        words = [f"{k}={v}" for k, v in self.changes.items()]
+        return " ".join([self.experiment, *words, f"seed={self.seed}"])
+
+    def command(self) -> str:
+        """The command line that makes this run."""
+        words = [f"--experiment={self.experiment}"]
+        if self.smoke:
+            words.append("--smoke")
+        base = _base(self.experiment, self.smoke)
+        for path, value in self.changes.items():
+            # The kind that the field has when the command is read.
+            has_signature = path.split(".")[0] in _PARTS
+            spec = self.spec if has_signature else base
+            text = text_of(value, kind_of(spec, path, _signatures))
+            words.append(
+                f"--alpha={text}" if path == "alpha" else f"--set={path}={text}"
+            )
+        words.append(f"--seed={self.seed}")
+        return "python run_experiment.py " + shlex.join(words)
+
+
+def _options(field: str, name: str) -> dict[str, tuple[Any, bool]]:
+    """The options that a part takes: type, and whether it has a default."""
+    package, function, given = _PARTS[field]
+    found = registry.arguments(package, name, function)
+    return {k: v for k, v in found.items() if k not in given}
+
+
+def _signatures(field: str, name: str) -> Mapping[str, Any] | None:
+    """The types of the options that a part takes, if they are known here."""
+    if field not in _PARTS:
+        return None
+    return {k: kind for k, (kind, _) in _options(field, name).items()}
+
+
+def _check_options(field: str, path: str, part: Part | EvaluatorSpec) -> None:
+    """Refuses options that the part's function would not take."""
+    known = _options(field, part.name)
+    for name, value in part.options.items():
+        if name not in known:
+            raise SpecError(
+                f"no field '{path}.options.{name}' for '{part.name}'; "
+                f"{nearest(name, known)}"
+            )
+        checked(value, known[name][0], f"{path}.options.{name}")
+    for name, (kind, has_default) in known.items():
+        if not has_default and name not in part.options:
+            raise SpecError(
+                f"{path}.options.{name}: '{part.name}' wants "
+                f"{kind_name(kind)}, got nothing"
+            )
+
+
+def _check_parts(spec: ExperimentSpec) -> None:
+    """Refuses names and options of parts that do not exist."""
+    registry.check("ls_tf.tasks", spec.task)
+    registry.check("ls_tf.data", spec.data.name)
+    _check_options("model", "model", spec.model)
+    for i, evaluator in enumerate(spec.evaluators):
+        _check_options("evaluators", f"evaluators.{i}", evaluator)
+
+
+def _base(experiment: str, smoke: bool) -> ExperimentSpec:
+    """An experiment as declared, shrunk if asked."""
+    spec: ExperimentSpec = registry.get(EXPERIMENTS, experiment).SPEC
+    return override(spec, spec.smoke, _signatures) if smoke else spec
+
+
+def resolve(
+    experiment: str,
+    *,
+    changed: Mapping[str, Value] | None = None,
+    seed: int | None = None,
+    smoke: bool = False,
+) -> RunIdentity:
+    """Finds the run that an experiment's name and some changes mean.
+
+    Args:
+        experiment: a module of ``ls_tf.experiments``.
+        changed: dotted path (or ``alpha``) -> value or its text.
+        seed: None means as the experiment says.
+        smoke: shrink the run to seconds.
+
+    Returns:
+        RunIdentity.
+
+    Raises:
+        SpecError: unknown experiment, part or field, wrong type, out of
+            range; also of the teacher.
+
+    Source: ours.
+    """
+    base = _base(experiment, smoke)
+    spec = override(base, dict(changed or {}), _signatures)
+    if seed is not None:
+        spec = override(spec, {"seed": seed}, _signatures)
+    _check_parts(spec)
+    identity = RunIdentity(experiment, spec, changes(spec, base), smoke)
+    teacher_of(identity)  # a teacher that cannot be is refused at once
+    return identity
+
+
+def teacher_of(identity: RunIdentity) -> RunIdentity | None:
+    """Finds the run whose network teaches, if the run has a teacher.
+
+    A smoke run is taught by the smoke run of its teacher.
+    """
+    teacher = identity.spec.teacher
+    if teacher is None:
+        return None
+    seed = identity.seed if teacher.seed is None else teacher.seed
+    return resolve(
+        teacher.experiment,
+        changed=teacher.changes,
+        seed=seed,
+        smoke=identity.smoke,
+    )

@@ -1,0 +1,196 @@
+"""What every engine offers the training loop, and what all of them share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ls_tf.protocols import Arrays, Computation, Task
+from ls_tf.spec import ExperimentSpec, SpecError
+
+# (gradients, variables, values) -> gradients: decay and clipping, after the
+# reduction. The values are None where they are in the variables.
+Transform = Callable[[list[Any], list[Any], list[Any] | None], list[Any]]
+
+PREDICT_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make the parts of one network, where the engine wants them.
+
+    Attributes:
+        make_task: takes a task on the same data to share its arrays, or None.
+        make_optimizer: makes the optimizer of a task.
+    """
+
+    make_task: Callable[[Task | None], Task]
+    make_optimizer: Callable[[Task], Any]
+
+
+class Network(Protocol):
+    """One of the networks that an engine trains together."""
+
+    task: Task
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Every model and optimizer variable by name, on the host.
+
+        Integers are int64 whatever the backend counts in, so that checkpoints
+        of all engines have one content.
+        """
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Assigns every variable from ``state`` of any engine.
+
+        Raises:
+            SpecError: the arrays are of another network.
+        """
+
+    def measuring(self) -> AbstractContextManager[None]:
+        """Within it ``task.model`` holds the weights to be measured.
+
+        These are the weight average where the experiment keeps one.
+        """
+
+    def predict(
+        self, examples: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """``Task.predict`` over stored examples, each once; ``measuring``."""
+
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Trained.compute``; ``measuring``."""
+
+
+class Engine(Protocol):
+    """Runs the steps of one or more networks; holds their variables."""
+
+    num_replicas: int
+    is_chief: bool  # the one process that writes the record
+    networks: Sequence[Network]
+
+    def build(self, recipes: Sequence[Recipe]) -> None:
+        """Makes tasks and optimizers where their variables belong.
+
+        Raises:
+            SpecError: the batch does not split evenly over the replicas, or
+                the networks do not fit in memory together.
+        """
+
+    def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
+        """Runs steps start..start+count-1 in one compiled call.
+
+        It stops early after a step in which no network's loss is finite.
+
+        Returns:
+            For each network a dict of float32 [steps run]: each sum of
+            ``Task.loss`` divided by the weight, both over all replicas.
+        """
+
+    def agree(self, stop: bool, count: int) -> tuple[bool, int]:
+        """Lets all processes take the chief's count and stop together."""
+
+    def devices(self) -> list[str]:
+        """The devices that train, in words."""
+
+
+def max_chunk(spec: ExperimentSpec) -> int:
+    """The most steps that one call of ``Engine.run`` may run."""
+    return min(spec.train.log_every_steps, 500)
+
+
+def check_count(count: int, capacity: int) -> None:
+    """Refuses a number of steps that the compiled call cannot run."""
+    if not 0 < count <= capacity:
+        raise ValueError(
+            f"wanted 1 to {capacity} steps in one call, got {count}"
+        )
+
+
+def check_batches(task: Task, num_replicas: int, micro_batches: int) -> None:
+    """Refuses batches that do not split evenly.
+
+    Raises:
+        SpecError: one line.
+    """
+    parts = num_replicas * micro_batches
+    odd = [size for size in task.batch_sizes if size % parts]
+    if odd:
+        what = (
+            "train.global_batch_size: wanted a multiple of"
+            if task.one_shape
+            else "train.global_batch_tokens: wanted batches of a multiple of"
+        )
+        raise SpecError(
+            f"{what} {parts} ({num_replicas} replicas x {micro_batches} "
+            f"micro-batches), got {odd[0]}"
+        )
+
+
+def shapes(batch: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What tells one compiled program from another."""
+    return tuple(
+        (k, tuple(v.shape), str(v.dtype)) for k, v in sorted(batch.items())
+    )
+
+
+def stacked(
+    rows: Sequence[Mapping[str, Any]],
+) -> dict[str, np.ndarray]:
+    """The means of steps that were run one by one, as one call gives them.
+
+    Only here are they waited for. What comes after a step in which no loss
+    is finite is dropped.
+    """
+    logs = {k: np.stack([np.asarray(row[k]) for row in rows]) for k in rows[0]}
+    finite = np.isfinite(logs["loss"]).reshape(len(rows), -1).any(axis=1)
+    done = len(rows) if finite.all() else int(np.argmin(finite)) + 1
+    return {k: v[:done] for k, v in logs.items()}
+
+
+def padded(plan: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """Fills a plan up to the compiled size; the fill is never run."""
+    return {
+        k: np.concatenate([v, np.repeat(v[:1], size - len(v), axis=0)])
+        for k, v in plan.items()
+    }
+
+
+def part_of(array: Any, part: Any, parts: int) -> Any:
+    """The part-th of ``parts`` equal slices along the first axis."""
+    if parts == 1:
+        return array
+    size = array.shape[0] // parts
+    return array[part * size : (part + 1) * size]
+
+
+def in_batches(
+    predict: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
+    examples: Mapping[str, np.ndarray],
+    *,
+    multiple_of: int = 1,
+) -> dict[str, np.ndarray]:
+    """Predicts in batches of one shape; the last is filled up, then cut.
+
+    Args:
+        predict: batch -> outputs, on the host.
+        examples: name -> [N, ...].
+        multiple_of: what the size of a batch must be a multiple of.
+
+    Returns:
+        Outputs [N, ...].
+    """
+    total = len(next(iter(examples.values())))
+    size = min(PREDICT_BATCH, total)
+    size += -size % multiple_of
+    parts: list[dict[str, np.ndarray]] = []
+    for first in range(0, total, size):
+        index = np.minimum(np.arange(first, first + size), total - 1)
+        outputs = predict({k: v[index] for k, v in examples.items()})
+        kept = min(size, total - first)
+        parts.append({k: np.asarray(v)[:kept] for k, v in outputs.items()})
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}

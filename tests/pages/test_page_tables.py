@@ -1,0 +1,145 @@
+import collections
+import csv
+import math
+import pathlib
+import re
+
+import pytest
+
+from ls_tf.pages import quoted, tables
+from ls_tf.pages.blocks import NO_RUN, Table
+from ls_tf.spec import registry
+
+
+def table():
+    rows = [
+        ("a|b", 0.125, 3, None),
+        ("c", -0.5, NO_RUN, math.nan),
+        ("d", tables.AsPrinted("0.10"), 0, 1e-7),
+    ]
+    data = tables.frame(("name", "x", "n", "y"), rows)
+    return Table(data, "t", "Caption.", {"x": "+.3f"})
+
+
+def test_cells_are_shown_by_kind():
+    assert tables.cells(table()) == [
+        ["a|b", "+0.125", "3", "–"],
+        ["c", "−0.500", "no run", "not defined"],
+        ["d", "0.10", "0", "1e-07"],
+    ]
+
+
+def test_markdown_escapes_bars_and_aligns_numbers():
+    assert tables.markdown(table()) == (
+        "| name | x | n | y |\n"
+        "| --- | ---: | ---: | ---: |\n"
+        "| a\\|b | +0.125 | 3 | – |\n"
+        "| c | −0.500 | no run | not defined |\n"
+        "| d | 0.10 | 0 | 1e-07 |\n"
+        "\nCaption.\n"
+    )
+
+
+def test_csv_keeps_all_digits():
+    data = tables.frame(("x", "y"), [(1 / 3, None), (0.1 + 0.2, NO_RUN)])
+    assert tables.comma_separated(Table(data, "t", "")) == (
+        "x,y\n0.3333333333333333,\n0.30000000000000004,no run\n"
+    )
+
+
+def test_spread_by_hand():
+    found = tables.spread([0.3, 0.1, 0.5])
+    assert found.mean == pytest.approx((0.3 + 0.1 + 0.5) / 3)
+    assert (found.low, found.high, found.count) == (0.1, 0.5, 3)
+    assert tables.spread([]) is None
+
+
+def test_only_seeds_that_both_have_are_compared():
+    left, right = {0: 1.0, 1: 5.0, 2: 100.0}, {0: 2.0, 1: 4.5, 7: 0.0}
+    found = tables.less_over_seeds(left, right)
+    assert (found.left, found.right) == ((1 + 5) / 2, (2 + 4.5) / 2)
+    assert (found.holds, found.seeds_for, found.seeds) == (True, 1, 2)
+    nothing = tables.less_over_seeds({0: 1.0}, {1: 2.0})
+    assert (nothing.holds, nothing.seeds) == (None, 0)
+
+
+def test_a_claim_about_what_is_not_defined_cannot_be_said():
+    assert tables.yes_no(tables.is_less(1.0, 2.0)) == "yes"
+    assert tables.yes_no(tables.is_less(2.0, 2.0)) == "no"
+    assert tables.yes_no(tables.is_less(math.nan, 2.0)) == "cannot be said"
+
+
+def test_printed_numbers_of_table_4():
+    found = quoted.numbers("re_table4_mnist")
+    assert {key: p.value for key, p in found.items()} == {
+        ("teacher, hard targets and dropout", "M error %"): 0.67,
+        ("teacher, hard targets and dropout", "R error %"): 0.81,
+        ("teacher, smoothed", "M error %"): 0.59,
+        ("teacher, smoothed", "R error %"): 0.69,
+        ("student of the hard teacher", "M error %"): 0.74,
+        ("student of the hard teacher", "R error %"): 0.93,
+        ("student of the smoothed teacher", "M error %"): 0.91,
+        ("student of the smoothed teacher", "R error %"): 1.05,
+        ("hard targets, no dropout", "R error %"): 0.94,
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "accuracies", "errors", "scaled", "temperature"),
+    [
+        (
+            "MNIST",
+            (99.06, 99.33, 99.31, 99.24, 99.13),
+            (0.002, 0.056, 0.102, 0.147, 0.281),
+            0.001,
+            1.06,
+        ),
+        (
+            "EMNIST",
+            (88.79, 89.11, 89.35, 89.19, 88.88),
+            (0.017, 0.056, 0.108, 0.154, 0.288),
+            0.008,
+            1.14,
+        ),
+        (
+            "Fashion-MNIST",
+            (91.01, 90.66, 90.45, 90.59, 90.37),
+            (0.010, 0.042, 0.085, 0.128, 0.252),
+            0.008,
+            1.1,
+        ),
+    ],
+)
+def test_printed_numbers_of_tables_2_and_3(
+    row, accuracies, errors, scaled, temperature
+):
+    found = quoted.numbers("re_table2_table3")
+    alphas = ("0", "0.05", "0.1", "0.15", "0.3")
+    for alpha, accuracy, error in zip(alphas, accuracies, errors, strict=True):
+        key = f"accuracy % alpha={alpha}"
+        assert quoted.value(found, row, key) == accuracy
+        assert quoted.value(found, row, f"ece alpha={alpha}") == error
+    assert quoted.value(found, row, "ece scaled") == scaled
+    assert quoted.value(found, row, "temperature") == temperature
+    assert quoted.value(found, row, "no such column") is None
+
+
+def test_every_printed_number_has_a_report_and_a_source():
+    file = (
+        pathlib.Path(quoted.__file__).parents[1] / "reports/paper_numbers.csv"
+    )
+    lines = list(csv.DictReader(file.read_text("utf-8").splitlines()))
+    keys = [(li["report"], li["row"], li["column"]) for li in lines]
+    assert len(set(keys)) == len(lines)
+    assert collections.Counter(report for report, _, _ in keys) == {
+        "re_table4_mnist": 9,
+        "re_table2_table3": 6 * (5 + 5 + 2) + 7,
+        "table2_accuracy": 10,
+        "table3_ece": 15,
+        "fig4_bleu_nll_sweep": 4,
+        "stability": 4 + 3 * 2,
+    }
+    for line in lines:
+        assert line["report"] in registry.names("ls_tf.reports")
+        authors = "Shen" if line["report"] == "stability" else "Mueller|Wagner"
+        assert re.match(rf"({authors}) et al\.", line["source"])

@@ -1,0 +1,100 @@
+"""Pairs of sentences, as text and as bytes."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ls_tf.pipeline import text_pairs
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.text_pairs import Pairs, TextInfo
+
+INFO = TextInfo(name="tiny", sizes={"train": 3}, licence="none", source="here")
+PAIRS = Pairs(["a b", "", "ß\u2028x"], ["ä", "  ", "\ufeff😀\r"])
+
+
+def test_pairs_are_lists_of_one_length():
+    assert len(PAIRS) == 3
+    assert PAIRS.part(1, 3) == Pairs(["", "ß\u2028x"], ["  ", "\ufeff😀\r"])
+    with pytest.raises(ValueError, match="got 2 and 1"):
+        Pairs(["a", "b"], ["c"])
+
+
+def test_info_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        INFO.name = "other"
+    assert (INFO.source_language, INFO.target_language) == ("en", "de")
+
+
+def test_texts_become_bytes_and_texts_again():
+    arrays = text_pairs.pack(PAIRS)
+    assert set(arrays) == {"source_text", "target_text"}
+    assert bytes(arrays["target_text"]) == "ä\n  \n\ufeff😀\r".encode()
+    assert text_pairs.unpack(arrays | {"other": np.zeros(3)}) == PAIRS
+    one = Pairs([""], [""])
+    assert text_pairs.unpack(text_pairs.pack(one)) == one
+
+
+def test_what_cannot_be_written_is_refused():
+    with pytest.raises(ValueError, match="one pair"):
+        text_pairs.pack(Pairs([], []))
+    with pytest.raises(ValueError, match=r"line breaks, got 'a\\nb'"):
+        text_pairs.pack(Pairs(["c", "a\nb"], ["d", "e"]))
+
+
+def test_check_passes_what_is_as_promised():
+    text_pairs.check(INFO, "train", text_pairs.pack(PAIRS))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            text_pairs.pack(PAIRS.part(0, 2)),
+            "wanted 3 pairs, got 2 lines of source",
+        ),
+        (
+            {"target_text": np.frombuffer(b"a\nb\nc\nd", np.uint8)},
+            "wanted 3 pairs, got 4 lines of target",
+        ),
+        ({"source_text": np.zeros(3, np.int32)}, "wanted texts as uint8"),
+        ({"source_text": np.zeros((3, 1), np.uint8)}, "wanted texts as uint8"),
+    ],
+)
+def test_check_names_the_first_difference(change, says):
+    with pytest.raises(DataError, match=f"^tiny/train: {says}") as caught:
+        text_pairs.check(INFO, "train", text_pairs.pack(PAIRS) | change)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"a", ["a"]),
+        (b"a\n", ["a"]),
+        (b"a\n\n", ["a", ""]),
+        (b" a \t\r\n\nb", ["a", "", "b"]),
+        # Only a line break ends a line.
+        ("a\u2028b\x0bc\x85d\re\n".encode(), ["a\u2028b\x0bc\x85d\re"]),
+        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", ["a", "\ufeffb"]),
+    ],
+)
+def test_lines_of_a_file(data, lines):
+    assert text_pairs.lines(data, "file") == lines
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\xff", "file, line 1: wanted UTF-8, got byte 0xff at position 1"),
+        (b"a\nbc\xe4d", "line 2: wanted UTF-8, got byte 0xe4 at position 3"),
+        (b"\xef\xbb\xbfa\n\n\xc3\n", "line 3: .* 0xc3 at position 1"),
+        (b"a\n\xed\xa0\x80", "line 2: .* 0xed at position 1"),
+    ],
+)
+def test_a_file_that_is_no_utf_8(data, says):
+    with pytest.raises(DataError, match=says) as caught:
+        text_pairs.lines(data, "file")
+    assert "\n" not in str(caught.value)

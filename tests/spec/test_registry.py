@@ -1,0 +1,137 @@
+"""Tests of ls_tf.spec.registry."""
+
+import pathlib
+import sys
+import types
+
+import pytest
+
+from ls_tf.spec import SpecError, registry
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package made for the test; gives its name."""
+    folder = tmp_path / "made_for_registry"
+    folder.mkdir()
+    (folder / "__init__.py").write_text('"""A package."""\n')
+    (folder / "_helper.py").write_text("")
+    (folder / "notes.txt").write_text("")
+    (folder / "sub").mkdir()
+    (folder / "alexnet.py").write_text("def build(*, depth: int): ...\n")
+    (folder / "resnet.py").write_text(
+        "import no_such_library_anywhere\n"
+        "def build(first, second=2, *, depth: int, rate: float = 0.5,\n"
+        "          on: bool, name: str = 'x', sizes: tuple[int, ...],\n"
+        "          rates: tuple[float, ...], words: tuple[str, ...],\n"
+        "          maybe: int | None = None, other: 'list' = (), bare=1):\n"
+        "    '''Builds.'''\n"
+        "class build_nothing: ...\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield "made_for_registry"
+    for name in [n for n in sys.modules if n.startswith("made_for_registry")]:
+        del sys.modules[name]
+
+
+def test_names_skips_helpers_folders_and_other_files(package):
+    assert registry.names(package) == ["alexnet", "resnet"]
+
+
+def test_names_of_this_project():
+    folder = pathlib.Path(registry.__file__).parents[1] / "experiments"
+    assert registry.names("ls_tf.experiments") == sorted(
+        p.stem for p in folder.glob("[!_]*.py")
+    )
+
+
+def test_names_and_check_import_no_part(package):
+    registry.names(package)
+    registry.check(package, "resnet")
+    registry.signature(package, "resnet")
+    assert f"{package}.resnet" not in sys.modules
+
+
+def test_get_imports_the_module(package):
+    module = registry.get(package, "alexnet")
+    assert isinstance(module, types.ModuleType)
+    assert callable(module.build)
+
+
+@pytest.mark.parametrize(
+    "name", ["resnt", "Resnet", "_helper", "__init__", "sub", "../x", "", "a.b"]
+)
+def test_an_unknown_name_lists_what_exists(package, name):
+    for find in (registry.check, registry.get):
+        with pytest.raises(SpecError) as caught:
+            find(package, name, "network")
+        message = str(caught.value)
+        assert f"no network '{name}'; existing: alexnet, resnet" in message
+        assert "\n" not in message
+    if name in ("resnt", "Resnet"):
+        assert message.endswith("; did you mean 'resnet'?")
+
+
+@pytest.mark.parametrize(
+    ("last", "word"),
+    [
+        ("models", "model"),
+        ("data", "data set"),
+        ("tasks", "task"),
+        ("reports", "report"),
+        ("evaluators", "evaluator"),
+        ("experiments", "experiment"),
+        ("losses", "loss"),
+    ],
+)
+def test_the_message_says_what_was_looked_for(last, word):
+    with pytest.raises(SpecError, match=f"^no {word} 'nothing'; existing: "):
+        registry.check(f"ls_tf.{last}", "nothing")
+
+
+def test_no_such_package():
+    with pytest.raises(ValueError, match="no package 'ls_tf.nothing'"):
+        registry.names("ls_tf.nothing")
+    with pytest.raises(ValueError, match="no package 'ls_tf.cli'"):
+        registry.names("ls_tf.cli")
+
+
+def test_signature_reads_plain_annotations(package):
+    assert registry.signature(package, "resnet") == {
+        "first": None,
+        "second": None,
+        "depth": int,
+        "rate": float,
+        "on": bool,
+        "name": str,
+        "sizes": tuple[int, ...],
+        "rates": tuple[float, ...],
+        "words": tuple[str, ...],
+        "maybe": int | None,
+        "other": None,
+        "bare": None,
+    }
+
+
+def test_arguments_say_what_has_a_default(package):
+    found = registry.arguments(package, "resnet")
+    assert {name: kind for name, (kind, _) in found.items()} == (
+        registry.signature(package, "resnet")
+    )
+    assert [
+        name for name, (_, has_default) in found.items() if not has_default
+    ] == [
+        "first",
+        "depth",
+        "on",
+        "sizes",
+        "rates",
+        "words",
+    ]
+
+
+def test_signature_of_what_is_not_there(package):
+    with pytest.raises(SpecError, match="did you mean 'resnet'"):
+        registry.signature(package, "resnett")
+    with pytest.raises(ValueError, match="has no function 'build_nothing'"):
+        registry.signature(package, "resnet", "build_nothing")
