@@ -20,8 +20,8 @@ Arrays = Mapping[str, np.ndarray]
 Computation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
-class Trained(Protocol):
-    """A trained model as evaluators see it: arrays on the host."""
+class Classifier(Protocol):
+    """A trained classifier as its evaluators see it: arrays on the host."""
 
     spec: ExperimentSpec
     model: keras.Model
@@ -250,12 +250,12 @@ class Task(Protocol):
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The model's outputs in inference mode on stored examples."""
 
-    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
         """Refuses, before the training, an evaluator that would fail after.
 
         Raises:
             ValueError: an unknown option, or data that does not suffice.
         """
 
-    def measure(self, evaluator: EvaluatorSpec, trained: Trained) -> Any:
+    def measure(self, evaluator: EvaluatorSpec, trained: Classifier) -> Any:
         """Runs one evaluator; returns its ``Measurement``."""

@@ -3,11 +3,11 @@
 from ls_tf.analysis import calibration
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     num_bins: int = 15,
@@ -34,7 +34,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     num_bins: int = 15,

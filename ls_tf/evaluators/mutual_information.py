@@ -6,12 +6,12 @@ from ls_tf import seeds
 from ls_tf.analysis import mutual_information
 from ls_tf.measuring import information
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 5),
@@ -59,7 +59,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 5),

@@ -5,14 +5,14 @@ import numpy as np
 from ls_tf.analysis import mutual_information
 from ls_tf.measuring import information
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
 _ROWS = 16_000  # views that are made at once
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 5),
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 5),

@@ -6,13 +6,13 @@ import numpy as np
 from ls_tf.analysis import projection
 from ls_tf.measuring import class_choice
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 
 _NAME = "penultimate"
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 1, 2),
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 1, 2),

@@ -5,11 +5,11 @@ import numpy as np
 from ls_tf.analysis import calibration, temperature
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     criterion: temperature.Criterion = "nll",
@@ -69,7 +69,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     criterion: temperature.Criterion = "nll",

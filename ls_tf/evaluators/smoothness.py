@@ -5,14 +5,14 @@ import numpy as np
 from ls_tf.analysis import smoothness
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
 _GRID = (1.0, 2.0, 3.0, 4.0, 8.0, 12.0, 16.0)
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     temperatures: tuple[float, ...] = _GRID,
@@ -63,7 +63,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     temperatures: tuple[float, ...] = _GRID,

@@ -5,14 +5,14 @@ import numpy as np
 from ls_tf.analysis import calibration, projection, stability
 from ls_tf.measuring import class_choice
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
 _READINGS: tuple[stability.Reading, ...] = ("std", "variance", "vector")
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 1, 2),
@@ -70,7 +70,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     classes: tuple[int | str, ...] = (0, 1, 2),
@@ -96,7 +96,7 @@ def check(
 
 
 def _projected(
-    trained: Trained,
+    trained: Classifier,
     activations: np.ndarray,
     classes: tuple[int, ...],
     use_bias: bool,

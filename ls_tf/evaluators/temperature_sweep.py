@@ -5,7 +5,7 @@ import numpy as np
 from ls_tf.analysis import calibration, temperature
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 
 # From 0.5 to 4 in equal ratios, with 1 and 2 among them.
 _GRID = tuple(2.0 ** (k / 3) for k in range(-3, 7))
@@ -13,7 +13,7 @@ _CURVES = ("nll", "ece", "accuracy")
 
 
 def evaluate(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     temperatures: tuple[float, ...] = _GRID,
@@ -62,7 +62,7 @@ def evaluate(
 
 
 def check(
-    trained: Trained,
+    trained: Classifier,
     *,
     role: str,
     temperatures: tuple[float, ...] = _GRID,

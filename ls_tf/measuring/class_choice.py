@@ -4,13 +4,13 @@ import numpy as np
 
 from ls_tf import seeds
 from ls_tf.analysis import projection
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError, nearest
 
 
 def ids(
     evaluator: str,
-    trained: Trained,
+    trained: Classifier,
     classes: tuple[int | str, ...],
     count: int,
 ) -> tuple[int, ...]:
@@ -52,7 +52,7 @@ def ids(
 
 def pick(
     evaluator: str,
-    trained: Trained,
+    trained: Classifier,
     role: str,
     classes: tuple[int, ...],
     per_class: int,

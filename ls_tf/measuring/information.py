@@ -6,7 +6,7 @@ import numpy as np
 
 from ls_tf.analysis import mutual_information
 from ls_tf.measuring import class_choice
-from ls_tf.protocols import Trained
+from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
 # The examples and their views are the same whichever evaluator asks.
@@ -14,7 +14,7 @@ _NAME = "mutual_information"
 
 
 def examples(
-    trained: Trained,
+    trained: Classifier,
     role: str,
     classes: tuple[int | str, ...],
     per_class: int,
@@ -31,7 +31,7 @@ def examples(
     return ids, class_choice.pick(_NAME, trained, role, ids, per_class)
 
 
-def refuse_one_view(trained: Trained) -> None:
+def refuse_one_view(trained: Classifier) -> None:
     """Refuses a run that is trained without augmentation.
 
     Raises:

@@ -18,7 +18,7 @@ _DECODE_BATCH = 64
 
 
 class Computing(Protocol):
-    """What computes: see ``Trained.compute``."""
+    """What computes: see ``Classifier.compute``."""
 
     spec: ExperimentSpec
     model: keras.Model
@@ -26,7 +26,7 @@ class Computing(Protocol):
     def compute(
         self, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """See ``Trained.compute``."""
+        """See ``Classifier.compute``."""
 
 
 class TranslationModel(Protocol):

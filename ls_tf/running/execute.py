@@ -393,7 +393,7 @@ def trained(identity: RunIdentity, session: Session) -> Iterator[Any]:
         session: the process's devices.
 
     Yields:
-        ``Trained``, with its ``task``.
+        ``Classifier``, with its ``task``.
 
     Raises:
         MissingRunError: the run is not finished, or has no checkpoint.

@@ -13,7 +13,7 @@ from ls_tf.losses import label_smoothing
 from ls_tf.measuring import measure
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.pipeline import augment, loading, plan
-from ls_tf.protocols import Sums, Tensor, Trained
+from ls_tf.protocols import Classifier, Sums, Tensor
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
 
 
@@ -225,7 +225,7 @@ class Classification:
 
     @property
     def num_views(self) -> int | None:
-        """See ``Trained.num_views``."""
+        """See ``Classifier.num_views``."""
         return self._augmentation.views
 
     def views(
@@ -239,7 +239,7 @@ class Classification:
         Args:
             role: train, calibrate or report.
             index: int [n], positions in the role's split.
-            view: int [n], or a generator; see ``Trained.views``.
+            view: int [n], or a generator; see ``Classifier.views``.
 
         Returns:
             ``image`` uint8 [n, ...] and what the augmentation draws.
@@ -280,12 +280,12 @@ class Classification:
             for name in ("logits", "penultimate")
         }
 
-    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
         """See ``Task.check``."""
         measure.check(evaluator, trained, "classifiers")
 
     def measure(
-        self, evaluator: EvaluatorSpec, trained: Trained
+        self, evaluator: EvaluatorSpec, trained: Classifier
     ) -> Measurement:
         """See ``Task.measure``."""
         return measure.measure(evaluator, trained, "classifiers")

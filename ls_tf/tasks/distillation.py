@@ -195,7 +195,7 @@ class Distillation(Classification):
         return np.concatenate(parts).astype(np.float32)
 
     def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
-        """See ``Trained.teacher_logits``."""
+        """See ``Classifier.teacher_logits``."""
         found = self.resident.get("teacher_logits")
         if found is None:
             if every_view:

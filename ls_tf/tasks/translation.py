@@ -15,7 +15,7 @@ from ls_tf.measuring import measure
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.measuring.translator import Computing, ModelTranslator
 from ls_tf.pipeline import batching, corpus
-from ls_tf.protocols import Computation, Decoding, Sums, Tensor, Trained
+from ls_tf.protocols import Classifier, Computation, Decoding, Sums, Tensor
 from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
 
 _SIDES = ("source", "target")
@@ -337,12 +337,12 @@ class Translation:
         """See ``Task.predict``: ``next_token_logits``."""
         return self.next_token_logits(batch)
 
-    def check(self, evaluator: EvaluatorSpec, trained: Trained) -> None:
+    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
         """See ``Task.check``."""
         measure.check(evaluator, self.translator(trained), "translators")
 
     def measure(
-        self, evaluator: EvaluatorSpec, trained: Trained
+        self, evaluator: EvaluatorSpec, trained: Classifier
     ) -> Measurement:
         """See ``Task.measure``."""
         return measure.measure(

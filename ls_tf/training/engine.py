@@ -63,7 +63,7 @@ class Network(Protocol):
     def compute(
         self, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """See ``Trained.compute``; ``measuring``."""
+        """See ``Classifier.compute``; ``measuring``."""
 
 
 class Engine(Protocol):
