@@ -11,7 +11,7 @@ import numpy as np
 
 from ls_tf.data import mnist
 from ls_tf.pipeline.contract import DatasetInfo
-from ls_tf.running import execute
+from ls_tf.running import assembly
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec import ExperimentSpec, registry
 from ls_tf.spec.resolve import resolve
@@ -117,7 +117,6 @@ class Steps:
             networks: how many are stacked.
             changed: other fields of the experiment.
         """
-        from ls_tf import optimizers
         from ls_tf.training.engine import Recipe
 
         specs = [
@@ -138,18 +137,11 @@ class Steps:
         def recipe(spec: ExperimentSpec) -> Recipe:
             return Recipe(
                 lambda like: task(spec, None, like),
-                lambda built: optimizers.build(
-                    spec.optimizer.name,
-                    dict(spec.optimizer.options),
-                    learning_rate=execute._learning_rate(
-                        spec, built.total_steps
-                    ),
-                    ema_momentum=spec.train.ema_momentum,
-                ),
+                lambda built: assembly.optimizer(spec, built.total_steps),
             )
 
         opened = Session(Machine(engine=engine))
-        self._engine = opened.engine(self.spec, execute._transform(self.spec))
+        self._engine = opened.engine(self.spec, assembly.transform(self.spec))
         self._engine.build([recipe(spec) for spec in specs])
         self.task = self._engine.networks[0].task
         self._step = 0

@@ -62,8 +62,7 @@ def changes(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """An engine built as a run builds it, on a task of random pairs."""
-    from ls_tf import optimizers
-    from ls_tf.running import execute
+    from ls_tf.running import assembly
     from ls_tf.running.session import Machine, Session
     from ls_tf.spec.resolve import resolve
     from ls_tf.tasks.translation import Translation, build_model
@@ -106,15 +105,11 @@ def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
 
     spec = resolve(EXPERIMENT, changed=changes(settings), seed=0).spec
     opened = Session(Machine(engine=settings["engine"]))
-    engine = opened.engine(spec, execute._transform(spec))
+    engine = opened.engine(spec, assembly.transform(spec))
     made: Any = RandomPairs
     recipe = Recipe(
         lambda like: made(spec),
-        lambda task: optimizers.build(
-            spec.optimizer.name,
-            dict(spec.optimizer.options),
-            learning_rate=execute._learning_rate(spec, task.total_steps),
-        ),
+        lambda task: assembly.optimizer(spec, task.total_steps),
     )
     engine.build([recipe])
     return engine, engine.networks[0]

@@ -27,10 +27,10 @@ def _engine(
     """An engine built as a run builds it."""
     import keras
 
-    from ls_tf.running import execute
+    from ls_tf.running import assembly
     from ls_tf.training.engine import Recipe
 
-    built = session.engine(spec, execute._transform(spec))
+    built = session.engine(spec, assembly.transform(spec))
     built.build([Recipe(make_task, lambda task: keras.optimizers.SGD(rate))])
     return built
 
@@ -90,7 +90,7 @@ def _inference(session: Any, images: int) -> dict[str, Any]:
 
     def views() -> None:
         # As a table is made: views are picked on the host, row after row.
-        batch = network.task.views("train", rows // 162, rows % 162)
+        batch = network.task.augmented("train", rows // 162, rows % 162)
         network.predict(batch)["logits"].astype(np.float16)
 
     return {

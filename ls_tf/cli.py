@@ -433,11 +433,11 @@ def _ended(error: BaseException) -> int | None:
         # Who read our output, such as head, has gone: flush nothing to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    loop = sys.modules.get("ls_tf.training.loop")
-    if loop is not None and isinstance(error, loop.StoppedError):
+    stopping = sys.modules.get("ls_tf.training.stopping")
+    if stopping is not None and isinstance(error, stopping.StoppedError):
         _say("stopped; the state is saved and the same command resumes")
         return STOPPED
-    if loop is not None and isinstance(error, loop.NonFiniteLossError):
+    if stopping is not None and isinstance(error, stopping.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
     if isinstance(error, OSError) and error.errno in _NO_SPACE:

@@ -1,18 +1,25 @@
-"""What a task gives to an engine, and what an engine gives to an evaluator.
+"""What a task gives to an engine, and what both give to an evaluator.
 
 A task says what to compute: a pure loss over a batch, as sums. An engine says
 how: it holds the variables, runs the steps and returns host arrays. Neither
-knows the other's insides, so that one task runs on every engine.
+knows the other's insides, so that one task runs on every engine. A task's view
+of a trained network is what its evaluators see: a ``Classifier`` or a
+``Translator``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import keras
 import numpy as np
 
-from ls_tf.spec import EvaluatorSpec, ExperimentSpec
+from ls_tf.spec import ExperimentSpec
+
+if TYPE_CHECKING:
+    import keras
+
+    from ls_tf.pipeline.ragged import Ragged
+    from ls_tf.pipeline.text_pairs import Pairs
 
 Tensor = Any
 Sums = dict[str, Tensor]
@@ -20,11 +27,41 @@ Arrays = Mapping[str, np.ndarray]
 Computation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
+class Inference(Protocol):
+    """A network whose model holds the weights that are measured."""
+
+    def predict(self, examples: Arrays) -> dict[str, np.ndarray]:
+        """Applies ``Task.predict`` to stored examples, to each once.
+
+        Args:
+            examples: name -> [N, ...].
+
+        Returns:
+            Outputs [N, ...] on the host.
+        """
+
+    def compute(
+        self, function: Computation, batches: Sequence[Arrays]
+    ) -> list[dict[str, np.ndarray]]:
+        """Applies a pure function of the model's variables to batches.
+
+        Args:
+            function: arrays by name -> arrays by name, in ``keras.ops``;
+                compiled once for each set of shapes. The same object should
+                come each time.
+            batches: host arrays of static shapes.
+
+        Returns:
+            What the function made of each batch, on the host.
+        """
+
+
+@runtime_checkable
 class Classifier(Protocol):
     """A trained classifier as its evaluators see it: arrays on the host."""
 
     spec: ExperimentSpec
-    model: keras.Model
+    model: "keras.Model"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -83,21 +120,6 @@ class Classifier(Protocol):
             without a teacher, or where the views were not stored.
         """
 
-    def compute(
-        self, function: "Computation", batches: Sequence[Arrays]
-    ) -> list[dict[str, np.ndarray]]:
-        """Applies a pure function of the model's variables to batches.
-
-        Args:
-            function: arrays by name -> arrays by name, in ``keras.ops``;
-                compiled once for each set of shapes. The same object should
-                come each time.
-            batches: host arrays of static shapes.
-
-        Returns:
-            What the function made of each batch, on the host.
-        """
-
 
 @dataclass(frozen=True)
 class Decoding:
@@ -135,6 +157,7 @@ class Translations:
     finished: np.ndarray
 
 
+@runtime_checkable
 class Translator(Protocol):
     """A trained translation model as its evaluators see it.
 
@@ -143,12 +166,12 @@ class Translator(Protocol):
     """
 
     spec: ExperimentSpec
-    model: keras.Model
+    model: "keras.Model"
 
-    def texts(self, role: str) -> Any:
+    def texts(self, role: str) -> "Pairs":
         """The sentence pairs of a split, as text."""
 
-    def targets(self, role: str) -> Any:
+    def targets(self, role: str) -> "Ragged":
         """The reference translations of a split, as subwords."""
 
     def statistics(self, role: str, temperatures: Sequence[float]) -> Arrays:
@@ -183,12 +206,20 @@ class Translator(Protocol):
     def translate_role(self, role: str, how: Decoding) -> Translations:
         """Translates the sources of a split."""
 
+    def translate_lines(
+        self, lines: Sequence[str], how: Decoding, longest: int
+    ) -> tuple[list[str], int]:
+        """Translates lines of text; says how many were cut to ``longest``."""
+
+
+View = Classifier | Translator
+
 
 class Task(Protocol):
     """A model, its data and its loss."""
 
     spec: ExperimentSpec
-    model: keras.Model
+    model: "keras.Model"
     total_steps: int
     # Examples of every size of batch that `plan` gives.
     batch_sizes: tuple[int, ...]
@@ -244,18 +275,11 @@ class Task(Protocol):
                 ``hyperparameters`` would differ.
         """
 
-    def examples(self, role: str) -> Mapping[str, np.ndarray]:
-        """Model inputs and labels of a role's split, as stored."""
-
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The model's outputs in inference mode on stored examples."""
+        """The model's outputs in inference mode on a batch."""
 
-    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
-        """Refuses, before the training, an evaluator that would fail after.
+    def view(self, network: Inference) -> View:
+        """The trained network as evaluators see it, at the present step.
 
-        Raises:
-            ValueError: an unknown option, or data that does not suffice.
+        It keeps what it has computed, however many evaluators ask.
         """
-
-    def measure(self, evaluator: EvaluatorSpec, trained: Classifier) -> Any:
-        """Runs one evaluator; returns its ``Measurement``."""

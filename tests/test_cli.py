@@ -656,7 +656,7 @@ def test_exit_codes(ended, monkeypatch):
         StoppedError=type("StoppedError", (Exception,), {}),
         NonFiniteLossError=type("NonFiniteLossError", (Exception,), {}),
     )
-    monkeypatch.setitem(sys.modules, "ls_tf.training.loop", loop)
+    monkeypatch.setitem(sys.modules, "ls_tf.training.stopping", loop)
     assert ended(runs.RunError("two\nlines")) == (2, "ls_tf: two lines\n")
     assert ended(KeyboardInterrupt())[0] == 3
     code, said = ended(loop.StoppedError())

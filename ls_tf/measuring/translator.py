@@ -10,27 +10,24 @@ from ls_tf.pipeline.corpus import Tokens
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.text_pairs import Pairs
 from ls_tf.pipeline.vocabulary import Subwords
-from ls_tf.protocols import Arrays, Computation, Decoding, Translations
+from ls_tf.protocols import (
+    Arrays,
+    Computation,
+    Decoding,
+    Inference,
+    Translations,
+)
 from ls_tf.spec import ExperimentSpec
 
 # Sentences that are decoded together.
 _DECODE_BATCH = 64
 
 
-class Computing(Protocol):
-    """What computes: see ``Classifier.compute``."""
-
-    spec: ExperimentSpec
-    model: keras.Model
-
-    def compute(
-        self, function: Computation, batches: Sequence[Arrays]
-    ) -> list[dict[str, np.ndarray]]:
-        """See ``Classifier.compute``."""
-
-
 class TranslationModel(Protocol):
     """What a task of translation gives: its corpus, and pure functions."""
+
+    spec: ExperimentSpec
+    model: Any  # of ``models.transformer``: more than a keras.Model
 
     @property
     def subwords(self) -> Subwords:
@@ -81,10 +78,10 @@ def filled(ragged: Ragged, index: np.ndarray, width: int) -> np.ndarray:
 class ModelTranslator:
     """Token statistics, activations and translations of a trained model."""
 
-    def __init__(self, task: TranslationModel, trained: Computing) -> None:
+    def __init__(self, task: TranslationModel, network: Inference) -> None:
         """Takes the task and what computes with its model's weights."""
-        self.spec, self.model = trained.spec, trained.model
-        self._task, self._compute = task, trained.compute
+        self.spec, self.model = task.spec, task.model
+        self._task, self._compute = task, network.compute
         self._kept: dict[Any, Any] = {}
 
     def texts(self, role: str) -> Pairs:

@@ -13,12 +13,15 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
+
+if TYPE_CHECKING:
+    from ls_tf.training.engine import Engine, Transform
 
 ENGINES = ("tensorflow", "jax")
 
@@ -143,7 +146,7 @@ class Session:
                 deterministic=self.machine.deterministic,
             )
 
-    def engine(self, spec: ExperimentSpec, transform: Any) -> Any:
+    def engine(self, spec: ExperimentSpec, transform: "Transform") -> "Engine":
         """Makes an engine for a run or for a stack of runs.
 
         Args:
@@ -170,7 +173,7 @@ class Session:
             worker=self.worker,
         )
 
-    def facts(self, engine: Any, spec: ExperimentSpec) -> dict[str, Any]:
+    def facts(self, engine: "Engine", spec: ExperimentSpec) -> dict[str, Any]:
         """Fields of ``run.json`` about this process."""
         import keras
 

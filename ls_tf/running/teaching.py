@@ -1,11 +1,11 @@
 """Finds a student's teacher through the records, and its table of logits."""
 
 import dataclasses
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ls_tf.protocols import Classifier, Task
 from ls_tf.records import runs
 from ls_tf.running.session import Session
 from ls_tf.spec import ExperimentSpec, SpecError, registry
@@ -13,7 +13,7 @@ from ls_tf.spec.resolve import RunIdentity, teacher_of
 
 if TYPE_CHECKING:
     from ls_tf.tasks.distillation import Teacher
-    from ls_tf.training.loop import StopRequest
+    from ls_tf.training.stopping import StopRequest
 
 
 class MissingRunError(SpecError):
@@ -46,7 +46,7 @@ def load(
     identity: RunIdentity,
     session: Session,
     stop: "StopRequest",
-    known: dict[str, Any],
+    known: "dict[str, Teacher]",
 ) -> "Teacher | None":
     """Loads the trained teacher of a run, if it has one.
 
@@ -72,8 +72,7 @@ def load(
     if found is None:
         return None
     if found.folder in known:
-        teacher: Teacher = known[found.folder]
-        return teacher
+        return known[found.folder]
     from ls_tf.tasks import distillation
     from ls_tf.training import checkpoints
     from ls_tf.training.naming import assign_model
@@ -172,17 +171,15 @@ class _Inference:
             ),
         )
         self._teacher, self._session = teacher, session
-        self._network: Any = None
+        self._classifier: Classifier | None = None
 
     def __call__(self, index: np.ndarray, view: np.ndarray) -> np.ndarray:
         """Float32 [n, K]: the logits of some views of training images."""
-        if self._network is None:
-            self._network = self._build()
-        batch = self._network.task.views("train", index, view)
-        outputs: Mapping[str, np.ndarray] = self._network.predict(batch)
-        return outputs["logits"]
+        if self._classifier is None:
+            self._classifier = self._build()
+        return self._classifier.views("train", index, view)
 
-    def _build(self) -> Any:
+    def _build(self) -> Classifier:
         """An engine, because it compiles and has the devices."""
         import keras
 
@@ -192,10 +189,13 @@ class _Inference:
         spec, data_dir = self._spec, self._session.machine.data_dir
         engine = self._session.engine(spec, lambda grads, *_: grads)
 
-        def make_task(like: Any) -> Any:
+        def make_task(like: Task | None) -> Task:
             return classification.build(spec, data_dir=data_dir)
 
         engine.build([Recipe(make_task, lambda task: keras.optimizers.SGD())])
         (network,) = engine.networks
         self._teacher.load(network.task.model)
-        return network
+        view = network.task.view(network)
+        if not isinstance(view, Classifier):
+            raise TypeError(f"task {spec.task} gives no classifier")
+        return view

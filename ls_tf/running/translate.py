@@ -3,8 +3,9 @@
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO, TextIO
 
+from ls_tf.protocols import Decoding, Translator
 from ls_tf.running import execute
 from ls_tf.running.session import Session
 from ls_tf.spec import SpecError
@@ -49,7 +50,7 @@ def run(
     identity: RunIdentity,
     session: Session,
     texts: Iterable[str],
-    output: Any = None,
+    output: TextIO | None = None,
 ) -> None:
     """Translates lines, one for one, in their order.
 
@@ -69,8 +70,9 @@ def run(
     Source: ours.
     """
     output = output or sys.stdout
-    with execute.trained(identity, session) as trained:
-        translator = trained.task.translator(trained)
+    with execute.trained(identity, session) as translator:
+        if not isinstance(translator, Translator):
+            raise TypeError(f"{identity.title} is no translation")
         how = _decoding(identity)
         for block in _blocks(texts):
             found, cut = translator.translate_lines(block, how, _LONGEST)
@@ -85,9 +87,7 @@ def run(
                 )
 
 
-def _decoding(identity: RunIdentity) -> Any:
-    from ls_tf.protocols import Decoding
-
+def _decoding(identity: RunIdentity) -> Decoding:
     for evaluator in identity.spec.evaluators:
         if evaluator.name == "translation":
             return Decoding(**evaluator.options)

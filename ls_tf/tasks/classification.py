@@ -10,11 +10,10 @@ from keras import ops
 
 from ls_tf import seeds
 from ls_tf.losses import label_smoothing
-from ls_tf.measuring import measure
-from ls_tf.measuring.measurement import Measurement
+from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.pipeline import augment, loading, plan
-from ls_tf.protocols import Classifier, Sums, Tensor
-from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
+from ls_tf.protocols import Classifier, Inference, Sums, Tensor
+from ls_tf.spec import ExperimentSpec, SpecError, registry
 
 
 def build_model(spec: ExperimentSpec) -> keras.Model:
@@ -114,7 +113,7 @@ class Classification:
         train = self.examples("train")
         self._num_examples = len(train["label"])
         self.total_steps = num_steps(spec, self._num_examples)
-        self.batch_sizes = (batch_size(spec),)
+        self.batch_sizes: tuple[int, ...] = (batch_size(spec),)
         self._augmentation = augment.augmentation(spec.data.augmentation)
         self._augment = augment.compiled(self._augmentation.apply)
         self._plan = plan.EpochPlan(
@@ -123,13 +122,13 @@ class Classification:
             spec.seed,
             self._augmentation,
         )
-        self.resident: dict[str, np.ndarray] = {
+        self.resident: Mapping[str, np.ndarray] = {
             "image": self._augmentation.prepare(train["image"])
             if like is None
             else like.resident["image"],
             "label": train["label"],
         }
-        self.hyperparameters: dict[str, float] = {"alpha": spec.train.alpha}
+        self.hyperparameters: Mapping[str, float] = {"alpha": spec.train.alpha}
         self.model = build_model(spec)
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
@@ -215,7 +214,7 @@ class Classification:
         """See ``Task.check_stack``: any two can."""
 
     def examples(self, role: str) -> Mapping[str, np.ndarray]:
-        """See ``Task.examples``: ``image`` uint8 and ``label`` int32."""
+        """Images uint8 and labels int32 of a role's split, as stored."""
         split = getattr(self.spec.data, role)
         if split not in self._loaded:
             self._loaded[split] = loading.load(
@@ -228,7 +227,7 @@ class Classification:
         """See ``Classifier.num_views``."""
         return self._augmentation.views
 
-    def views(
+    def augmented(
         self,
         role: str,
         index: np.ndarray,
@@ -265,7 +264,7 @@ class Classification:
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See ``Task.predict``: float32 ``logits`` and ``penultimate``.
 
-        Of a batch of ``views`` the images are augmented as it says.
+        Of a batch of ``augmented`` the images are changed as it says.
         """
         images = batch["image"]
         draws = {k: v for k, v in batch.items() if k not in ("image", "label")}
@@ -280,15 +279,13 @@ class Classification:
             for name in ("logits", "penultimate")
         }
 
-    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
-        """See ``Task.check``."""
-        measure.check(evaluator, trained, "classifiers")
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        """See ``Classifier.teacher_logits``: labels have no teacher."""
+        return None
 
-    def measure(
-        self, evaluator: EvaluatorSpec, trained: Classifier
-    ) -> Measurement:
-        """See ``Task.measure``."""
-        return measure.measure(evaluator, trained, "classifiers")
+    def view(self, network: Inference) -> Classifier:
+        """See ``Task.view``."""
+        return ModelClassifier(self, network)
 
 
 def build(

@@ -156,7 +156,7 @@ class Distillation(Classification):
         _same_images(*(m.input_shape[1:] for m in (self.model, self._teacher)))
         logits = self._stored_logits(like)
         if logits is not None:
-            self.resident["teacher_logits"] = logits
+            self.resident = {**self.resident, "teacher_logits": logits}
             self.own_resident = ("teacher_logits",)
 
     def _stored_logits(self, like: "Distillation | None") -> np.ndarray | None:

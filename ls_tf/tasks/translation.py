@@ -11,12 +11,18 @@ from keras import ops
 from ls_tf import seeds
 from ls_tf.decoding import beam_search
 from ls_tf.losses import label_smoothing
-from ls_tf.measuring import measure
-from ls_tf.measuring.measurement import Measurement
-from ls_tf.measuring.translator import Computing, ModelTranslator
+from ls_tf.measuring.translator import ModelTranslator
 from ls_tf.pipeline import batching, corpus
-from ls_tf.protocols import Classifier, Computation, Decoding, Sums, Tensor
-from ls_tf.spec import EvaluatorSpec, ExperimentSpec, SpecError, registry
+from ls_tf.pipeline.vocabulary import Subwords
+from ls_tf.protocols import (
+    Computation,
+    Decoding,
+    Inference,
+    Sums,
+    Tensor,
+    Translator,
+)
+from ls_tf.spec import ExperimentSpec, SpecError, registry
 
 _SIDES = ("source", "target")
 
@@ -105,15 +111,18 @@ class Translation:
         )
         self.batch_sizes = tuple({s.rows for s in self._plan.shapes})
         self.total_steps = self._num_steps()
-        self.resident: dict[str, np.ndarray] = {}
-        for side in _SIDES:
-            ragged = getattr(train, side)
-            self.resident |= {
+        self.resident: Mapping[str, np.ndarray] = {}
+        for side, ragged in (
+            ("source", train.source),
+            ("target", train.target),
+        ):
+            self.resident = {
+                **self.resident,
                 f"{side}_tokens": ragged.tokens,
                 f"{side}_start": ragged.offsets[:-1].astype(np.int32),
                 f"{side}_length": ragged.lengths.astype(np.int32),
             }
-        self.hyperparameters: dict[str, float] = {"alpha": spec.train.alpha}
+        self.hyperparameters: Mapping[str, float] = {"alpha": spec.train.alpha}
         self._vocabulary_size = self._corpus.vocabulary_size
         self.model = build_model(spec, self._vocabulary_size)
         self._prior = (
@@ -121,7 +130,6 @@ class Translation:
             / len(train.target.tokens)
         ).astype(np.float32)
         self._decoders: dict[Decoding, Computation] = {}
-        self._last: tuple[Computing, ModelTranslator] | None = None
 
     def _num_steps(self) -> int:
         train = self.spec.train
@@ -208,7 +216,7 @@ class Translation:
     # --- What evaluators ask for --------------------------------------------
 
     @property
-    def subwords(self) -> Any:
+    def subwords(self) -> Subwords:
         """The subword model of both languages.
 
         Raises:
@@ -221,7 +229,7 @@ class Translation:
             )
         return self._corpus.subwords
 
-    def tokens(self, role: str) -> Any:
+    def tokens(self, role: str) -> corpus.Tokens:
         """The sentence pairs of a role's split, as subwords and as text."""
         return self._corpus.split(getattr(self.spec.data, role))
 
@@ -319,35 +327,13 @@ class Translation:
 
         return decode
 
-    def translator(self, trained: Computing) -> ModelTranslator:
-        """What evaluators and readers take; keeps what it has computed."""
-        if self._last is None or self._last[0] is not trained:
-            self._last = trained, ModelTranslator(self, trained)
-        return self._last[1]
-
-    def examples(self, role: str) -> Mapping[str, np.ndarray]:
-        """See ``Task.examples``: sentences have no stored arrays.
-
-        Raises:
-            TypeError: always; evaluators of translators take others.
-        """
-        raise TypeError("a translation has sentence pairs, no examples")
-
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See ``Task.predict``: ``next_token_logits``."""
         return self.next_token_logits(batch)
 
-    def check(self, evaluator: EvaluatorSpec, trained: Classifier) -> None:
-        """See ``Task.check``."""
-        measure.check(evaluator, self.translator(trained), "translators")
-
-    def measure(
-        self, evaluator: EvaluatorSpec, trained: Classifier
-    ) -> Measurement:
-        """See ``Task.measure``."""
-        return measure.measure(
-            evaluator, self.translator(trained), "translators"
-        )
+    def view(self, network: Inference) -> Translator:
+        """See ``Task.view``."""
+        return ModelTranslator(self, network)
 
 
 def _best(logits: Tensor) -> Tensor:

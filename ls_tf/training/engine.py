@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ls_tf.protocols import Arrays, Computation, Task
+from ls_tf.protocols import Inference, Task
 from ls_tf.spec import ExperimentSpec, SpecError
 
 # (gradients, variables, values) -> gradients: decay and clipping, after the
@@ -30,8 +30,11 @@ class Recipe:
     make_optimizer: Callable[[Task], Any]
 
 
-class Network(Protocol):
-    """One of the networks that an engine trains together."""
+class Network(Inference, Protocol):
+    """One of the networks that an engine trains together.
+
+    What it infers, it infers within ``measuring``.
+    """
 
     task: Task
 
@@ -54,16 +57,6 @@ class Network(Protocol):
 
         These are the weight average where the experiment keeps one.
         """
-
-    def predict(
-        self, examples: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        """``Task.predict`` over stored examples, each once; ``measuring``."""
-
-    def compute(
-        self, function: Computation, batches: Sequence[Arrays]
-    ) -> list[dict[str, np.ndarray]]:
-        """See ``Classifier.compute``; ``measuring``."""
 
 
 class Engine(Protocol):
@@ -160,7 +153,7 @@ def padded(plan: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
     }
 
 
-def part_of(array: Any, part: Any, parts: int) -> Any:
+def equal_slice(array: Any, part: Any, parts: int) -> Any:
     """The part-th of ``parts`` equal slices along the first axis."""
     if parts == 1:
         return array

@@ -22,11 +22,11 @@ import keras
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
-from ls_tf.protocols import Computation
+from ls_tf.protocols import Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
 from ls_tf.training import memory_limit, naming
-from ls_tf.training.engine import Network, Recipe, Transform, part_of
+from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
 from ls_tf.training.naming import named
 
 Arrays = Mapping[str, Any]
@@ -91,7 +91,7 @@ class JaxEngine:
             self._refuse_large()
             first.check_stack()
         tasks = [first, *(r.make_task(first) for r in recipes[1:])]
-        self.networks: list[Network] = [
+        self.networks: Sequence[Network] = [
             _JaxNetwork(self, i, task) for i, task in enumerate(tasks)
         ]
         self._tasks = tasks
@@ -146,11 +146,11 @@ class JaxEngine:
                 for k in self._task.hyperparameters
             }
         # Networks whose variables wait on the host to be put on the devices.
-        optimizer = _values(self._optimizer.variables)
+        optimizer = _host_copies(self._optimizer.variables)
         self._waiting: dict[int, State] = {
             i: {
-                "trainable": _values(t.model.trainable_variables),
-                "rest": _values(t.model.non_trainable_variables),
+                "trainable": _host_copies(t.model.trainable_variables),
+                "rest": _host_copies(t.model.non_trainable_variables),
                 "optimizer": optimizer,
             }
             for i, t in enumerate(self._tasks)
@@ -196,7 +196,7 @@ class JaxEngine:
         grads: list[Any] = [0.0] * len(trainable)
         rest = state["rest"]
         for part in range(parts):
-            mine = {k: part_of(v, part, parts) for k, v in draws.items()}
+            mine = {k: equal_slice(v, part, parts) for k, v in draws.items()}
             found, (sums, rest) = jax.grad(loss, has_aux=True)(
                 state["trainable"], rest, mine
             )
@@ -270,7 +270,7 @@ class JaxEngine:
         return self._programs[key]
 
     def _compile(self, draws: Arrays) -> Any:
-        self._settle()
+        self._place_waiting()
         states = jax.tree.map(lambda _: self._by_state, self._state)
         whole = self._sharding()
         if self._scans:
@@ -284,7 +284,7 @@ class JaxEngine:
             program = jax.jit(
                 self._stepped, donate_argnums=0, out_shardings=(states, whole)
             )
-            more = (_row(draws, 0),)
+            more = (_draws_of_step(draws, 0),)
         with jax.default_matmul_precision(self._precision):
             compiled = program.lower(
                 self._state, self._resident, self._hyperparameters, *more
@@ -317,7 +317,7 @@ class JaxEngine:
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
         shared.check_count(count, self._most)
-        self._settle()
+        self._place_waiting()
         self._host = None
         run = self._run_scan if self._scans else self._run_singly
         found = run(start, count)
@@ -349,14 +349,14 @@ class JaxEngine:
                     self._state,
                     self._resident,
                     self._hyperparameters,
-                    _row(draws, i),
+                    _draws_of_step(draws, i),
                 )
                 rows.append(means)
         return shared.stacked(rows)
 
     # --- State --------------------------------------------------------------
 
-    def _settle(self) -> None:
+    def _place_waiting(self) -> None:
         """Puts what waits on the host on the devices."""
         if not self._waiting:
             return
@@ -437,13 +437,15 @@ class JaxEngine:
                 self._optimizer.variables, state["optimizer"], strict=True
             ):
                 variable.assign(value)
-            self._optimizer.finalize_variable_values(model.trainable_variables)
+            self._optimizer.finalize_variable_host_copies(
+                model.trainable_variables
+            )
         yield
 
     def predict(
         self, i: int, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """See ``Network.predict``: each device takes a part of a batch."""
+        """See ``Inference.predict``: each device takes a part of a batch."""
         values, split = self._values_of(i), self._sharding(_AXIS)
         # The first network's program serves all, with each one's values.
         return shared.in_batches(
@@ -457,7 +459,7 @@ class JaxEngine:
     def compute(
         self, i: int, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """See ``Network.compute``: every device does the whole of it."""
+        """See ``Inference.compute``: every device does the whole of it."""
         values, whole = self._values_of(i), self._sharding()
         model = self._tasks[i].model
         return [
@@ -503,7 +505,7 @@ class JaxEngine:
 class _JaxNetwork:
     """One network of the engine; see ``Network``."""
 
-    def __init__(self, engine: JaxEngine, i: int, task: Any) -> None:
+    def __init__(self, engine: JaxEngine, i: int, task: Task) -> None:
         self.task = task
         self._engine, self._i = engine, i
 
@@ -527,10 +529,10 @@ class _JaxNetwork:
         return self._engine.compute(self._i, function, batches)
 
 
-def _row(draws: Arrays, i: int) -> dict[str, Any]:
+def _draws_of_step(draws: Arrays, i: int) -> dict[str, Any]:
     return {k: v[i] for k, v in draws.items()}
 
 
-def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+def _host_copies(variables: Sequence[Any]) -> list[np.ndarray]:
     """Copies of variables on the host: donation takes their own buffers."""
     return [np.array(v.value) for v in variables]

@@ -29,8 +29,8 @@ from ls_tf.records.runs import (
     write_bytes,
     write_json,
 )
-from ls_tf.training.loop import StoppedError, StopRequest
 from ls_tf.training.progress import Progress
+from ls_tf.training.stopping import StoppedError, StopRequest
 
 VERSION = 1
 _MANIFEST = "manifest.json"

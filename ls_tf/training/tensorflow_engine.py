@@ -17,7 +17,7 @@ import tensorflow as tf
 from ls_tf.protocols import Arrays, Computation
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine, naming
-from ls_tf.training.engine import Network, Recipe, Transform, part_of
+from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
 from ls_tf.training.naming import named
 
 Tensors = Mapping[str, Any]
@@ -92,7 +92,7 @@ class TensorFlowEngine:
         )
         self._programs: dict[Any, Any] = {}
         self._computations: dict[Any, Any] = {}
-        self.networks: list[Network] = [self]
+        self.networks: Sequence[Network] = [self]
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
         if self.num_replicas == 1:
@@ -139,7 +139,7 @@ class TensorFlowEngine:
         total: dict[str, Any] = {}
         grads: list[Any] = [0.0] * len(variables)
         for part in range(parts):
-            mine = {k: part_of(v, part, parts) for k, v in draws.items()}
+            mine = {k: equal_slice(v, part, parts) for k, v in draws.items()}
             batch = self.task.batch(resident, mine)
             with tf.GradientTape() as tape:
                 sums = self.task.loss(batch, self.task.hyperparameters)
@@ -157,7 +157,9 @@ class TensorFlowEngine:
         if replicas > 1:
             context = tf.distribute.get_replica_context()
             replica = context.replica_id_in_sync_group
-            draws = {k: part_of(v, replica, replicas) for k, v in draws.items()}
+            draws = {
+                k: equal_slice(v, replica, replicas) for k, v in draws.items()
+            }
         sums, grads = self._gradients(resident, draws)
         if replicas > 1:
             sums, grads = context.all_reduce(
@@ -262,7 +264,7 @@ class TensorFlowEngine:
     def predict(
         self, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """See ``Network.predict``."""
+        """See ``Inference.predict``."""
         return engine.in_batches(
             lambda batch: self._computed(self.task.predict, batch), examples
         )
@@ -270,7 +272,7 @@ class TensorFlowEngine:
     def compute(
         self, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """See ``Network.compute``."""
+        """See ``Inference.compute``."""
         return [self._computed(function, batch) for batch in batches]
 
     def _computed(
@@ -297,7 +299,7 @@ class TensorFlowEngine:
             return
         variables = self._model.trainable_variables
         kept = [np.array(v.numpy()) for v in variables]
-        self._optimizer.finalize_variable_values(variables)
+        self._optimizer.finalize_variable_host_copies(variables)
         try:
             yield
         finally:

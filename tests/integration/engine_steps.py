@@ -9,19 +9,16 @@ import sys
 
 import numpy as np
 
-from ls_tf import optimizers
-from ls_tf.running import execute
+from ls_tf.running import assembly
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
-from ls_tf.training.engine import Recipe
 
 
-def random_task(spec):
+def prepare_data(spec):
+    """Makes the data set one of random images."""
     if spec.task == "translation":  # its sentences are made by the program
-        return lambda like: registry.get("ls_tf.tasks", spec.task).build(
-            spec, data_dir=None, teacher=None, like=like
-        )
+        return
     info = registry.get("ls_tf.data", spec.data.name).INFO
 
     def load(split, *, data_dir):
@@ -32,9 +29,6 @@ def random_task(spec):
         }
 
     registry.get("ls_tf.data", spec.data.name).load = load
-    return lambda like: registry.get("ls_tf.tasks", spec.task).build(
-        spec, data_dir=None, teacher=None, like=like
-    )
 
 
 def main(engine, devices, parts, experiment, changes, steps, out):
@@ -47,27 +41,17 @@ def main(engine, devices, parts, experiment, changes, steps, out):
             micro_batches=int(parts),
         )
     )
-    built = session.engine(spec, execute._transform(spec))
-    recipe = Recipe(
-        random_task(spec),
-        lambda task: optimizers.build(
-            spec.optimizer.name,
-            dict(spec.optimizer.options),
-            learning_rate=execute._learning_rate(spec, task.total_steps),
-            ema_momentum=spec.train.ema_momentum,
-        ),
-    )
-    built.build([recipe])
+    built = session.engine(spec, assembly.transform(spec))
+    prepare_data(spec)
+    built.build([assembly.recipe(spec, data_dir=None)])
     logs = built.run(0, int(steps))[0]
     network = built.networks[0]
     with network.measuring():
+        view = network.task.view(network)
         if spec.task == "translation":
-            trained = execute._Trained(network)
-            found = network.task.translator(trained).statistics(
-                "report", (1.0,)
-            )
+            found = view.statistics("report", (1.0,))
         else:
-            found = network.predict(network.task.examples("report"))
+            found = view.outputs("report")
     arrays = {f"state/{k}": v for k, v in network.state().items()}
     arrays |= {f"log/{k}": v for k, v in logs.items()}
     arrays |= {f"output/{k}": np.asarray(v) for k, v in found.items()}

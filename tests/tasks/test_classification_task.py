@@ -6,9 +6,12 @@ import math
 import keras
 import numpy as np
 import pytest
+from keras import ops
 
 from ls_tf import seeds
 from ls_tf.experiments import fc_digits
+from ls_tf.measuring import measure
+from ls_tf.protocols import Classifier, Translator
 from ls_tf.spec import EvaluatorSpec, SpecError, override
 from ls_tf.tasks import classification
 
@@ -121,10 +124,10 @@ def test_views_are_predicted_as_training_sees_them():
     index, shift = draws["index"], draws["shift"]
     trained_on = task.model(batch["image"], training=False)["logits"]
     view = (shift[:, 0] + 2) * 5 + shift[:, 1] + 2
-    found = task.predict(task.views("train", index, view))["logits"]
+    found = task.predict(task.augmented("train", index, view))["logits"]
     np.testing.assert_allclose(found, trained_on, rtol=1e-5, atol=1e-6)
     # Drawn ones are those of the same generator.
-    drawn = task.views("train", index, seeds.philox(4))
+    drawn = task.augmented("train", index, seeds.philox(4))
     np.testing.assert_array_equal(
         drawn["shift"], task._augmentation.draw(seeds.philox(4), 50)["shift"]
     )
@@ -133,7 +136,7 @@ def test_views_are_predicted_as_training_sees_them():
 def test_one_view_is_the_stored_example():
     task = make()
     assert task.num_views == 1
-    batch = task.views("report", np.array([3, 3, 0]), np.zeros(3, int))
+    batch = task.augmented("report", np.array([3, 3, 0]), np.zeros(3, int))
     images = task.examples("report")["image"][[3, 3, 0]]
     np.testing.assert_allclose(
         task.predict(batch)["logits"],
@@ -153,19 +156,44 @@ def test_one_view_is_the_stored_example():
 def test_an_example_or_view_out_of_range_is_refused(index, view, says):
     task = make(**{"data.augmentation": "shift2"})
     with pytest.raises(ValueError, match=says) as caught:
-        task.views("train", np.array(index), np.array(view))
+        task.augmented("train", np.array(index), np.array(view))
     assert "\n" not in str(caught.value)
 
 
-class Labels:
-    """A trained model of which only the labels are asked."""
+class Network:
+    """What computes with a task's model; counts the examples it was given."""
 
     def __init__(self, task):
-        self.task, self.spec = task, task.spec
-        self.class_names = task.class_names
+        self.task, self.predicted = task, []
 
-    def labels(self, role):
-        return self.task.examples(role)["label"]
+    def predict(self, examples):
+        self.predicted.append(len(examples["image"]))
+        return {
+            k: ops.convert_to_numpy(v)
+            for k, v in self.task.predict(examples).items()
+        }
+
+
+def test_a_view_computes_a_split_once_and_chosen_examples_each_time():
+    task = make()
+    network = Network(task)
+    view = task.view(network)
+    assert isinstance(view, Classifier) and not isinstance(view, Translator)
+    whole = view.outputs("report")["logits"]
+    assert view.outputs("report")["logits"] is whole
+    index = np.array([3, 0])
+    few = view.outputs("report", index)["logits"]
+    np.testing.assert_allclose(few, whole[index], rtol=1e-6)
+    np.testing.assert_allclose(
+        view.views("report", index, np.zeros(2, int)), few, rtol=1e-6
+    )
+    assert network.predicted == [250, 2, 2]
+    np.testing.assert_array_equal(
+        view.labels("report"), task.examples("report")["label"]
+    )
+    assert view.class_names == tuple(str(i) for i in range(10))
+    assert view.num_views == 1
+    assert view.teacher_logits(every_view=False) is None
 
 
 @pytest.mark.parametrize(
@@ -181,7 +209,7 @@ def test_an_evaluator_that_would_fail_is_refused_before(options, says):
     task = make()
     evaluator = EvaluatorSpec("penultimate", options=options)
     with pytest.raises(ValueError, match=says):
-        task.check(evaluator, Labels(task))
+        measure.check(evaluator, task.view(Network(task)))
 
 
 def test_a_teacher_is_refused():

@@ -24,7 +24,7 @@ def table_of(task):
     count, views = len(task.examples("train")["label"]), task.num_views
     found = []
     for view in range(views):
-        batch = task.views("train", np.arange(count), np.full(count, view))
+        batch = task.augmented("train", np.arange(count), np.full(count, view))
         images = task._augmentation.apply(
             ops.convert_to_tensor(batch["image"]),
             np.arange(count, dtype=np.int32),

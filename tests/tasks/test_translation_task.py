@@ -11,7 +11,8 @@ from ls_tf.evaluators import (
     translation,
     translation_sweep,
 )
-from ls_tf.measuring.translator import ModelTranslator, filled
+from ls_tf.measuring import measure
+from ls_tf.measuring.translator import filled
 from ls_tf.protocols import Decoding
 from ls_tf.spec import EvaluatorSpec, SpecError
 from ls_tf.spec.resolve import resolve
@@ -42,9 +43,6 @@ def task():
 class Computed:
     """A network that computes step by step, uncompiled."""
 
-    def __init__(self, task):
-        self.spec, self.model = task.spec, task.model
-
     def compute(self, function, batches):
         found = []
         for batch in batches:
@@ -58,7 +56,7 @@ class Computed:
 
 @pytest.fixture(scope="module")
 def translator(task):
-    return ModelTranslator(task, Computed(task))
+    return task.view(Computed())
 
 
 def rows(ragged, index):
@@ -281,7 +279,7 @@ def test_the_evaluators_measure(task, translator):
 def test_refuses_before_the_training(task, name, options, message):
     evaluator = EvaluatorSpec(name, "report", options=options)
     with pytest.raises(SpecError, match=message):
-        task.check(evaluator, Computed(task))
+        measure.check(evaluator, task.view(Computed()))
 
 
 def test_refuses_a_batch_in_examples():

@@ -12,7 +12,7 @@ from etils import epath
 
 from ls_tf.records.runs import RunError, locked
 from ls_tf.training import tables
-from ls_tf.training.loop import StoppedError, StopRequest
+from ls_tf.training.stopping import StoppedError, StopRequest
 
 KEY = tables.Key(
     teacher="a" * 64,

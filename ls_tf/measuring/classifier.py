@@ -1,0 +1,89 @@
+"""A trained classifier as evaluators see it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ls_tf.protocols import Arrays, Inference
+from ls_tf.spec import ExperimentSpec
+
+if TYPE_CHECKING:
+    import keras
+
+
+class ClassificationModel(Protocol):
+    """What a task of classification gives: its images, labels and views."""
+
+    spec: ExperimentSpec
+    model: "keras.Model"
+    class_names: tuple[str, ...]
+
+    @property
+    def num_views(self) -> int | None:
+        """See ``Classifier.num_views``."""
+
+    def examples(self, role: str) -> Arrays:
+        """Images and labels of a role's split, as stored."""
+
+    def augmented(
+        self,
+        role: str,
+        index: np.ndarray,
+        view: np.ndarray | np.random.Generator,
+    ) -> Arrays:
+        """What ``Task.predict`` takes to see augmented views."""
+
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        """See ``Classifier.teacher_logits``."""
+
+
+class ModelClassifier:
+    """Labels and outputs of a trained model, computed once for each split."""
+
+    def __init__(self, task: ClassificationModel, network: Inference) -> None:
+        """Takes the task and what computes with its model's weights."""
+        self.spec, self.model = task.spec, task.model
+        self._task, self._network = task, network
+        self._outputs: dict[str, Mapping[str, np.ndarray]] = {}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """See ``Classifier.class_names``."""
+        return tuple(self._task.class_names)
+
+    def labels(self, role: str) -> np.ndarray:
+        """See ``Classifier.labels``."""
+        return np.asarray(self._task.examples(role)["label"])
+
+    def outputs(
+        self, role: str, index: np.ndarray | None = None
+    ) -> Mapping[str, np.ndarray]:
+        """See ``Classifier.outputs``."""
+        examples = self._task.examples(role)
+        if index is not None:
+            picked = {k: v[index] for k, v in examples.items()}
+            return self._network.predict(picked)
+        split = getattr(self.spec.data, role)
+        if split not in self._outputs:
+            self._outputs[split] = self._network.predict(examples)
+        return self._outputs[split]
+
+    @property
+    def num_views(self) -> int | None:
+        """See ``Classifier.num_views``."""
+        return self._task.num_views
+
+    def views(
+        self,
+        role: str,
+        index: np.ndarray,
+        view: np.ndarray | np.random.Generator,
+    ) -> np.ndarray:
+        """See ``Classifier.views``."""
+        batch = self._task.augmented(role, index, view)
+        return self._network.predict(batch)["logits"]
+
+    def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
+        """See ``Classifier.teacher_logits``."""
+        return self._task.teacher_logits(every_view=every_view)

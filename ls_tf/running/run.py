@@ -1,0 +1,305 @@
+"""One run: its identity, its network and its record.
+
+A ``Run`` goes on from a checkpoint, takes the logs of the steps that its
+engine runs, writes what is due, measures the finished network and ends its
+record. Runs that are trained together, as a stack, each have their own.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ls_tf.measuring import measure
+from ls_tf.measuring.measurement import Measurement
+from ls_tf.records import runs as records
+from ls_tf.records.runs import Path, RunDirectory
+from ls_tf.running import assembly
+from ls_tf.spec import EvaluatorSpec
+from ls_tf.spec.resolve import RunIdentity
+from ls_tf.training import checkpoints
+from ls_tf.training.engine import Network
+from ls_tf.training.summaries import Summaries
+
+
+def tagged(
+    evaluator: EvaluatorSpec, scalars: Mapping[str, float]
+) -> dict[str, float]:
+    """Names an evaluator's numbers as columns and curves: ``report/ece``.
+
+    The classifier's numbers stand under the split's role alone; on the
+    training split they are kept apart from the means over training batches.
+    """
+    prefix = evaluator.role
+    if evaluator.name != "classification":
+        prefix = f"{prefix}/{evaluator.name}"
+    elif evaluator.role == "train":
+        prefix = "train_split"
+    return {f"{prefix}/{name}": value for name, value in scalars.items()}
+
+
+def checkpoint_folder(identity: RunIdentity, runs_dir: str) -> Path:
+    """Where the checkpoints of a run lie."""
+    return Path(runs_dir) / identity.folder / "checkpoints"
+
+
+class Run:
+    """A run at some step, from the first to its finished record."""
+
+    def __init__(
+        self, identity: RunIdentity, network: Network, runs_dir: str
+    ) -> None:
+        """Stands at step 0; writes nothing until its record is ``opened``.
+
+        Args:
+            identity: which run.
+            network: its network, of a built engine.
+            runs_dir: where records lie.
+        """
+        self.identity = identity
+        self.network = network
+        self.task = network.task
+        self.step = 0
+        self.failure = ""
+        self._spec = self.task.spec
+        self._runs_dir = runs_dir
+        # None in a process that writes no record.
+        self._directory: RunDirectory | None = None
+        self._summaries = Summaries(None, 0)
+        self._learning_rate = assembly.learning_rate_at(
+            self._spec, self.task.total_steps
+        )
+        self._seconds = 0.0
+        # Means of each step since the last row.
+        self._pending = {k: np.zeros(0, np.float32) for k in self.task.logged}
+        self._last_finite_loss = float("nan")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to train."""
+        return bool(self.failure) or self.step >= self.task.total_steps
+
+    @property
+    def folder(self) -> Path:
+        """Where the checkpoints lie."""
+        return checkpoint_folder(self.identity, self._runs_dir)
+
+    # --- Before the first step ----------------------------------------------
+
+    @contextlib.contextmanager
+    def opened(self, facts: Mapping[str, Any]) -> Iterator[None]:
+        """Holds the record for writing; in the one process that writes it.
+
+        Args:
+            facts: what the record says of this process.
+
+        Raises:
+            RunError: see ``records.opened``.
+        """
+        with records.opened(
+            self._runs_dir, self.identity, **facts
+        ) as directory:
+            self._directory = directory
+            checkpoints.sweep(self.folder)
+            try:
+                yield
+            finally:
+                self._summaries.close()
+
+    def restore(self, checkpoint: checkpoints.Checkpoint | None) -> None:
+        """Goes on from a checkpoint; from step 0 without one."""
+        if checkpoint is None:
+            return
+        self.network.load(checkpoint.arrays)
+        # In the order of a fresh run: it is that of the columns.
+        self._pending = {
+            k: checkpoint.arrays[f"pending/{k}"] for k in self.task.logged
+        }
+        self.step = checkpoint.step
+        self._seconds = float(checkpoint.extra.get("seconds", 0.0))
+        if self._directory is not None:
+            self._directory.rewind(checkpoint.step)
+
+    def begin(self) -> None:
+        """Says in the record, and to TensorBoard, that the run goes on."""
+        if self._directory is None:
+            return
+        self._summaries = Summaries(str(self._directory.tensorboard), self.step)
+        self._summaries.hparams(
+            {
+                "experiment": self.identity.experiment,
+                "alpha": self._spec.train.alpha,
+                "seed": self.identity.seed,
+                **self.identity.changes,
+            },
+            self.identity.folder.rsplit("/", 1)[0],
+        )
+        self._directory.update(
+            outcome="running", steps=self.task.total_steps, step=self.step
+        )
+
+    # --- From step to step --------------------------------------------------
+
+    def take(self, logs: Mapping[str, np.ndarray], seconds: float) -> None:
+        """Takes the per-step means of one call; fails at a non-finite loss.
+
+        Args:
+            logs: name -> float32 [steps].
+            seconds: that the call took.
+        """
+        self._seconds += seconds
+        losses = logs["loss"]
+        is_finite = np.isfinite(losses)
+        if is_finite.any():
+            self._last_finite_loss = float(losses[is_finite][-1])
+        if not is_finite.all():
+            self._fail(losses, int(np.argmin(is_finite)))
+            return
+        self._pending = {
+            k: np.concatenate([v, logs[k]]) for k, v in self._pending.items()
+        }
+        self.step += len(losses)
+
+    def _fail(self, losses: np.ndarray, place: int) -> None:
+        """Ends the run at a loss that is no number; names its examples."""
+        step = self.step + place
+        ids = self.task.plan(step, 1)["index"][0].ravel()
+        shown = " ".join(str(i) for i in ids[:20])
+        more = f" and {ids.size - 20} more" if ids.size > 20 else ""
+        self.failure = (
+            f"the loss of step {step} is {losses[place]}; examples "
+            f"{shown}{more}; last finite loss {self._last_finite_loss:g}"
+        )
+        self._end("failed", reason=self.failure)
+
+    def write_due(self) -> None:
+        """Writes what is due at the present step."""
+        train, step = self._spec.train, self.step
+        last = step == self.task.total_steps
+        if step % train.log_every_steps == 0 or last:
+            self._log()
+        watched = [
+            e
+            for e in self._spec.evaluators
+            if e.every_steps and step % e.every_steps == 0 and not last
+        ]
+        self._measure(watched, self._publish)
+        if step % train.checkpoint_every_steps == 0 or last:
+            self.save()
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        if self._directory is None:
+            return
+        pending = {f"pending/{k}": v for k, v in self._pending.items()}
+        checkpoints.save(
+            self.folder,
+            checkpoints.Checkpoint(
+                self.step,
+                {**self.network.state(), **pending},
+                {"seconds": self._seconds},
+            ),
+        )
+        self._directory.update(
+            step=self.step, train_seconds=round(self._seconds, 3)
+        )
+
+    def _log(self) -> None:
+        """Writes the mean of each value since the last row."""
+        values = {
+            f"train/{k}": float(np.mean(v, dtype=np.float64))
+            for k, v in self._pending.items()
+            if v.size
+        }
+        self._pending = {k: v[:0] for k, v in self._pending.items()}
+        values["epoch"] = self.task.epoch(self.step)
+        values["learning_rate"] = self._learning_rate(self.step - 1)
+        self._summaries.scalars(self.step, values)
+        if self._directory is not None:
+            self._directory.log(self.step, values)
+
+    def _measure(
+        self,
+        evaluators: Sequence[EvaluatorSpec],
+        write: Callable[[EvaluatorSpec, Measurement], None],
+    ) -> None:
+        """Measures the network as it is; evaluators share what is computed."""
+        if not evaluators:
+            return
+        with self.network.measuring():
+            view = self.task.view(self.network)
+            for evaluator in evaluators:
+                write(evaluator, measure.measure(evaluator, view))
+
+    def _publish(
+        self, evaluator: EvaluatorSpec, measurement: Measurement
+    ) -> None:
+        """Shows a measurement at the present step, as curves and pictures."""
+        if self._directory is None:
+            return
+        from ls_tf.pages import drawing
+
+        values = tagged(evaluator, measurement.scalars)
+        self._summaries.scalars(self.step, values)
+        for name, png in drawing.pictures(
+            evaluator.name, measurement.arrays
+        ).items():
+            self._summaries.image(self.step, f"{evaluator.role}/{name}", png)
+        # A column of metrics.csv is a curve: what is measured once has its
+        # own file.
+        if evaluator.every_steps:
+            self._directory.log(self.step, values)
+
+    # --- The end ------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Saves the state at a signal; the same command goes on from it."""
+        self.save()
+        self._end("stopped")
+
+    def finish(self, mode: str) -> None:
+        """Measures the trained network and ends the record.
+
+        Args:
+            mode: "train" measures nothing.
+        """
+        if self._directory is None or self.failure:
+            return
+        began = time.perf_counter()
+        if mode != "train":
+            self._measure(self._spec.evaluators, self._record)
+        self._summaries.finish(True)
+        total = self.task.total_steps
+        seconds = float(self._directory.run.get("train_seconds", 0.0))
+        self._end(
+            "trained" if mode == "train" else "finished",
+            step=total,
+            eval_seconds=round(time.perf_counter() - began, 3),
+            steps_per_second=round(total / max(seconds, 1e-9), 2),
+        )
+
+    def _record(
+        self, evaluator: EvaluatorSpec, measurement: Measurement
+    ) -> None:
+        """Writes the measurement files of the finished network."""
+        if self._directory is None:
+            return
+        self._directory.measure(
+            evaluator.name,
+            evaluator.role,
+            split=getattr(self._spec.data, evaluator.role),
+            step=self.task.total_steps,
+            count=measurement.count,
+            scalars=measurement.scalars,
+            arrays=measurement.arrays,
+            notes=measurement.notes,
+        )
+        self._publish(evaluator, measurement)
+
+    def _end(self, outcome: str, **fields: Any) -> None:
+        if self._directory is not None:
+            self._directory.update(
+                outcome=outcome, ended=records.now(), **fields
+            )
