@@ -147,20 +147,20 @@ def _parse(argv: Sequence[str]) -> flags.FlagValues:
 
 
 def _changes(values: flags.FlagValues) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+    changes: dict[str, Value] = {}
     for text in values.set:
         path, equals, value = text.partition("=")
         if not equals or not path:
             raise SpecError(f"--set: wanted PATH=VALUE, got '{text}'")
         if path == "seed":
             raise SpecError("--set: the seed has its own flag, --seed")
-        found.pop(path, None)  # of two for one field, the place of the later
-        found[path] = value
+        changes.pop(path, None)  # of two for one field, the place of the later
+        changes[path] = value
     if values.alpha is not None:
         for path in ("alpha", "train.alpha"):
-            found.pop(path, None)
-        found["alpha"] = values.alpha
-    return found
+            changes.pop(path, None)
+        changes["alpha"] = values.alpha
+    return changes
 
 
 def _whole(name: str, text: str, least: int) -> int:
@@ -233,7 +233,11 @@ def _train(
 
     machine = _machine(values, argv)
     if values.run_missing:
-        before = [b for one in wanted for b in execute.needed(one)[:-1]]
+        before = [
+            teacher
+            for identity in wanted
+            for teacher in execute.needed(identity)[:-1]
+        ]
         opened = Session(machine)
         sweep.make_missing(before, machine, opened, stacked=bool(values.stack))
     else:
@@ -301,15 +305,15 @@ def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
 
 def _recorded(argv: Sequence[str]) -> tuple[str, ...]:
     """The command line for the record, without the paths of this machine."""
-    found = [argv[0].replace("\\", "/").rpartition("/")[2]]
+    recorded = [argv[0].replace("\\", "/").rpartition("/")[2]]
     words = iter(argv[1:])
     for word in words:
         name, equals, _ = word.lstrip("-").partition("=")
         if name not in _PATHS:
-            found.append(word)
+            recorded.append(word)
         elif not equals:
             next(words, None)  # the path is the next word
-    return tuple(found)
+    return tuple(recorded)
 
 
 def _make_missing(

@@ -28,7 +28,7 @@ def ids(
     Raises:
         SpecError: another number, one that does not exist or stands twice.
     """
-    names, found = trained.class_names, []
+    names, chosen = trained.class_names, []
     for wanted in classes:
         if isinstance(wanted, str):
             if wanted not in names:
@@ -42,12 +42,12 @@ def ids(
                 f"{evaluator}: wanted classes from 0 to {len(names) - 1}, got "
                 f"{wanted}"
             )
-        found.append(wanted)
-    if len(found) != count or len(set(found)) != count:
+        chosen.append(wanted)
+    if len(chosen) != count or len(set(chosen)) != count:
         raise SpecError(
             f"{evaluator}: wanted {count} different classes, got {classes}"
         )
-    return tuple(found)
+    return tuple(chosen)
 
 
 def pick(
@@ -74,7 +74,7 @@ def pick(
     """
     rng = seeds.philox(trained.spec.seed, evaluator, role)
     try:
-        found: np.ndarray = projection.pick_examples(
+        index: np.ndarray = projection.pick_examples(
             trained.labels(role), classes, per_class, rng
         )
     except ValueError as error:
@@ -82,4 +82,4 @@ def pick(
         raise SpecError(
             f"{evaluator}: {trained.spec.data.name}/{split}: {error}"
         ) from error
-    return found
+    return index

@@ -67,7 +67,7 @@ def scalars(samples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         or all examples of a class, one answer, or no finite one.
     """
     how = mutual_information
-    found = {
+    measures = {
         "bias": how.bias(samples.shape[1]),
         "limit": math.log(len(samples)),
     }
@@ -85,8 +85,10 @@ def scalars(samples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         ("sigma_second", lambda: how.noise(samples[~first])[0]),
     ):
         try:
-            found[name] = float(measure())
+            measures[name] = float(measure())
         except ValueError:
-            found[name] = math.nan
-    found["information_less_bias"] = found["information"] - found["bias"]
-    return found
+            measures[name] = math.nan
+    measures["information_less_bias"] = (
+        measures["information"] - measures["bias"]
+    )
+    return measures

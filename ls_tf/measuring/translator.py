@@ -86,13 +86,11 @@ class ModelTranslator:
 
     def texts(self, role: str) -> Pairs:
         """The sentence pairs of a role's split, as text."""
-        found: Pairs = self._task.tokens(role).texts
-        return found
+        return self._task.tokens(role).texts
 
     def targets(self, role: str) -> Ragged:
         """The reference translations of a role's split, as subwords."""
-        found: Ragged = self._task.tokens(role).target
-        return found
+        return self._task.tokens(role).target
 
     def statistics(
         self, role: str, temperatures: Sequence[float]
@@ -112,12 +110,12 @@ class ModelTranslator:
         if key not in self._kept:
             grid = np.array(temperatures, np.float32)
             batches = self._batches(role)
-            found = self._compute(
+            outputs = self._compute(
                 self._task.next_token_statistics,
                 [{**b, "temperature": grid} for b, _ in batches],
             )
             self._kept[key] = self._in_order(
-                role, found, [index for _, index in batches]
+                role, outputs, [index for _, index in batches]
             )
         kept: Mapping[str, np.ndarray] = self._kept[key]
         return kept
@@ -129,7 +127,7 @@ class ModelTranslator:
         tokens = self._task.tokens(role)
         if chosen is None:
             chosen = np.arange(len(tokens.source))
-        found: list[tuple[Arrays, np.ndarray]] = []
+        chosen_batches: list[tuple[Arrays, np.ndarray]] = []
         for b in self._task.evaluation_batches(role, chosen):
             index = np.where(b["index"] >= 0, chosen[b["index"]], -1)
             widths = len(b["source_position"]), len(b["target_position"])
@@ -137,19 +135,19 @@ class ModelTranslator:
                 "source": filled(tokens.source, index, widths[0]),
                 "target": filled(tokens.target, index, widths[1]),
             }
-            found.append((batch, index))
-        return found
+            chosen_batches.append((batch, index))
+        return chosen_batches
 
     def _in_order(
         self,
         role: str,
-        found: Sequence[Mapping[str, np.ndarray]],
+        outputs: Sequence[Mapping[str, np.ndarray]],
         indices: Sequence[np.ndarray],
     ) -> dict[str, np.ndarray]:
         """Puts the tokens of all batches where they stand in the split."""
         offsets = self._task.tokens(role).target.offsets
         whole: dict[str, np.ndarray] = {}
-        for batch, index in zip(found, indices, strict=True):
+        for batch, index in zip(outputs, indices, strict=True):
             length = np.where(index >= 0, np.diff(offsets)[index], 0)[:, None]
             for name, values in batch.items():
                 inside = np.arange(values.shape[1]) < length
@@ -187,12 +185,14 @@ class ModelTranslator:
                 "target": filled(tokens.target, index, widths[1]),
                 "temperature": np.ones(1, np.float32),
             }
-            (found,) = self._compute(self._task.next_token_statistics, [batch])
+            (statistics,) = self._compute(
+                self._task.next_token_statistics, [batch]
+            )
             rows = slice(0, int((index >= 0).sum()))
             longest = int(lengths[1][index[rows]].max())
             parts.append(
                 {
-                    **{k: v[rows, :longest] for k, v in found.items()},
+                    **{k: v[rows, :longest] for k, v in statistics.items()},
                     "is_padding": batch["target"][rows, :longest] == 0,
                 }
             )
@@ -220,12 +220,14 @@ class ModelTranslator:
         count = int(target.offsets[sentences])
         kept: np.ndarray | None = None
         for batch, index in self._batches(role, np.arange(sentences)):
-            (found,) = self._compute(self._task.next_token_logits, [batch])
+            (outputs,) = self._compute(self._task.next_token_logits, [batch])
             if kept is None:
-                kept = np.empty((count, found["logits"].shape[-1]), np.float32)
+                kept = np.empty(
+                    (count, outputs["logits"].shape[-1]), np.float32
+                )
             for row in np.flatnonzero(index >= 0):
                 start, stop = target.offsets[index[row] : index[row] + 2]
-                kept[start:stop] = found["logits"][row, : stop - start]
+                kept[start:stop] = outputs["logits"][row, : stop - start]
         if kept is None:
             raise ValueError(f"the {role} split has no sentences")
         return kept, target.tokens[:count]
@@ -246,12 +248,12 @@ class ModelTranslator:
         sentence = np.searchsorted(target.offsets, at, side="right") - 1
         rows: dict[int, np.ndarray] = {}
         for batch, index in self._batches(role, np.unique(sentence)):
-            (found,) = self._compute(self._task.penultimate, [batch])
+            (outputs,) = self._compute(self._task.penultimate, [batch])
             for row in np.flatnonzero(index >= 0):
-                one = index[row]
-                for place in at[sentence == one]:
-                    position = place - target.offsets[one]
-                    rows[int(place)] = found["penultimate"][row, position]
+                sentence_id = index[row]
+                for place in at[sentence == sentence_id]:
+                    position = place - target.offsets[sentence_id]
+                    rows[int(place)] = outputs["penultimate"][row, position]
         return np.array([rows[int(p)] for p in at], np.float32)
 
     def translate(self, source: Ragged, how: Decoding) -> Translations:
@@ -280,15 +282,15 @@ class ModelTranslator:
                 "source": filled(source, index, width),
                 "temperature": np.array(how.temperature, np.float32),
             }
-            (found,) = self._compute(function, [batch])
-            for row, one in enumerate(index):
-                if one < 0:
+            (outputs,) = self._compute(function, [batch])
+            for row, place in enumerate(index):
+                if place < 0:
                     continue
-                length = int(found["length"][row])
-                words = found["ids"][row, :length].tolist()
-                finished[one] = bool(words) and words[-1] == 1
-                ids[one] = words[:-1] if finished[one] else words
-                scores[one] = found["score"][row]
+                length = int(outputs["length"][row])
+                words = outputs["ids"][row, :length].tolist()
+                finished[place] = bool(words) and words[-1] == 1
+                ids[place] = words[:-1] if finished[place] else words
+                scores[place] = outputs["score"][row]
         return Translations(ids, scores, finished)
 
     def translate_role(self, role: str, how: Decoding) -> Translations:
@@ -297,8 +299,8 @@ class ModelTranslator:
         if key not in self._kept:
             source = self._task.tokens(role).source
             self._kept[key] = self.translate(source, how)
-        found: Translations = self._kept[key]
-        return found
+        translations: Translations = self._kept[key]
+        return translations
 
     def templates(self, ids: Sequence[int]) -> np.ndarray:
         """Rows of the matrix that makes the logits, float32 [n, D]."""
@@ -307,18 +309,16 @@ class ModelTranslator:
 
     def piece(self, token: int) -> str:
         """A subword as text; a leading U+2581 is a space."""
-        found: str = self._task.subwords.piece(token)
-        return found
+        return self._task.subwords.piece(token)
 
     def token_id(self, word: str) -> int | None:
         """The id of a word that is one subword; None if it is not."""
-        found = self._task.subwords.encode([word]).tokens[:-1]
-        return int(found[0]) if len(found) == 1 else None
+        ids = self._task.subwords.encode([word]).tokens[:-1]
+        return int(ids[0]) if len(ids) == 1 else None
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[str]:
         """Plain text of lists of subword ids."""
-        found: list[str] = self._task.subwords.decode(ids)
-        return found
+        return self._task.subwords.decode(ids)
 
     def translate_lines(
         self, lines: Sequence[str], how: Decoding, longest: int
@@ -342,8 +342,10 @@ class ModelTranslator:
         parts = [source.row(i)[: lengths[i]].copy() for i in range(len(source))]
         for part in parts:
             part[-1] = 1  # also of a line that was cut
-        found = self.translate(Ragged.of(np.concatenate(parts), lengths), how)
-        for i, text in zip(full, self.decode(found.ids), strict=True):
+        translations = self.translate(
+            Ragged.of(np.concatenate(parts), lengths), how
+        )
+        for i, text in zip(full, self.decode(translations.ids), strict=True):
             # One line in, one line out.
             answers[i] = " ".join(text.split())
         return answers, int((source.lengths > longest).sum())

@@ -131,24 +131,24 @@ def _run_together(
         ]
         if engine.is_chief:
             facts = session.facts(engine, identities[0].spec)
-            for one in together:
-                records.enter_context(one.opened(facts))
+            for member in together:
+                records.enter_context(member.opened(facts))
         _restore(together)
         if mode == "eval":
             _refuse_unfinished(together[0])
-        for one in together:
-            one.begin()
+        for member in together:
+            member.begin()
         loop.train(engine, together, stop, title)
-        for one in together:
-            one.finish(mode)
-    failures = [one for one in together if one.failure]
+        for member in together:
+            member.finish(mode)
+    failures = [member for member in together if member.failure]
     if failures:
         raise NonFiniteLossError(
             "; ".join(
-                f"{one.identity.title}: {one.failure}"
+                f"{member.identity.title}: {member.failure}"
                 if len(together) > 1
-                else one.failure
-                for one in failures
+                else member.failure
+                for member in failures
             )
         )
 
@@ -157,22 +157,22 @@ def _restore(together: Sequence["Run"]) -> None:
     """Sets all networks to the newest step that all have."""
     from ls_tf.training import checkpoints
 
-    folders = [one.folder for one in together]
+    folders = [member.folder for member in together]
     newest = (
         [checkpoints.latest(folders[0])]
         if len(together) == 1
         else checkpoints.latest_common(folders)
     )
-    for one, checkpoint in zip(together, newest, strict=True):
-        one.restore(checkpoint)
+    for member, checkpoint in zip(together, newest, strict=True):
+        member.restore(checkpoint)
 
 
-def _refuse_unfinished(one: "Run") -> None:
-    total = one.task.total_steps
-    if one.step < total:
+def _refuse_unfinished(member: "Run") -> None:
+    total = member.task.total_steps
+    if member.step < total:
         raise MissingRunError(
-            f"run {one.identity.title} is at step {one.step} of {total}; "
-            f"finish it with: {one.identity.command()}"
+            f"run {member.identity.title} is at step {member.step} of {total}; "
+            f"finish it with: {member.identity.command()}"
         )
 
 

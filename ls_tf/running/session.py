@@ -216,8 +216,8 @@ def _choose_backend(engine: str) -> None:
 
 def _versions(engine: str) -> dict[str, str]:
     if engine == "jax":
-        found = ("jax", "jaxlib")
-        return {name: importlib.metadata.version(name) for name in found}
+        packages = ("jax", "jaxlib")
+        return {name: importlib.metadata.version(name) for name in packages}
     import tensorflow as tf
 
     return {"tensorflow": tf.__version__}

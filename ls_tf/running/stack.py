@@ -40,7 +40,7 @@ def parse(texts: Sequence[str]) -> dict[str, list[str]]:
 
     Source: ours.
     """
-    found: dict[str, list[str]] = {}
+    stacked: dict[str, list[str]] = {}
     for text in texts:
         name, colon, values = text.partition(":")
         name = _LONG.get(name, name)
@@ -54,13 +54,13 @@ def parse(texts: Sequence[str]) -> dict[str, list[str]]:
                 f"--stack: networks of one program cannot differ in '{name}'; "
                 f"{nearest(name, (*FIELDS, f'{_TEACHERS}NAME'))}"
             )
-        if name in found:
+        if name in stacked:
             raise SpecError(f"--stack: '{name}' stands twice")
-        found[name] = _values(text, values)
-    return found
+        stacked[name] = _listed_values(text, values)
+    return stacked
 
 
-def _values(text: str, values: str) -> list[str]:
+def _listed_values(text: str, values: str) -> list[str]:
     first, dots, last = values.partition("..")
     if dots:
         if not (first.isdecimal() and last.isdecimal()):
@@ -104,17 +104,17 @@ def identities(
     for name in stacked:
         if name in changed or (name == "seed" and seed is not None):
             raise SpecError(f"--stack: '{name}' is stacked and set")
-    found: dict[str, RunIdentity] = {}
+    by_folder: dict[str, RunIdentity] = {}
     for values in itertools.product(*stacked.values()):
         chosen = dict(zip(stacked, values, strict=True))
         mine = _seed(chosen.pop("seed", None), seed)
-        one = resolve(
+        identity = resolve(
             experiment, changed={**changed, **chosen}, seed=mine, smoke=smoke
         )
-        if one.folder in found:
-            raise SpecError(f"--stack: run {one.title} stands twice")
-        found[one.folder] = one
-    return list(found.values())
+        if identity.folder in by_folder:
+            raise SpecError(f"--stack: run {identity.title} stands twice")
+        by_folder[identity.folder] = identity
+    return list(by_folder.values())
 
 
 def _seed(text: str | None, seed: int | None) -> int | None:
@@ -148,10 +148,10 @@ def groups(wanted: Sequence[RunIdentity]) -> list[list[RunIdentity]]:
 
     Source: ours.
     """
-    found: dict[str, list[RunIdentity]] = {}
-    for one in wanted:
-        found.setdefault(_kind(one), []).append(one)
-    return list(found.values())
+    by_kind: dict[str, list[RunIdentity]] = {}
+    for identity in wanted:
+        by_kind.setdefault(_kind(identity), []).append(identity)
+    return list(by_kind.values())
 
 
 def check(wanted: Sequence[RunIdentity], engine: str) -> None:

@@ -65,13 +65,13 @@ def plan(wanted: Sequence[RunIdentity], *, stacked: bool) -> list[Group]:
     """
     depths: dict[int, dict[str, RunIdentity]] = {}
     for identity in wanted:
-        for depth, one in enumerate(execute.needed(identity)):
-            depths.setdefault(depth, {}).setdefault(one.folder, one)
-    found: list[Group] = []
+        for depth, run in enumerate(execute.needed(identity)):
+            depths.setdefault(depth, {}).setdefault(run.folder, run)
+    groups: list[Group] = []
     for depth in sorted(depths):
         level = list(depths[depth].values())
-        found += stack.groups(level) if stacked else [[one] for one in level]
-    return found
+        groups += stack.groups(level) if stacked else [[run] for run in level]
+    return groups
 
 
 def part(groups: Sequence[Group], shard: Shard) -> list[Group]:
@@ -144,7 +144,7 @@ class _Sweep:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Takes the whole plan, of all machines."""
-        self._all = [one for group in groups for one in group]
+        self._all = [run for group in groups for run in group]
         self._machine, self._session = machine, session
         self._sleep = sleep
         self._began = time.monotonic()
@@ -154,16 +154,16 @@ class _Sweep:
     @property
     def total(self) -> int:
         """How many runs there are, teachers among them."""
-        return len({one.folder for one in self._all})
+        return len({run.folder for run in self._all})
 
     @property
     def finished(self) -> int:
         """How many of them have a finished record."""
-        there = {o.folder for o in self._all if not self._is_missing(o)}
-        return len(there)
+        folders = {run.folder for run in self._all if not self._is_missing(run)}
+        return len(folders)
 
-    def _is_missing(self, one: RunIdentity) -> bool:
-        return runs.find(self._machine.runs_dir, one) is None
+    def _is_missing(self, run: RunIdentity) -> bool:
+        return runs.find(self._machine.runs_dir, run) is None
 
     def _line(self, title: str) -> None:
         """The sweep's progress, before each of its runs."""
@@ -179,7 +179,7 @@ class _Sweep:
 
     def train(self, group: Group) -> None:
         """Trains what of a group is missing."""
-        missing = [one for one in group if self._is_missing(one)]
+        missing = [run for run in group if self._is_missing(run)]
         if not missing:
             return
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -198,7 +198,7 @@ class _Sweep:
         groups = list(mine)
         while groups:
             groups = self._round(groups)
-            left = [one for group in groups for one in group]
+            left = [run for group in groups for run in group]
             if left and not self._orphans(left):
                 self._sleep(_WAIT_SECONDS)
 
@@ -211,11 +211,11 @@ class _Sweep:
         for group in groups:
             ready: Group = []
             waiting: Group = []
-            for one in group:
-                if self._is_missing(one) and not self._is_held(one):
-                    teacher = teacher_of(one)
+            for run in group:
+                if self._is_missing(run) and not self._is_held(run):
+                    teacher = teacher_of(run)
                     is_taught = teacher is None or not self._is_missing(teacher)
-                    (ready if is_taught else waiting).append(one)
+                    (ready if is_taught else waiting).append(run)
             if ready and not self._try(ready):
                 later.append(ready)
             if waiting:
@@ -224,25 +224,25 @@ class _Sweep:
 
     def _orphans(self, waiting: Sequence[RunIdentity]) -> bool:
         """Trains one teacher that nobody trains; False if there is none."""
-        for one in waiting:
-            for before in execute.needed(one)[:-1]:
-                if not self._is_missing(before):
+        for student in waiting:
+            for teacher in execute.needed(student)[:-1]:
+                if not self._is_missing(teacher):
                     continue
-                if not self._is_held(before, waiter=one):
-                    self._try([before])
+                if not self._is_held(teacher, waiter=student):
+                    self._try([teacher])
                     return True
                 break  # its own students cannot begin either
         return False
 
     def _is_held(
-        self, one: RunIdentity, waiter: RunIdentity | None = None
+        self, run: RunIdentity, waiter: RunIdentity | None = None
     ) -> bool:
         """Whether another process has a run; says so, once."""
-        held = runs.holder(self._machine.runs_dir, one)
+        held = runs.holder(self._machine.runs_dir, run)
         if held is None:
             return False
         what = "skipped" if waiter is None else f"{waiter.title} waits"
-        line = f"run {one.title}: {what}: {held}"
+        line = f"run {run.title}: {what}: {held}"
         if line not in self._said:
             self._said.add(line)
             _say(line)

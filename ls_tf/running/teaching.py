@@ -29,7 +29,7 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
     teacher = teacher_of(identity)
     if teacher is None:
         return None
-    names = [one.spec.data.name for one in (identity, teacher)]
+    names = [run.spec.data.name for run in (identity, teacher)]
     ours, theirs = (
         getattr(registry.get("ls_tf.data", name).INFO, "num_classes", 0)
         for name in names
@@ -68,32 +68,33 @@ def load(
 
     Source: ours.
     """
-    found = run_of(identity)
-    if found is None:
+    taught_by = run_of(identity)
+    if taught_by is None:
         return None
-    if found.folder in known:
-        return known[found.folder]
+    if taught_by.folder in known:
+        return known[taught_by.folder]
     from ls_tf.tasks import distillation
     from ls_tf.training import checkpoints
     from ls_tf.training.naming import assign_model
 
     runs_dir = session.machine.runs_dir
-    record = runs.find(runs_dir, found)
+    record = runs.find(runs_dir, taught_by)
     if record is None:
         raise MissingRunError(
             f"the teacher's run is missing or unfinished; make it with: "
-            f"{found.command()} --runs_dir={runs_dir} (or add --run_missing)"
+            f"{taught_by.command()} --runs_dir={runs_dir} "
+            "(or add --run_missing)"
         )
     folder = record.path / "checkpoints"
     checkpoint = checkpoints.latest(folder)
     if checkpoint is None:
         raise MissingRunError(
             f"the teacher's record {record.path} has no checkpoint; make it "
-            f"with: {found.command()} --runs_dir={runs_dir}"
+            f"with: {taught_by.command()} --runs_dir={runs_dir}"
         )
-    distillation.check_teacher(identity.spec, found.spec)
+    distillation.check_teacher(identity.spec, taught_by.spec)
     teacher = distillation.Teacher(
-        found.spec, lambda model: assign_model(model, checkpoint.arrays)
+        taught_by.spec, lambda model: assign_model(model, checkpoint.arrays)
     )
     if distillation.uses_table(identity.spec):
         table = _table(
@@ -105,7 +106,7 @@ def load(
             stop,
         )
         teacher = dataclasses.replace(teacher, table=table)
-    known[found.folder] = teacher
+    known[taught_by.folder] = teacher
     return teacher
 
 

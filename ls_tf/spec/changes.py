@@ -21,15 +21,15 @@ def _can_be_named(value: Mapping[str, Any], path: str) -> bool:
 
 def _leaves(value: Any, path: str) -> dict[str, Value]:
     if isinstance(value, Mapping) and value and _can_be_named(value, path):
-        found: dict[str, Value] = {}
+        leaves: dict[str, Value] = {}
         for key, item in value.items():
-            found |= _leaves(item, f"{path}{key}.")
-        return found
+            leaves |= _leaves(item, f"{path}{key}.")
+        return leaves
     return {path[:-1]: value}
 
 
 def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
-    found: dict[str, Value] = {}
+    differences: dict[str, Value] = {}
     if (
         isinstance(new, Mapping)
         and isinstance(old, Mapping)
@@ -39,10 +39,10 @@ def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
         for key, item in new.items():
             below = f"{path}{key}."
             if key in old:
-                found |= _differences(item, old[key], below)
+                differences |= _differences(item, old[key], below)
             else:
-                found |= _leaves(item, below)
-        return found
+                differences |= _leaves(item, below)
+        return differences
     if (
         isinstance(new, list)
         and isinstance(old, list)
@@ -50,8 +50,8 @@ def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
         and all(isinstance(item, Mapping) for item in [*new, *old])
     ):
         for i, (item, was) in enumerate(zip(new, old, strict=True)):
-            found |= _differences(item, was, f"{path}{i}.")
-        return found
+            differences |= _differences(item, was, f"{path}{i}.")
+        return differences
     return (
         {} if canonical_text(new) == canonical_text(old) else {path[:-1]: new}
     )
@@ -70,13 +70,13 @@ def changes(spec: Any, base: Any) -> dict[str, Value]:
 
     Source: ours.
     """
-    found = _differences(as_dict(spec), as_dict(base), "")
-    found.pop("seed", None)
+    differences = _differences(as_dict(spec), as_dict(base), "")
+    differences.pop("seed", None)
     # Giving one length unsets the other: naming the first is enough.
     for path in ("train.steps", "train.epochs"):
-        if path in found and found[path] is None:
-            del found[path]
-    return dict(sorted((_LONG.get(p, p), v) for p, v in found.items()))
+        if path in differences and differences[path] is None:
+            del differences[path]
+    return dict(sorted((_LONG.get(p, p), v) for p, v in differences.items()))
 
 
 # Words that a value which is no text is written as.
@@ -104,24 +104,24 @@ def _short_text(value: Value) -> str | None:
     return None
 
 
-def changes_name(found: Mapping[str, Value]) -> str:
+def changes_name(changed: Mapping[str, Value]) -> str:
     """Names a set of changes as a folder: ``alpha=0.05``, or ``paper``.
 
     Different changes have different names: what has no short unambiguous form
     adds a hash. Only letters, digits and ``.+-_=,%~`` are used.
 
     Args:
-        found: what ``changes`` gave.
+        changed: what ``changes`` gave.
 
     Returns:
         str of at most 160 characters.
 
     Source: ours.
     """
-    if not found:
+    if not changed:
         return "paper"
     words, is_exact = [], True
-    for path, value in sorted(found.items()):
+    for path, value in sorted(changed.items()):
         text = _short_text(value)
         is_exact = is_exact and text is not None
         text = canonical_text(value) if text is None else text
@@ -129,7 +129,7 @@ def changes_name(found: Mapping[str, Value]) -> str:
     name = ",".join(words)
     if is_exact and len(name) <= 150:
         return name
-    tail = hashlib.sha256(canonical_text(found).encode()).hexdigest()[:12]
+    tail = hashlib.sha256(canonical_text(changed).encode()).hexdigest()[:12]
     return f"{name[:130]}~{tail}"
 
 

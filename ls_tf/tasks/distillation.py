@@ -75,15 +75,15 @@ def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
     Source: ours.
     """
     infos = [
-        registry.get("ls_tf.data", one.data.name, "data set").INFO
-        for one in (spec, teacher)
+        registry.get("ls_tf.data", network.data.name, "data set").INFO
+        for network in (spec, teacher)
     ]
     _same_images(
         *(
-            augment.augmentation(one.data.augmentation).output_shape(
+            augment.augmentation(network.data.augmentation).output_shape(
                 info.image_shape
             )
-            for one, info in zip((spec, teacher), infos, strict=True)
+            for network, info in zip((spec, teacher), infos, strict=True)
         )
     )
 
@@ -196,17 +196,17 @@ class Distillation(Classification):
 
     def teacher_logits(self, *, every_view: bool) -> np.ndarray | None:
         """See ``Classifier.teacher_logits``."""
-        found = self.resident.get("teacher_logits")
-        if found is None:
+        logits = self.resident.get("teacher_logits")
+        if logits is None:
             if every_view:
                 return None
-            found = self._logits_of(self.examples("train")["image"])
-        if found.ndim == 2:
-            return found[:, None]
+            logits = self._logits_of(self.examples("train")["image"])
+        if logits.ndim == 2:
+            return logits[:, None]
         if every_view:
-            return found
+            return logits
         central = self._augmentation.central
-        return found[:, central : central + 1]
+        return logits[:, central : central + 1]
 
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]

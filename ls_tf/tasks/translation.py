@@ -309,7 +309,7 @@ class Translation:
             length = ops.sum(ops.cast(source != 0, "int32"), axis=1)
             longest = ops.shape(source)[1] + how.extra_length
             memory = self.model.encode(source)
-            found = beam_search.beam_search(
+            beams = beam_search.beam_search(
                 self.model.step,
                 self.model.start(memory, how.beam_size, longest),
                 # A row of padding only fills the batch up.
@@ -320,9 +320,9 @@ class Translation:
                 temperature=batch["temperature"],
             )
             return {
-                "ids": found["ids"][:, 0],
-                "length": found["lengths"][:, 0],
-                "score": found["scores"][:, 0],
+                "ids": beams["ids"][:, 0],
+                "length": beams["lengths"][:, 0],
+                "score": beams["scores"][:, 0],
             }
 
         return decode

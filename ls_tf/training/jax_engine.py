@@ -197,11 +197,11 @@ class JaxEngine:
         rest = state["rest"]
         for part in range(parts):
             mine = {k: equal_slice(v, part, parts) for k, v in draws.items()}
-            found, (sums, rest) = jax.grad(loss, has_aux=True)(
+            part_grads, (sums, rest) = jax.grad(loss, has_aux=True)(
                 state["trainable"], rest, mine
             )
             total = {k: total.get(k, 0.0) + v for k, v in sums.items()}
-            grads = [a + b for a, b in zip(grads, found, strict=True)]
+            grads = [a + b for a, b in zip(grads, part_grads, strict=True)]
         return total, grads, rest
 
     def _step(
@@ -228,8 +228,10 @@ class JaxEngine:
             return self._step(state, resident, numbers, row)
         axes = {k: 0 if k in self._own else None for k in resident}
         many = jax.vmap(self._step, in_axes=(0, axes, 0, 0))
-        found: tuple[State, dict[str, Any]] = many(state, resident, hyper, row)
-        return found
+        stepped: tuple[State, dict[str, Any]] = many(
+            state, resident, hyper, row
+        )
+        return stepped
 
     def _steps(
         self,
@@ -320,11 +322,11 @@ class JaxEngine:
         self._place_waiting()
         self._host = None
         run = self._run_scan if self._scans else self._run_singly
-        found = run(start, count)
+        logs = run(start, count)
         if self._size == 1:
-            return [found]
+            return [logs]
         return [
-            {k: v[:, i] for k, v in found.items()} for i in range(self._size)
+            {k: v[:, i] for k, v in logs.items()} for i in range(self._size)
         ]
 
     def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
@@ -437,7 +439,7 @@ class JaxEngine:
                 self._optimizer.variables, state["optimizer"], strict=True
             ):
                 variable.assign(value)
-            self._optimizer.finalize_variable_host_copies(
+            self._optimizer.finalize_variable_values(
                 model.trainable_variables
             )
         yield

@@ -143,11 +143,11 @@ class TensorFlowEngine:
             batch = self.task.batch(resident, mine)
             with tf.GradientTape() as tape:
                 sums = self.task.loss(batch, self.task.hyperparameters)
-            found = tape.gradient(
+            part_grads = tape.gradient(
                 sums["loss"], variables, unconnected_gradients="zero"
             )
             total = {k: total.get(k, 0.0) + v for k, v in sums.items()}
-            grads = [a + b for a, b in zip(grads, found, strict=True)]
+            grads = [a + b for a, b in zip(grads, part_grads, strict=True)]
         return total, grads
 
     def _step(self, resident: Tensors, draws: Tensors) -> dict[str, Any]:
@@ -299,7 +299,7 @@ class TensorFlowEngine:
             return
         variables = self._model.trainable_variables
         kept = [np.array(v.numpy()) for v in variables]
-        self._optimizer.finalize_variable_host_copies(variables)
+        self._optimizer.finalize_variable_values(variables)
         try:
             yield
         finally:
