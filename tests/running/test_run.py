@@ -1,0 +1,221 @@
+"""A run's books: rows, measurements, failure, record; no engine is needed."""
+
+import contextlib
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from ls_tf.records import runs
+from ls_tf.running import loop
+from ls_tf.running.run import Run
+from ls_tf.spec import EvaluatorSpec
+from ls_tf.spec.resolve import RunIdentity, resolve
+from ls_tf.training import checkpoints
+from ls_tf.training.stopping import StoppedError, StopRequest
+
+CHANGES = {
+    "train.steps": 6,
+    "train.log_every_steps": 2,
+    "train.checkpoint_every_steps": 4,
+}
+MEASURED = tuple(
+    EvaluatorSpec("classification", role, every_steps=3)
+    for role in ("report", "train")
+)
+FACTS = {"git": None, "command": []}
+
+
+class View:
+    """Two images, one of them answered rightly."""
+
+    class_names = tuple("ab")
+    num_views = 1
+
+    def __init__(self, spec):
+        self.spec, self.model = spec, None
+
+    def labels(self, role):
+        return np.array([0, 1], np.int32)
+
+    def outputs(self, role, index=None):
+        logits = np.array([[1.0, 0.0], [2.0, 0.0]], np.float32)
+        return {"logits": logits, "penultimate": logits}
+
+    def views(self, role, index, view):
+        raise NotImplementedError
+
+    def teacher_logits(self, *, every_view):
+        return None
+
+
+class Task:
+    logged = ("loss", "nll")
+    total_steps = 6
+
+    def __init__(self, spec):
+        self.spec, self.views_given = spec, 0
+
+    def plan(self, start, count):
+        return {"index": np.arange(start, start + count)[:, None] * 10}
+
+    def epoch(self, step):
+        return step / 3
+
+    def view(self, network):
+        assert network.is_measured
+        self.views_given += 1
+        return View(self.spec)
+
+
+class Network:
+    is_measured = False
+
+    def __init__(self, spec):
+        self.task, self.loaded = Task(spec), None
+
+    def state(self):
+        return {"model/0000/kernel": np.ones(2, np.float32)}
+
+    def load(self, arrays):
+        self.loaded = arrays
+
+    @contextlib.contextmanager
+    def measuring(self):
+        self.is_measured = True
+        yield
+        self.is_measured = False
+
+
+class Engine:
+    """Losses that are the number of the step, from a list."""
+
+    def __init__(self, losses):
+        self.losses = np.array(losses, np.float32)
+
+    def agree(self, stop, count):
+        return stop, count
+
+    def run(self, start, count):
+        loss = self.losses[start : start + count]
+        return [{"loss": loss, "nll": loss / 2}]
+
+
+@pytest.fixture
+def identity():
+    spec = resolve("fc_digits", changed=CHANGES).spec
+    spec = dataclasses.replace(spec, evaluators=MEASURED)
+    return RunIdentity("fc_digits", spec, {}, False)
+
+
+@contextlib.contextmanager
+def opened(identity, folder):
+    run = Run(identity, Network(identity.spec), str(folder))
+    with run.opened(FACTS):
+        run.begin()
+        yield run
+
+
+def record(identity, folder):
+    return json.loads((folder / identity.folder / "run.json").read_text())
+
+
+def rows(identity, folder):
+    text = (folder / identity.folder / "metrics.csv").read_text().splitlines()
+    names = text[0].split(",")
+    return [dict(zip(names, r.split(","), strict=True)) for r in text[1:]]
+
+
+def logs(*losses):
+    loss = np.array(losses, np.float32)
+    return {"loss": loss, "nll": loss / 2}
+
+
+def test_a_row_is_the_mean_since_the_last_however_the_calls_are_cut(
+    identity, tmp_path
+):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    for folder, parts in ((whole, [(1, 3)]), (cut, [(1,), (3,)])):
+        with opened(identity, folder) as run:
+            for part in parts:
+                run.take(logs(*part), 0.5)
+            run.write_due()
+        (row,) = rows(identity, folder)
+        assert (row["step"], row["train/loss"]) == ("2", "2.0")
+        assert (row["train/nll"], float(row["epoch"])) == ("1.0", 2 / 3)
+    assert rows(identity, whole) == rows(identity, cut)
+
+
+def test_what_is_measured_at_one_step_is_computed_once(identity, tmp_path):
+    with opened(identity, tmp_path) as run:
+        run.take(logs(1, 1, 1), 0.5)
+        run.write_due()
+        assert run.task.views_given == 1
+        assert not run.network.is_measured
+    (row,) = rows(identity, tmp_path)
+    assert row["report/accuracy"] == "0.5"
+    assert row["train_split/accuracy"] == "0.5"
+    # No measurement file before the end.
+    assert not (tmp_path / identity.folder / "measurements").exists()
+
+
+def test_a_loss_that_is_no_number_names_step_examples_and_the_last_one(
+    identity, tmp_path
+):
+    with opened(identity, tmp_path) as run:
+        run.take(logs(3.0, 2.5), 0.5)
+        run.take(logs(2.0, np.inf), 0.5)
+        assert run.failure == (
+            "the loss of step 3 is inf; examples 30; last finite loss 2"
+        )
+        assert run.is_over and run.step == 2
+        run.finish("train_and_eval")
+    about = record(identity, tmp_path)
+    assert (about["outcome"], about["reason"]) == ("failed", run.failure)
+    assert not (tmp_path / identity.folder / "measurements").exists()
+
+
+def test_a_process_that_writes_no_record_writes_nothing(identity, tmp_path):
+    run = Run(identity, Network(identity.spec), str(tmp_path))
+    run.begin()
+    run.take(logs(1, 2), 0.5)
+    run.write_due()
+    run.stop()
+    run.finish("train_and_eval")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_loop_leads_a_run_to_its_finished_record(identity, tmp_path):
+    with opened(identity, tmp_path) as run:
+        loop.train(Engine(range(6)), [run], StopRequest(), "title")
+        assert run.is_over and not run.failure
+        run.finish("train_and_eval")
+    steps = [row["step"] for row in rows(identity, tmp_path)]
+    assert steps == ["2", "3", "4", "6"]
+    assert checkpoints.steps(run.folder) == [4, 6]
+    about = record(identity, tmp_path)
+    assert (about["outcome"], about["step"]) == ("finished", 6)
+    found = runs.find(str(tmp_path), identity)
+    assert found.scalars("classification", "report")["accuracy"] == 0.5
+
+
+def test_a_stopped_run_goes_on_with_the_values_of_its_open_row(
+    identity, tmp_path
+):
+    with opened(identity, tmp_path) as run:
+        run.take(logs(5.0), 0.5)
+        with pytest.raises(StoppedError):
+            loop.train(Engine([]), [run], StopRequest(signal=15), "title")
+    assert record(identity, tmp_path)["outcome"] == "stopped"
+    again = Run(identity, Network(identity.spec), str(tmp_path))
+    with again.opened(FACTS):
+        again.restore(checkpoints.latest(again.folder))
+        assert again.step == 1
+        np.testing.assert_array_equal(
+            again.network.loaded["pending/loss"], np.float32([5.0])
+        )
+        again.take(logs(7.0), 0.5)
+        again.write_due()
+    (row,) = rows(identity, tmp_path)
+    assert (row["step"], row["train/loss"]) == ("2", "6.0")
