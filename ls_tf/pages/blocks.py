@@ -64,11 +64,3 @@ class Picture:
 
 
 Block = Text | Table | Picture
-
-
-@dataclass(frozen=True, eq=False)
-class Report:
-    """A page: title and blocks, in the order of reading."""
-
-    title: str
-    blocks: tuple[Block, ...]

@@ -4,12 +4,12 @@ import contextlib
 import errno
 import shlex
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 from ls_tf.pages import canvas, html, tables
-from ls_tf.pages.blocks import Need, Picture, Report, ReportError, Table
+from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
 from ls_tf.records.runs import Path, Record
@@ -76,8 +76,8 @@ def _find(
         count = sum(not need.optional for need in module.REQUIRES)
         raise ReportError(
             f"report {name}: {len(wanted)} of {count} runs missing or "
-            f"unfinished; make them with: {'; '.join(wanted)} "
-            "(or add --run_missing)"
+            f"unfinished; make them with: {'; '.join(wanted)} (or add "
+            "--run_missing)"
         )
     return records, missing
 
@@ -143,7 +143,8 @@ def _provenance(
 
 
 def _files(
-    report: Report,
+    title: str,
+    blocks: Sequence[Block],
     note: str,
     missing: list[Missing],
     provenance: Table | None,
@@ -151,7 +152,7 @@ def _files(
     """Renders everything before anything is written; the page comes last."""
     files: dict[str, bytes] = {}
     images: dict[str, bytes] = {}
-    for block in report.blocks:
+    for block in blocks:
         if isinstance(block, Picture):
             images[block.name] = canvas.png(block.figure)
             files[f"{block.name}.png"] = images[block.name]
@@ -160,7 +161,8 @@ def _files(
             files[f"{block.name}.md"] = tables.markdown(block).encode()
             files[f"{block.name}.csv"] = tables.comma_separated(block).encode()
     page = html.page(
-        report,
+        title,
+        blocks,
         images=images,
         note=note,
         missing=missing,
@@ -241,15 +243,16 @@ def build(
     """
     records, missing = _find(name, module, runs_dir, smoke)
     marked = None if readme is None else _marked(readme, name)
-    report: Report = module.build(records)
+    blocks: Sequence[Block] = tuple(module.build(records))
     found = [_identity(need, smoke) for need in records]
     files = _files(
-        report,
+        module.TITLE,
+        blocks,
         _SMOKE_NOTE if smoke else "",
         missing,
         _provenance(records, found) if module.REQUIRES else None,
     )
-    table = next((b for b in report.blocks if isinstance(b, Table)), None)
+    table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:
         raise ReportError(f"report {name} has no table for {readme}")
     folder = Path(reports_dir) / name

@@ -5,12 +5,16 @@ colour-blind readers can tell apart.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ls_tf.pages.tables import Spread
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, SKY = "#D55E00", "#56B4E9"
@@ -28,7 +32,7 @@ class Panel:
     suffix: str = ""
 
 
-def _settle(figure: Figure) -> None:
+def _lay_out(figure: Figure) -> None:
     """Lays a figure out once: all its files look the same, at less cost."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
@@ -37,7 +41,7 @@ def _settle(figure: Figure) -> None:
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
     """Gives a figure as PNG: RGBA, 8 bit, the same bytes every time."""
-    _settle(figure)
+    _lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return buffer.getvalue()
@@ -45,7 +49,7 @@ def png(figure: Figure, dpi: int = 150) -> bytes:
 
 def pdf(figure: Figure) -> bytes:
     """Gives a figure as PDF without its date: the same bytes every time."""
-    _settle(figure)
+    _lay_out(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
     return buffer.getvalue()
@@ -57,3 +61,57 @@ def plain(axes: Axes) -> None:
     axes.grid(True, color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9)
+
+
+def key(label: str, **line: Any) -> Line2D:
+    """Makes the legend's line for a curve; ``line`` is its style."""
+    return Line2D([], [], label=label, **line)
+
+
+def legend_below(
+    figure: Figure, columns: int, handles: Iterable[Any] | None = None
+) -> None:
+    """Puts one legend below all panels.
+
+    Args:
+        figure: where to.
+        columns: of the legend.
+        handles: what it names; None for all that has a label.
+    """
+    named = {} if handles is None else {"handles": list(handles)}
+    figure.legend(
+        **named,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def band(
+    axes: Axes,
+    points: Iterable[tuple[float, Spread | None]],
+    *,
+    opacity: float,
+    **line: Any,
+) -> None:
+    """Draws a line through means, a band from the lowest to the highest seed.
+
+    Args:
+        axes: where to.
+        points: where a number over seeds stands; those without one are left
+            out.
+        opacity: of the band.
+        line: style of the line; the band has its colour.
+    """
+    shown = [(x, over) for x, over in points if over is not None]
+    if not shown:
+        return
+    x = [place for place, _ in shown]
+    mean, low, high = (
+        [getattr(over, field) for _, over in shown]
+        for field in ("mean", "low", "high")
+    )
+    colour = line["color"]
+    axes.fill_between(x, low, high, color=colour, alpha=opacity, linewidth=0)
+    axes.plot(x, mean, **line)

@@ -1,11 +1,14 @@
-"""Reliability diagrams of one network over alpha: panels and numbers."""
+"""Reliability diagrams of networks over alpha: pictures and numbers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ls_tf.pages import tables
-from ls_tf.pages.blocks import Need
+from ls_tf.pages import declared, networks, tables
+from ls_tf.pages.blocks import Need, Picture, Table
 from ls_tf.pages.canvas import Panel
+from ls_tf.pages.networks import Network
+from ls_tf.pages.reliability import reliability_figure
 from ls_tf.records.runs import Record
 
 
@@ -129,3 +132,71 @@ def panels(diagrams: Iterable[Diagram]) -> list[Panel]:
         for one in diagrams
         if one.record is not None
     ]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The diagrams of some networks: one picture each, one table of all.
+
+    Attributes:
+        networks: each with what it stands for in the papers.
+        alphas: of a network, 0 first.
+        noun: what the bins hold.
+        title: the name of a network in the table.
+        printed: heading -> a paper's number for a diagram.
+        kind: where our numbers stand.
+    """
+
+    networks: Mapping[Network, str]
+    alphas: Callable[[Network], Sequence[float]]
+    noun: str
+    title: Callable[[Network], str]
+    printed: Mapping[str, Callable[[Network, Diagram], float | None]]
+    kind: Kind = IMAGES
+
+    def _of(self, records: declared.Records, network: Network) -> list[Diagram]:
+        alphas = self.alphas(network)
+        return of(records, network.experiment, alphas, self.kind)
+
+    def pictures(self, records: declared.Records) -> Iterable[Picture]:
+        """Draws each network that has a run."""
+        for network, place in self.networks.items():
+            diagrams = self._of(records, network)
+            runs = {d.alpha: d.record for d in diagrams}
+            finished = [run for run in runs.values() if run is not None]
+            if finished:
+                yield Picture(
+                    reliability_figure(panels(diagrams)),
+                    f"reliability_{network.experiment}",
+                    f"{network.label} ({place}; {networks.steps(finished)} "
+                    "steps, seed 0). 15 bins, empty bins left out; underneath, "
+                    f"how many {self.noun} each bin rests on "
+                    f"(logarithmic).{networks.missing(runs)}",
+                )
+
+    def table(self, records: declared.Records, caption: str) -> Table:
+        """Gives one row for each diagram, with or without a run."""
+        headings = tuple(self.kind.columns)
+
+        def ours(i: int) -> Callable[[tuple[Network, Diagram]], object]:
+            without = (None,) * len(headings)
+            return lambda r: declared.or_no_run((r[1].numbers() or without)[i])
+
+        def theirs(
+            number: Callable[[Network, Diagram], float | None],
+        ) -> Callable[[tuple[Network, Diagram]], object]:
+            return lambda r: number(*r)
+
+        made = declared.table(
+            "reliability",
+            caption,
+            [(n, d) for n in self.networks for d in self._of(records, n)],
+            (
+                ("network", lambda r: self.title(r[0]), ""),
+                ("alpha", lambda r: r[1].alpha, ""),
+                ("T", lambda r: r[1].temperature or "fitted", ""),
+                *((h, theirs(n), "") for h, n in self.printed.items()),
+                *((h, ours(i), "") for i, h in enumerate(headings)),
+            ),
+        )
+        return dataclasses.replace(made, formats=FORMATS)

@@ -373,8 +373,8 @@ CLAIMS_CAPTION = (
     "seeds; “seeds for it” counts the single seeds that agree. A mean is over "
     "the points that have a run. “Same gamma”: the curve of the student on "
     "labels, read at the gammas of the smoothed teachers, straight lines "
-    "between its points and level beyond the last. No difference counts as "
-    "too small."
+    "between its points and level beyond the last. No difference counts as too "
+    "small."
 )
 CLAIM_FORMATS = {
     "lower": ".2f",

@@ -1,8 +1,9 @@
 """Our numbers with their range over seeds, the papers' beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas
@@ -21,20 +22,20 @@ class Line:
     wagner: float | None = None
     ours: Spread | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is printed and nothing was run."""
+        return (self.mueller, self.wagner, self.ours) == (None,) * 3
 
-def beside(
-    lines: Sequence[Line],
-    label: str,
-    *,
-    with_wagner: bool,
-    from_zero: bool = False,
+
+def figure(
+    lines: Iterable[Line], label: str, *, from_zero: bool = False
 ) -> Figure:
-    """Draws one line for each number.
+    """Draws one line for each number, without the lines that have none.
 
     Args:
         lines: from top to bottom.
         label: of the axis.
-        with_wagner: whether the legend names Wagner et al.
         from_zero: whether the axis begins at 0.
 
     Returns:
@@ -42,11 +43,15 @@ def beside(
 
     Source: ours.
     """
-    pitch = 0.5 if len(lines) < 8 else 0.33
-    figure = Figure(figsize=(8, pitch * len(lines) + 0.9), layout="constrained")
-    axes = figure.subplots()
-    places = list(range(len(lines)))[::-1]
-    for place, line in zip(places, lines, strict=True):
+    shown = [line for line in lines if not line.is_empty]
+    pitch = 0.5 if len(shown) < 8 else 0.33
+    drawn = Figure(figsize=(8, pitch * len(shown) + 0.9), layout="constrained")
+    axes = drawn.subplots()
+    places = list(range(len(shown)))[::-1]
+    papers = [_MUELLER]
+    if any(line.wagner is not None for line in shown):
+        papers.append(_WAGNER)
+    for place, line in zip(places, shown, strict=True):
         for value, (_, marker, colour) in (
             (line.mueller, _MUELLER),
             (line.wagner, _WAGNER),
@@ -56,33 +61,21 @@ def beside(
                     value, place + 0.16, marker, color=colour, markersize=7
                 )
         if line.ours is not None:
-            axes.plot(
-                [line.ours.low, line.ours.high],
-                [place - 0.16] * 2,
-                color=canvas.BLUE,
-                linewidth=2,
-            )
-            axes.plot(
-                line.ours.mean,
-                place - 0.16,
-                "o",
-                color=canvas.BLUE,
-                markersize=8,
-            )
-    kinds = [_MUELLER, _WAGNER] if with_wagner else [_MUELLER]
-    kinds.append(("ours: mean, lowest to highest seed", "o", canvas.BLUE))
-    for name, marker, colour in kinds:
+            _ours(axes, place - 0.16, line.ours)
+    keys = [*papers, ("ours: mean, lowest to highest seed", "o", canvas.BLUE)]
+    for name, marker, colour in keys:
         axes.plot([], [], marker, color=colour, label=name)
-    axes.set_yticks(places, [line.name for line in lines])
-    axes.set_ylim(-0.6, len(lines) - 0.4)
+    axes.set_yticks(places, [line.name for line in shown])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel(label)
     if from_zero:
         axes.set_xlim(left=0)
     canvas.plain(axes)
-    figure.legend(
-        loc="outside lower center",
-        ncols=len(kinds),
-        frameon=False,
-        fontsize=9,
-    )
-    return figure
+    canvas.legend_below(drawn, len(keys))
+    return drawn
+
+
+def _ours(axes: Axes, height: float, over: Spread) -> None:
+    ends, blue = [over.low, over.high], canvas.BLUE
+    axes.plot(ends, [height] * 2, color=blue, linewidth=2)
+    axes.plot(over.mean, height, "o", color=blue, markersize=8)

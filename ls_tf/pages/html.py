@@ -5,7 +5,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 
 from ls_tf.pages import tables
-from ls_tf.pages.blocks import Picture, Report, Table, Text
+from ls_tf.pages.blocks import Block, Picture, Table, Text
 
 # The row that a run would fill ("" for none), and the command that makes it.
 Missing = tuple[str, str]
@@ -107,7 +107,8 @@ def _missing(missing: Sequence[Missing]) -> str:
 
 
 def page(
-    report: Report,
+    title: str,
+    blocks: Iterable[Block],
     *,
     images: Mapping[str, bytes],
     note: str,
@@ -117,7 +118,8 @@ def page(
     """Writes a report as one HTML page that needs no other file.
 
     Args:
-        report: what it says.
+        title: its heading.
+        blocks: what it says.
         images: name of each picture -> PNG.
         note: a warning at the top, "" for none.
         missing: runs that are not there: the row they fill, their command.
@@ -129,7 +131,7 @@ def page(
     Source: ours.
     """
     parts = []
-    for block in report.blocks:
+    for block in blocks:
         if isinstance(block, Text):
             parts.append(_text(block))
         elif isinstance(block, Table):
@@ -137,7 +139,7 @@ def page(
         else:
             parts.append(_picture(block, images[block.name]))
     body = "\n".join(parts)
-    title = html.escape(report.title)
+    title = html.escape(title)
     warning = f'<p class="note">{html.escape(note)}</p>' if note else ""
     origin = (
         "<p>Drawn from formulas; no run is needed.</p>"

@@ -179,8 +179,8 @@ def _raising(hard: sweep_lines.Sweep, name: str) -> Claim:
         text,
         number,
         None,
-        f"{_NAMES[name]} at T = {hard.temperatures[place]:.3g}; at T = 1 it "
-        f"is {value:.4g}",
+        f"{_NAMES[name]} at T = {hard.temperatures[place]:.3g}; at T = 1 it is "
+        f"{value:.4g}",
         tables.yes_no(sign * number < sign * value),
         int(sum(better)),
         len(better),

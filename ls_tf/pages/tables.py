@@ -154,6 +154,12 @@ def spread(values: Iterable[float]) -> Spread | None:
     )
 
 
+def mean(values: Iterable[float]) -> float | None:
+    """The mean over seeds; None if there is none."""
+    over = spread(values)
+    return None if over is None else over.mean
+
+
 def yes_no(holds: bool | None) -> str:
     """Says whether a claim holds; None means that it cannot be said."""
     return "cannot be said" if holds is None else "yes" if holds else "no"

@@ -9,7 +9,7 @@ Source: Mueller et al. 2019, figure 1, rows 1 and 2.
 Run: python run_experiment.py --report=fig1_penultimate
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import cifar, drawing, geometry, tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer with hard and with smoothed labels: CIFAR"
@@ -143,55 +143,47 @@ def _picture(
     return Picture(
         figure,
         f"penultimate_{row.network.experiment}",
-        f"{row.network.label} ({row.place}; {cifar.steps(ran)} steps, seed "
-        f"0): {', '.join(row.names.values())}. Crosses are the templates. The "
-        "axes of both splits of a network are the same; those of the two "
-        f"networks are not.{note}",
+        f"{row.network.label} ({row.place}; {cifar.steps(ran)} steps, seed 0): "
+        f"{', '.join(row.names.values())}. Crosses are the templates. The axes "
+        "of both splits of a network are the same; those of the two networks "
+        f"are not.{note}",
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     holds = list(data["claims"]["holds"])
     compared = sum(word != NO_RUN for word in holds)
     figures = draw(records)
-    return Report(
-        TITLE,
-        (
-            Text(
-                "Three classes' last-layer weights (templates) span a plane; "
-                "the activations before the last layer are projected onto it. "
-                "Müller et al. see tight, regular clusters of a smaller scale "
-                f"with smoothed labels. Here {holds.count('yes')} of "
-                f"{compared} measures agree. {cifar.SHORTENED} "
-                f"{cifar.COMMANDS} {cifar.JPEG}"
-            ),
-            *(
-                _picture(row, figure, _found(records, row.network))
-                for row, figure in figures.items()
-            ),
-            Table(
-                data["geometry"],
-                "geometry",
-                "The shape of the clusters, seed 0. Tightness: spread of a "
-                "cluster over the distance of the templates; by centres: over "
-                "the distance of the clusters. Side spread: 0 for a regular "
-                "triangle. Scale: mean distance of the clusters, in units of "
-                f"activation. {cifar.JPEG}",
-                {
-                    "alpha": "g",
-                    **{name: ".4f" for name in data["geometry"].columns[3:]},
-                },
-            ),
-            Table(
-                data["claims"],
-                "claims",
-                "Claims: smoothing tightens the clusters of training and of "
-                "validation images, makes the triangle more regular, and "
-                "shrinks the projection's scale. A claim holds if the number "
-                "is lower with smoothing; seed 0.",
-                {"alpha=0": ".4f", "alpha=0.1": ".4f"},
-            ),
-        ),
+    yield Text(
+        "Three classes' last-layer weights (templates) span a plane; the "
+        "activations before the last layer are projected onto it. Müller et "
+        "al. see tight, regular clusters of a smaller scale with smoothed "
+        f"labels. Here {holds.count('yes')} of {compared} measures agree. "
+        f"{cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
+    )
+    yield from (
+        _picture(row, figure, _found(records, row.network))
+        for row, figure in figures.items()
+    )
+    yield Table(
+        data["geometry"],
+        "geometry",
+        "The shape of the clusters, seed 0. Tightness: spread of a cluster "
+        "over the distance of the templates; by centres: over the distance of "
+        "the clusters. Side spread: 0 for a regular triangle. Scale: mean "
+        f"distance of the clusters, in units of activation. {cifar.JPEG}",
+        {
+            "alpha": "g",
+            **{name: ".4f" for name in data["geometry"].columns[3:]},
+        },
+    )
+    yield Table(
+        data["claims"],
+        "claims",
+        "Claims: smoothing tightens the clusters of training and of validation "
+        "images, makes the triangle more regular, and shrinks the projection's "
+        "scale. A claim holds if the number is lower with smoothing; seed 0.",
+        {"alpha=0": ".4f", "alpha=0.1": ".4f"},
     )

@@ -10,22 +10,10 @@ and 9b.
 Run: python run_experiment.py --report=fig2_reliability
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import (
-    cifar,
-    diagrams,
-    drawing,
-    networks,
-    quoted,
-    tables,
-)
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import cifar, declared, diagrams, quoted
+from ls_tf.pages.blocks import Block, Text
 
 TITLE = "Reliability: temperature scaling against label smoothing on CIFAR"
 PARTIAL = True
@@ -46,7 +34,6 @@ _PLACES = {
     cifar.RESNET_10_SHORT: f"{_SUBSTITUTE}, shortened",
 }
 # Figure 2: alpha 0, alpha 0 at the fitted temperature, alpha 0.05.
-_HEADLINE = (0.0, 0.05)
 _IN_MUELLER = {
     (0.0, False): "ece alpha=0",
     (0.0, True): "ece scaled",
@@ -59,94 +46,53 @@ REQUIRES = tuple(
     for need in cifar.needs(
         network,
         _ALPHAS,
-        headline=_HEADLINE if network == cifar.RESNET_100 else (),
+        headline=(0.0, 0.05) if network == cifar.RESNET_100 else (),
     )
 )
 
 
-def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Gives one row for each diagram."""
-    mueller = quoted.numbers("table3_ece")
-    wagner = quoted.numbers("re_table2_table3")
-    rows: list[tuple[Any, ...]] = []
-    for network in _PLACES:
-        for one in diagrams.of(records, network.experiment, _ALPHAS):
-            column = _IN_MUELLER.get((one.alpha, one.scaled), "")
-            printed = (
-                quoted.value(mueller, network.row, column),
-                quoted.value(wagner, network.row, one.printed),
-            )
-            rows.append(
-                (
-                    network.label,
-                    one.alpha,
-                    "fitted" if one.temperature is None else one.temperature,
-                    *((None, None) if network.is_short else printed),
-                    *(one.numbers() or (NO_RUN,) * len(diagrams.COLUMNS)),
-                )
-            )
-    columns = (
-        "network", "alpha", "T", "ECE, Müller et al.", "ECE, Wagner et al.",
-        *diagrams.COLUMNS,
-    )  # fmt: skip
-    return tables.frame(columns, rows)
-
-
-def draw(records: Mapping[Need, Record]) -> dict[cifar.Network, Figure]:
-    """Draws the diagrams of each network that has a run."""
-    found = {}
-    for network in _PLACES:
-        data = diagrams.panels(
-            diagrams.of(records, network.experiment, _ALPHAS)
-        )
-        if data:
-            found[network] = drawing.reliability_figure(data)
-    return found
-
-
-def _picture(
-    records: Mapping[Need, Record], network: cifar.Network, figure: Figure
-) -> Picture:
-    found = {a: cifar.of(records, network, a).get(0) for a in _ALPHAS}
-    ran = [record for record in found.values() if record is not None]
-    return Picture(
-        figure,
-        f"reliability_{network.experiment}",
-        f"{network.label} ({_PLACES[network]}; {cifar.steps(ran)} steps, "
-        "seed 0). 15 bins, empty bins left out; underneath, how many images "
-        f"each bin rests on (logarithmic).{networks.missing(found)}",
+def _printed(
+    report: str, column: Callable[[diagrams.Diagram], str]
+) -> Callable[[cifar.Network, diagrams.Diagram], float | None]:
+    """Looks a diagram's number up; a shortened schedule has none."""
+    numbers = quoted.numbers(report)
+    return lambda network, diagram: (
+        None
+        if network.is_short
+        else numbers.get((network.row, column(diagram)))
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
-    """Builds the page."""
-    data = collect(records)
-    figures = draw(records)
-    return Report(
-        TITLE,
-        (
-            Text(
-                "Each bar is the accuracy of the answers that were given with "
-                "a confidence in the bin; a calibrated network's bars end on "
-                "the dashed line. Müller et al. show ResNet-56 on CIFAR-100 "
-                "with alpha 0 at T = 1, with alpha 0 at the fitted T, and with "
-                "alpha 0.05 at T = 1; Wagner et al. add other alphas and "
-                f"CIFAR-10. {cifar.SHORTENED} {cifar.COMMANDS} "
-                f"{cifar.SPLIT} {cifar.JPEG}"
-            ),
-            *(
-                _picture(records, network, figure)
-                for network, figure in figures.items()
-            ),
-            Table(
-                data,
-                "reliability",
-                "The numbers of the diagrams (ECE, MCE: fractions), seed 0. T "
-                "is fitted by NLL on the test images; Wagner et al. fit it by "
-                "ECE on the images they report. MCE is the worst bin's gap, "
-                "however few images it holds. Printed: Müller et al. 2019, "
-                f"table 3; Wagner et al. 2023, table 3. {cifar.JPEG}",
-                diagrams.FORMATS,
-            ),
+_PAGE = diagrams.Page(
+    _PLACES,
+    lambda network: _ALPHAS,
+    "images",
+    lambda network: network.label,
+    {
+        "ECE, Müller et al.": _printed(
+            "table3_ece", lambda d: _IN_MUELLER.get((d.alpha, d.scaled), "")
         ),
+        "ECE, Wagner et al.": _printed("re_table2_table3", lambda d: d.printed),
+    },
+)
+
+
+def build(records: declared.Records) -> Iterable[Block]:
+    """Builds the page."""
+    yield Text(
+        "Each bar is the accuracy of the answers that were given with a "
+        "confidence in the bin; a calibrated network's bars end on the dashed "
+        "line. Müller et al. show ResNet-56 on CIFAR-100 with alpha 0 at T = "
+        "1, with alpha 0 at the fitted T, and with alpha 0.05 at T = 1; Wagner "
+        f"et al. add other alphas and CIFAR-10. {cifar.SHORTENED} "
+        f"{cifar.COMMANDS} {cifar.SPLIT} {cifar.JPEG}"
+    )
+    yield from _PAGE.pictures(records)
+    yield _PAGE.table(
+        records,
+        "The numbers of the diagrams (ECE, MCE: fractions), seed 0. T is "
+        "fitted by NLL on the test images; Wagner et al. fit it by ECE on the "
+        "images they report. MCE is the worst bin's gap, however few images it "
+        "holds. Printed: Müller et al. 2019, table 3; Wagner et al. 2023, "
+        f"table 3. {cifar.JPEG}",
     )

@@ -10,7 +10,7 @@ Run: python run_experiment.py --report=fig4_bleu_nll_sweep
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -27,7 +27,7 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages import tables as page_tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "BLEU, calibration and likelihood over temperatures: English to German"
@@ -237,11 +237,10 @@ def _picture(
     return Picture(
         figure,
         f"sweep_{network.experiment}",
-        f"{translation.title(network)}; {networks.steps(ran)} steps. "
-        "Left and middle have the same scales. Means over seeds, with their "
-        "range as a band where there are several; a ring marks the best of "
-        "the grid."
-        f"{networks.missing(found)}",
+        f"{translation.title(network)}; {networks.steps(ran)} steps. Left and "
+        "middle have the same scales. Means over seeds, with their range as a "
+        "band where there are several; a ring marks the best of the "
+        f"grid.{networks.missing(found)}",
     )
 
 
@@ -268,7 +267,7 @@ def _quoted() -> str:
     """What the paper's table 1 says of smoothing in translation."""
     paper = quoted.numbers("fig4_bleu_nll_sweep")
     words = (
-        printed.value.text
+        printed.text
         for what in ("bleu", "perplexity")
         for printed in (
             paper["EN-DE Transformer", f"{what} alpha={a:g}"]
@@ -294,8 +293,8 @@ def _blocks_of_tables(
             "scores",
             "Translations at T = 1, beam of 4, length penalty 0.6; means over "
             f"seeds. {translation.SPLIT} BLEU, uncased, is the paper's: lower "
-            "case, international tokenisation; BLEU, cased, and chrF are "
-            f"those of today. {signed} {_quoted()}",
+            "case, international tokenisation; BLEU, cased, and chrF are those "
+            f"of today. {signed} {_quoted()}",
             {
                 "alpha": "g",
                 **{name: ".2f" for name in data["scores"].columns[2:7]},
@@ -320,33 +319,27 @@ def _blocks_of_tables(
     return {table.name: table for table in tables}
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     tables = _blocks_of_tables(records, collect(records))
     findings = _findings(records)
-    return Report(
-        TITLE,
-        (
-            Text(
-                "The logits are divided by a temperature T: for NLL and ECE "
-                "those of the next subword, given the right ones before it; "
-                "for BLEU those of every step of the beam search, before the "
-                "log-softmax. Müller et al. find that smoothing gives the "
-                "better BLEU and the better calibration at T = 1, hard targets "
-                f"the better NLL. {translation.SUBSTITUTE} "
-                f"{networks.COMMANDS}"
-            ),
-            tables["scores"],
-            *(
-                _picture(records, network, figure)
-                for network, figure in draw(records).items()
-            ),
-            Text(
-                "" if findings else "No network has been run.",
-                "The claims",
-                findings,
-            ),
-            tables["claims"],
-            tables["sweep"],
-        ),
+    yield Text(
+        "The logits are divided by a temperature T: for NLL and ECE those of "
+        "the next subword, given the right ones before it; for BLEU those of "
+        "every step of the beam search, before the log-softmax. Müller et al. "
+        "find that smoothing gives the better BLEU and the better calibration "
+        f"at T = 1, hard targets the better NLL. {translation.SUBSTITUTE} "
+        f"{networks.COMMANDS}"
     )
+    yield tables["scores"]
+    yield from (
+        _picture(records, network, figure)
+        for network, figure in draw(records).items()
+    )
+    yield Text(
+        "" if findings else "No network has been run.",
+        "The claims",
+        findings,
+    )
+    yield tables["claims"]
+    yield tables["sweep"]

@@ -9,13 +9,13 @@ Source: Mueller et al. 2019, section 4 and figure 5.
 Run: python run_experiment.py --report=fig5_distillation
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import cifar, distillation, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
 
@@ -131,7 +131,7 @@ def draw(
     return {s: figure for s, figure in figures.items() if figure is not None}
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     lines = distillation.sentences(data["claims"])
@@ -139,50 +139,44 @@ def build(records: Mapping[Need, Record]) -> Report:
         Picture(
             figure,
             _FILES[setting],
-            f"{setting.name}: accuracy against gamma. The line is the mean "
-            "and the band the range over seeds, without a band there is one; "
-            "the numbers are temperatures. "
-            f"{cifar.SPLIT} {cifar.JPEG}",
+            f"{setting.name}: accuracy against gamma. The line is the mean and "
+            "the band the range over seeds, without a band there is one; the "
+            f"numbers are temperatures. {cifar.SPLIT} {cifar.JPEG}",
         )
         for setting, figure in draw(records).items()
     ]
-    blocks: tuple[Block, ...] = (
-        Text(
-            "Does a more accurate teacher teach better? AlexNets on smoothed "
-            "labels, on the answers of a ResNet with hard targets at "
-            "temperature T, and on the answers of ResNets with smoothed ones; "
-            "beta = 1, the student's temperature is 1. gamma is the "
-            "probability that those answers leave to the other classes, times "
-            "K / (K - 1), exact over all 162 views of every training image; "
-            "where the teacher's answers are not stored, as for the short "
-            "students, over the images without augmentation. "
-            f"{cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
-        ),
-        Text("" if lines else "No claim can be judged.", "Claims", lines),
-        *pictures,
-        Table(
-            data["claims"],
-            "claims",
-            distillation.CLAIMS_CAPTION,
-            distillation.CLAIM_FORMATS,
-        ),
-        Table(
-            data["curves"],
-            "curves",
-            f"Accuracy, %, and gamma. {cifar.SPLIT} The paper prints no "
-            f"numbers beside its figure. {cifar.JPEG}",
-            distillation.FORMATS,
-        ),
-        Table(
-            data["variations"],
-            "variations",
-            "What holds the students of flat answers back: short students on "
-            "labels without smoothing and of the hard teacher at T; with the "
-            "steps doubled; with a tenth of Müller et al.'s weight decay, as "
-            "TensorFlow's tutorial has it. Accuracy, and the accuracy less "
-            "that on labels of the same row. Seed 0, bfloat16. "
-            f"{cifar.SPLIT} {cifar.JPEG}",
-            dict.fromkeys(_SHOWN, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
-        ),
+    yield Text(
+        "Does a more accurate teacher teach better? AlexNets on smoothed "
+        "labels, on the answers of a ResNet with hard targets at temperature "
+        "T, and on the answers of ResNets with smoothed ones; beta = 1, the "
+        "student's temperature is 1. gamma is the probability that those "
+        "answers leave to the other classes, times K / (K - 1), exact over all "
+        "162 views of every training image; where the teacher's answers are "
+        "not stored, as for the short students, over the images without "
+        f"augmentation. {cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
     )
-    return Report(TITLE, blocks)
+    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
+    yield from pictures
+    yield Table(
+        data["claims"],
+        "claims",
+        distillation.CLAIMS_CAPTION,
+        distillation.CLAIM_FORMATS,
+    )
+    yield Table(
+        data["curves"],
+        "curves",
+        f"Accuracy, %, and gamma. {cifar.SPLIT} The paper prints no numbers "
+        f"beside its figure. {cifar.JPEG}",
+        distillation.FORMATS,
+    )
+    yield Table(
+        data["variations"],
+        "variations",
+        "What holds the students of flat answers back: short students on "
+        "labels without smoothing and of the hard teacher at T; with the steps "
+        "doubled; with a tenth of Müller et al.'s weight decay, as "
+        "TensorFlow's tutorial has it. Accuracy, and the accuracy less that on "
+        f"labels of the same row. Seed 0, bfloat16. {cifar.SPLIT} {cifar.JPEG}",
+        dict.fromkeys(_SHOWN, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
+    )

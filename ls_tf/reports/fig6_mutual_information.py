@@ -11,7 +11,7 @@ Run: OMP_NUM_THREADS=1 python run_experiment.py --report=fig6_mutual_information
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 
 from ls_tf.analysis import mutual_information
 from ls_tf.pages import canvas, cifar, networks, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "Information about the example in the logits of a teacher"
@@ -346,23 +346,22 @@ def _lines(claims: pd.DataFrame) -> tuple[str, ...]:
 def _text() -> Text:
     bias = mutual_information.bias(5)
     return Text(
-        "X is the number of one of 600 training images, half of them "
-        "airplanes and half dogs; Y is the difference of these two logits on "
-        "an augmented view. Small before the training, the information "
-        "should rise fast and then fall slowly, and faster with smoothing: "
-        "logits of one class become alike, whatever the image. A network "
-        "that keeps the class alone has log 2 = 0.693 nats. "
-        f"With five views of each image the estimate is {bias:.3f} nats too "
-        "high wherever it is far from log 600 = 6.397, so that a network at "
-        "log 2 seems to stay slightly above it; the dashed curves are "
-        "without that bias. The formula is not the printed one, whose inner "
-        "sum runs over the wrong index and which gives about "
-        f"{-0.5 + 0.5 * math.log(2):.3f} for every network. "
+        "X is the number of one of 600 training images, half of them airplanes "
+        "and half dogs; Y is the difference of these two logits on an "
+        "augmented view. Small before the training, the information should "
+        "rise fast and then fall slowly, and faster with smoothing: logits of "
+        "one class become alike, whatever the image. A network that keeps the "
+        "class alone has log 2 = 0.693 nats. With five views of each image the "
+        f"estimate is {bias:.3f} nats too high wherever it is far from log 600 "
+        "= 6.397, so that a network at log 2 seems to stay slightly above it; "
+        "the dashed curves are without that bias. The formula is not the "
+        "printed one, whose inner sum runs over the wrong index and which "
+        f"gives about {-0.5 + 0.5 * math.log(2):.3f} for every network. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     lines = _lines(data["claims"])
@@ -376,35 +375,31 @@ def build(records: Mapping[Need, Record]) -> Report:
         )
         for network, figure in draw(records).items()
     ]
-    blocks: tuple[Block, ...] = (
-        _text(),
-        Text("" if lines else "No claim can be judged.", "Claims", lines),
-        *pictures,
-        Table(
-            data["end"],
-            "end",
-            "At the end of the training, nats; sigma in logits. “Less bias”: "
-            "the estimate less 1/2 log(L / (L − 1)), L = 5. “Nearest "
-            "neighbours”: scikit-learn's mutual_info_classif on the same "
-            "views, which knows no normal distribution and has hardly any "
-            "bias; it is higher than over all views where some images' views "
-            "vary less than others', which one sigma levels out. "
-            "“As printed”: "
-            f"the paper's formula, letter by letter. {cifar.JPEG}",
-            {"alpha": "g", **dict.fromkeys(_END, ".3f")},
-        ),
-        Table(
-            data["claims"],
-            "claims",
-            "Claims of Müller et al. 2019, section 4, nats, means over seeds. "
-            "The first point is the first measurement, not the start.",
-            {"lower": ".3f", "higher": ".3f"},
-        ),
-        Table(
-            data["curves"],
-            "curves",
-            "The numbers of the curves, nats.",
-            {"alpha": "g", "estimate": ".3f", "less bias": ".3f"},
-        ),
+    yield _text()
+    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
+    yield from pictures
+    yield Table(
+        data["end"],
+        "end",
+        "At the end of the training, nats; sigma in logits. “Less bias”: the "
+        "estimate less 1/2 log(L / (L − 1)), L = 5. “Nearest neighbours”: "
+        "scikit-learn's mutual_info_classif on the same views, which knows no "
+        "normal distribution and has hardly any bias; it is higher than over "
+        "all views where some images' views vary less than others', which one "
+        "sigma levels out. “As printed”: the paper's formula, letter by "
+        f"letter. {cifar.JPEG}",
+        {"alpha": "g", **dict.fromkeys(_END, ".3f")},
     )
-    return Report(TITLE, blocks)
+    yield Table(
+        data["claims"],
+        "claims",
+        "Claims of Müller et al. 2019, section 4, nats, means over seeds. The "
+        "first point is the first measurement, not the start.",
+        {"lower": ".3f", "higher": ".3f"},
+    )
+    yield Table(
+        data["curves"],
+        "curves",
+        "The numbers of the curves, nats.",
+        {"alpha": "g", "estimate": ".3f", "less bias": ".3f"},
+    )

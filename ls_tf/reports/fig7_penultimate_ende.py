@@ -8,14 +8,14 @@ Source: Mueller et al. 2019, figure 7.
 Run: python run_experiment.py --report=fig7_penultimate_ende
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import drawing, geometry, networks, tables, translation
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer of the Transformer, English to German"
@@ -115,59 +115,52 @@ def _picture(
         figure,
         f"penultimate_{network.experiment}",
         f"{translation.title(network)}; {networks.steps(ran)} steps, seed 0. "
-        "The decoder's activations before three subwords, given the right "
-        "ones before: their first occurrences in each split, 100 at most. "
-        "Crosses are the templates. The axes of a row are the same; those of "
-        f"the two rows are not.{networks.missing(found)}",
+        "The decoder's activations before three subwords, given the right ones "
+        "before: their first occurrences in each split, 100 at most. Crosses "
+        "are the templates. The axes of a row are the same; those of the two "
+        f"rows are not.{networks.missing(found)}",
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     claims = data["claims"]
     holds = list(claims[claims["with smoothing"] == _CLAIM]["holds"])
     compared = sum(word != NO_RUN for word in holds)
-    return Report(
-        TITLE,
-        (
-            Text(
-                "The embeddings of three subwords (templates) span a plane; "
-                "the decoder's last activations are projected onto it. Müller "
-                "et al. see tighter clusters with smoothing; their networks, "
-                "right on about 80 % of the training subwords, err on training "
-                f"sentences too. Here {holds.count('yes')} of {compared} "
-                "measures of tightness agree. Which subwords the "
-                "paper shows is not said; ours are the three most frequent "
-                "words of the training translations that are one subword of "
-                f"three letters or more. {translation.SUBSTITUTE} "
-                f"{networks.COMMANDS}"
-            ),
-            *(
-                _picture(network, figure, _found(records, network))
-                for network, figure in draw(records).items()
-            ),
-            Table(
-                data["geometry"],
-                "geometry",
-                "The shape of the clusters, seed 0. Tightness: spread of a "
-                "cluster over the distance of the templates; by centres: over "
-                "the distance of the clusters. Side spread: 0 for a regular "
-                "triangle. Scale: mean distance of the clusters, in units of "
-                f"activation. {translation.SPLIT}",
-                {
-                    "alpha": "g",
-                    **{name: ".4f" for name in data["geometry"].columns[4:]},
-                },
-            ),
-            Table(
-                claims,
-                "claims",
-                "Claim of the paper: smoothing tightens the clusters. That it "
-                "makes the triangle more regular and the scale smaller is what "
-                "the paper says of images. A claim holds if the number is "
-                "lower with smoothing; seed 0.",
-                {"alpha=0": ".4f", "alpha=0.1": ".4f"},
-            ),
-        ),
+    yield Text(
+        "The embeddings of three subwords (templates) span a plane; the "
+        "decoder's last activations are projected onto it. Müller et al. see "
+        "tighter clusters with smoothing; their networks, right on about 80 % "
+        "of the training subwords, err on training sentences too. Here "
+        f"{holds.count('yes')} of {compared} measures of tightness agree. "
+        "Which subwords the paper shows is not said; ours are the three most "
+        "frequent words of the training translations that are one subword of "
+        f"three letters or more. {translation.SUBSTITUTE} {networks.COMMANDS}"
+    )
+    yield from (
+        _picture(network, figure, _found(records, network))
+        for network, figure in draw(records).items()
+    )
+    yield Table(
+        data["geometry"],
+        "geometry",
+        "The shape of the clusters, seed 0. Tightness: spread of a cluster "
+        "over the distance of the templates; by centres: over the distance of "
+        "the clusters. Side spread: 0 for a regular triangle. Scale: mean "
+        "distance of the clusters, in units of activation. "
+        f"{translation.SPLIT}",
+        {
+            "alpha": "g",
+            **{name: ".4f" for name in data["geometry"].columns[4:]},
+        },
+    )
+    yield Table(
+        claims,
+        "claims",
+        "Claim of the paper: smoothing tightens the clusters. That it makes "
+        "the triangle more regular and the scale smaller is what the paper "
+        "says of images. A claim holds if the number is lower with smoothing; "
+        "seed 0.",
+        {"alpha=0": ".4f", "alpha=0.1": ".4f"},
     )

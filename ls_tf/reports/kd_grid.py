@@ -11,16 +11,14 @@ Run: python run_experiment.py --report=kd_grid
 """
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, distillation, networks, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Report, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import canvas, declared, distillation, networks, tables
+from ls_tf.pages.blocks import Block, Need, Picture, Text
+from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.spec import Value
 
 TITLE = "Hard and smoothed teachers over the temperature"
@@ -41,14 +39,14 @@ class _Protocol:
 
     def changes(self, alpha: float, temperature: float) -> dict[str, Value]:
         """The student's changes; at T = 1 both protocols are one."""
-        found: dict[str, Value] = {
+        changes: dict[str, Value] = {
             "teacher.changes.alpha": alpha,
             "teacher.teacher_temperature": temperature,
         }
         if self.shared and temperature != 1:
-            found["teacher.student_temperature"] = temperature
-            found["teacher.scale_by_temperature_squared"] = True
-        return found
+            changes["teacher.student_temperature"] = temperature
+            changes["teacher.scale_by_temperature_squared"] = True
+        return changes
 
 
 _PROTOCOLS = (
@@ -57,206 +55,124 @@ _PROTOCOLS = (
 )
 
 
-def _requires() -> tuple[Need, ...]:
-    found: list[Need] = []
-    for seed in networks.SEEDS:
-        found += [
+REQUIRES = tuple(
+    need
+    for seed in networks.SEEDS
+    for need in (
+        *(
             Need(
-                *distillation.teacher(_STUDENT, a),
+                *distillation.teacher(_STUDENT, alpha),
                 seed,
-                row=f"teacher, alpha = {a:g}",
+                row=f"teacher, alpha = {alpha:g}",
             )
-            for a in _ALPHAS
-        ]
-        found += [
+            for alpha in _ALPHAS
+        ),
+        *(
             Need(
                 _STUDENT,
-                protocol.changes(alpha, temperature),
+                protocol.changes(alpha, t),
                 seed,
-                row=f"{protocol.name}, alpha = {alpha:g}, T = {temperature:g}",
+                row=f"{protocol.name}, alpha = {alpha:g}, T = {t:g}",
             )
             for protocol in _PROTOCOLS
             for alpha in _ALPHAS
-            for temperature in _TEMPERATURES
-            if not (protocol.shared and temperature == 1)
-        ]
-    return tuple(found)
+            for t in _TEMPERATURES
+            if not (protocol.shared and t == 1)
+        ),
+    )
+)
 
 
-REQUIRES = _requires()
+@dataclass(frozen=True)
+class _Pair:
+    """Runs that differ in the teacher's smoothing; the teachers have no T."""
+
+    name: str
+    temperature: float | None
+    hard: Runs
+    smoothed: Runs
+
+    @property
+    def worse(self) -> Claim["_Pair"]:
+        """Those of the smoothed teacher are the worse ones."""
+        return Claim(self, ACCURACY.of(self.smoothed), ACCURACY.of(self.hard))
+
+    def gains(self) -> dict[int, float]:
+        """What smoothing the teacher gives its student: seed -> points."""
+        hard, smoothed = ACCURACY.of(self.hard), ACCURACY.of(self.smoothed)
+        return {s: smoothed[s] - hard[s] for s in hard if s in smoothed}
 
 
-def _percent(
-    records: Mapping[Need, Record],
-    experiment: str,
-    changes: Mapping[str, Value],
-) -> dict[int, float]:
-    return tables.percent(tables.by_seed(records, experiment, changes))
+_Grid = Mapping[_Protocol, Mapping[float, _Pair]]
 
 
-def _pair(
-    records: Mapping[Need, Record], protocol: _Protocol, temperature: float
-) -> list[dict[int, float]]:
-    """The students of the hard and of the smoothed teacher."""
-    return [
-        _percent(records, _STUDENT, protocol.changes(alpha, temperature))
-        for alpha in _ALPHAS
-    ]
+def _teachers(records: Records) -> _Pair:
+    hard, smoothed = (
+        tables.by_seed(records, *distillation.teacher(_STUDENT, a))
+        for a in _ALPHAS
+    )
+    return _Pair("teachers", None, hard, smoothed)
 
 
-def _gammas(
-    records: Mapping[Need, Record], protocol: _Protocol, temperature: float
-) -> list[float | None]:
-    means = []
-    for alpha in _ALPHAS:
-        found = tables.by_seed(
-            records, _STUDENT, protocol.changes(alpha, temperature)
-        )
-        over = tables.spread(map(distillation.smoothness, found.values()))
-        means.append(None if over is None else over.mean)
-    return means
-
-
-def _row(
-    name: str,
-    temperature: float | None,
-    gammas: list[float | None],
-    pair: list[dict[int, float]],
-) -> tuple[Any, ...]:
-    hard, smoothed = pair
-    found = tables.less_over_seeds(smoothed, hard)
-    ours: tuple[Any, ...] = (NO_RUN,) * 3
-    if found.seeds:
-        ours = (found.right, found.left, found.left - found.right)
-    worse = tables.verdict(found)
-    return (
-        name, temperature, *gammas, *ours, worse, found.seeds_for, found.seeds
-    )  # fmt: skip
-
-
-def _grid(records: Mapping[Need, Record]) -> pd.DataFrame:
-    teachers = [
-        _percent(records, *distillation.teacher(_STUDENT, a)) for a in _ALPHAS
-    ]
-    rows = [_row("teachers", None, [None, None], teachers)]
-    rows += [
-        _row(
-            protocol.name,
-            temperature,
-            _gammas(records, protocol, temperature),
-            _pair(records, protocol, temperature),
-        )
+def _grid(records: Records) -> _Grid:
+    return {
+        protocol: {
+            t: _Pair(
+                protocol.name,
+                t,
+                *(
+                    tables.by_seed(records, _STUDENT, protocol.changes(a, t))
+                    for a in _ALPHAS
+                ),
+            )
+            for t in _TEMPERATURES
+        }
         for protocol in _PROTOCOLS
-        for temperature in _TEMPERATURES
-    ]
-    columns = (
-        "students", "T", "gamma, hard", "gamma, smoothed",
-        "hard teacher, %", "smoothed teacher, %", "difference",
-        "smoothed worse", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+    }
 
 
-def _differences(
-    records: Mapping[Need, Record], protocol: _Protocol, temperature: float
-) -> dict[int, float]:
-    """What smoothing the teacher gives its student: seed -> points."""
-    hard, smoothed = _pair(records, protocol, temperature)
-    return {s: smoothed[s] - hard[s] for s in hard if s in smoothed}
+def _gamma(runs: Runs, pair: _Pair) -> float | None:
+    """Of the teachers' answers; of the teachers themselves there is none."""
+    if pair.temperature is None:
+        return None
+    return tables.mean(map(distillation.smoothness, runs.values()))
 
 
-def _compared(
-    records: Mapping[Need, Record], protocol: _Protocol
-) -> list[tuple[str, str, dict[int, float], dict[int, float]]]:
-    """The claims: text, whose, what is lower, what is higher."""
-    gains = {t: _differences(records, protocol, t) for t in _TEMPERATURES}
-    low = gains[1.0]
+def _claims(
+    protocol: _Protocol, pairs: Mapping[float, _Pair]
+) -> Iterable[Claim[str]]:
+    gains = {t: pair.gains() for t, pair in pairs.items()}
+    cold = gains.pop(1.0)
     warm: dict[int, float] = {}
     for seed in networks.SEEDS:
-        there = [g[seed] for t, g in gains.items() if t > 1 and seed in g]
-        if there:
-            warm[seed] = statistics.fmean(there)
+        points = [of_t[seed] for of_t in gains.values() if seed in of_t]
+        if points:
+            warm[seed] = statistics.fmean(points)
     nothing = dict.fromkeys(networks.SEEDS, 0.0)
-    cold = "at T = 1 the smoothed teacher's student is"
-    found = [
-        (f"{cold} worse", "Müller et al.", low, nothing),
-        (f"{cold} better", "Shen et al.", nothing, low),
-    ]
-    if protocol.shared:
-        found = []  # at T = 1 the runs are the same
-    return [
-        *found,
-        (
-            "at T > 1 the smoothed teacher's student is worse (mean over T)",
-            "Chandrasegaran et al.",
-            warm,
-            nothing,
-        ),
-        (
-            "smoothing the teacher gives less at T > 1 than at T = 1",
-            "Chandrasegaran et al.",
-            warm,
-            low,
-        ),
-    ]
+    name, both = protocol.name, "Chandrasegaran et al."
+    if not protocol.shared:  # otherwise the runs at T = 1 are the same
+        text = "at T = 1 the smoothed teacher's student is"
+        yield Claim(name, cold, nothing, f"{text} worse", "Müller et al.")
+        yield Claim(name, nothing, cold, f"{text} better", "Shen et al.")
+    text = "at T > 1 the smoothed teacher's student is worse (mean over T)"
+    yield Claim(name, warm, nothing, text, both)
+    text = "smoothing the teacher gives less at T > 1 than at T = 1"
+    yield Claim(name, warm, cold, text, both)
 
 
-def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for protocol in _PROTOCOLS:
-        for claim, who, left, right in _compared(records, protocol):
-            found = tables.less_over_seeds(left, right)
-            numbers = (found.left, found.right) if found.seeds else (None, None)
-            rows.append(
-                (
-                    protocol.name,
-                    claim,
-                    who,
-                    *numbers,
-                    tables.verdict(found),
-                    found.seeds_for,
-                    found.seeds,
-                )
-            )
-    columns = (
-        "students", "claim", "whose", "lower", "higher", "holds",
-        "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
-
-
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the grid and the claims."""
-    return {"grid": _grid(records), "claims": _claims(records)}
-
-
-def draw(records: Mapping[Need, Record]) -> Figure | None:
+def _figure(grid: _Grid) -> Figure | None:
     """Draws accuracy over T for both teachers; None if there is no run."""
     figure = Figure(figsize=(9, 4), layout="constrained")
-    panels = figure.subplots(1, len(_PROTOCOLS), sharey=True)
-    is_empty = True
-    for axes, protocol in zip(panels, _PROTOCOLS, strict=True):
-        for i, alpha in enumerate(_ALPHAS):
-            spreads = {
-                t: tables.spread(_pair(records, protocol, t)[i].values())
-                for t in _TEMPERATURES
-            }
-            some = {t: s for t, s in spreads.items() if s is not None}
-            if not some:
-                continue
-            is_empty = False
-            colour, marker = _STYLES[alpha]
-            axes.fill_between(
-                list(some),
-                [s.low for s in some.values()],
-                [s.high for s in some.values()],
-                color=colour,
-                alpha=0.15,
-                linewidth=0,
-            )
-            axes.plot(
-                list(some),
-                [s.mean for s in some.values()],
+    panels = figure.subplots(1, len(grid), sharey=True)
+    for axes, (protocol, pairs) in zip(panels, grid.items(), strict=True):
+        for alpha, (colour, marker) in _STYLES.items():
+            canvas.band(
+                axes,
+                [
+                    (t, ACCURACY.over(pair.smoothed if alpha else pair.hard))
+                    for t, pair in pairs.items()
+                ],
+                opacity=0.15,
                 color=colour,
                 marker=marker,
                 label=f"teacher with alpha = {alpha:g}",
@@ -269,60 +185,68 @@ def draw(records: Mapping[Need, Record]) -> Figure | None:
         if axes.has_data():
             axes.legend(frameon=False, fontsize=9)
     panels[0].set_ylabel("student's test accuracy, %")
-    return None if is_empty else figure
+    return figure if any(axes.has_data() for axes in panels) else None
 
 
-def _lines(claims: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(
-        f"{students}: {claim} ({whose}): {holds}, "
-        f"{tables.cell(low, '+.2f')} < {tables.cell(high, '+.2f')} points "
-        f"({count} of {seeds} seeds)."
-        for students, claim, whose, low, high, holds, count, seeds in (
-            claims.itertuples(index=False, name=None)
-        )
-        if seeds
-    )
-
-
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    figure, lines = draw(records), _lines(data["claims"])
-    picture = figure and Picture(
-        figure,
-        "grid",
-        "Accuracy of the students on the 10,000 test images of MNIST: mean "
-        "and range over seeds. At T = 1 both panels show the same runs.",
+    grid = _grid(records)
+    claims = [c for p, pairs in grid.items() for c in _claims(p, pairs)]
+    yield Text(
+        "Müller et al. find that a smoothed teacher teaches worse, Shen et al. "
+        "that it teaches better, Chandrasegaran et al. that it does well at "
+        "low temperatures and badly at higher ones. The same students of both "
+        "teachers decide, on MNIST: with the paper's temperature, which "
+        "divides the teacher's logits only, and with one that divides the "
+        f"logits of both, the loss times T². {networks.COMMANDS}"
     )
-    digits = {"T": "g", "gamma, hard": ".4f", "gamma, smoothed": ".4f"}
-    digits |= {name: ".2f" for name in data["grid"].columns[4:6]}
-    blocks: tuple[Block, ...] = (
-        Text(
-            "Müller et al. find that a smoothed teacher teaches worse, Shen "
-            "et al. that it teaches better, Chandrasegaran et al. that it "
-            "does well at low temperatures and badly at higher ones. The same "
-            "students of both teachers decide, on MNIST: with the paper's "
-            "temperature, which divides the teacher's logits only, and with "
-            "one that divides the logits of both, the loss times T². "
-            f"{networks.COMMANDS}"
-        ),
-        Text("" if lines else "No claim can be judged.", "Claims", lines),
-        *([picture] if picture else []),
-        Table(
-            data["grid"],
+    yield declared.findings(
+        declared.sentences(
+            claims,
+            "{of}: {text} ({whose}): {holds}, {low:+.2f} < {high:+.2f} points "
+            "({count}).",
+        )
+    )
+    figure = _figure(grid)
+    if figure:
+        yield Picture(
+            figure,
             "grid",
-            "Test accuracy, %, means over the seeds that both teachers have; "
-            "gamma of the teachers' answers on the training images. beta = 1; "
-            "a student has the seed of its teacher.",
-            digits | {"difference": "+.2f"},
-        ),
-        Table(
-            data["claims"],
-            "claims",
-            "“Lower” and “higher” are what is compared, percentage points: "
-            "accuracy of the smoothed teacher's student less that of the hard "
-            "teacher's, against 0 or at the other temperature.",
-            {"lower": "+.2f", "higher": "+.2f"},
+            "Accuracy of the students on the 10,000 test images of MNIST: mean "
+            "and range over seeds. At T = 1 both panels show the same runs.",
+        )
+    yield declared.table(
+        "grid",
+        "Test accuracy, %, means over the seeds that both teachers have; gamma "
+        "of the teachers' answers on the training images. beta = 1; a student "
+        "has the seed of its teacher.",
+        [
+            _teachers(records),
+            *(p for row in grid.values() for p in row.values()),
+        ],
+        (
+            ("students", lambda p: p.name, ""),
+            ("T", lambda p: p.temperature, "g"),
+            ("gamma, hard", lambda p: _gamma(p.hard, p), ".4f"),
+            ("gamma, smoothed", lambda p: _gamma(p.smoothed, p), ".4f"),
+            ("hard teacher, %", lambda p: or_no_run(p.worse.high), ".2f"),
+            ("smoothed teacher, %", lambda p: or_no_run(p.worse.low), ".2f"),
+            ("difference", lambda p: or_no_run(p.worse.difference), "+.2f"),
+            ("smoothed worse", lambda p: p.worse.holds, ""),
+            ("seeds for it", lambda p: p.worse.seeds_for, ""),
+            ("seeds", lambda p: p.worse.seeds, ""),
         ),
     )
-    return Report(TITLE, blocks)
+    yield declared.table(
+        "claims",
+        "“Lower” and “higher” are what is compared, percentage points: "
+        "accuracy of the smoothed teacher's student less that of the hard "
+        "teacher's, against 0 or at the other temperature.",
+        claims,
+        (
+            ("students", lambda c: c.of, ""),
+            ("claim", lambda c: c.text, ""),
+            ("whose", lambda c: c.whose, ""),
+            *declared.judged("+.2f"),
+        ),
+    )

@@ -9,13 +9,13 @@ Source: Wagner et al. 2023, figure 7; Mueller et al. 2019, figure 5.
 Run: python run_experiment.py --report=mnist_distillation_curves
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import distillation, networks
-from ls_tf.pages.blocks import Block, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "Distillation on MNIST against the smoothness of the teacher"
@@ -46,7 +46,7 @@ def draw(records: Mapping[Need, Record]) -> Figure | None:
     return distillation.figure(records, _SETTING)
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     figure = draw(records)
@@ -57,35 +57,31 @@ def build(records: Mapping[Need, Record]) -> Report:
         "Test accuracy against gamma: the probability that the labels, or the "
         "teacher's answers, leave to the other classes, times K / (K - 1). The "
         "line is the mean and the band the range over seeds, without a band "
-        "there is one; the numbers are temperatures. A student has the seed "
-        "of its teacher.",
+        "there is one; the numbers are temperatures. A student has the seed of "
+        "its teacher.",
     )
-    blocks: tuple[Block, ...] = (
-        Text(
-            "Does a more accurate teacher teach better? Teachers with more "
-            "and more label smoothing, and students of 800 + 800 units: on "
-            "labels smoothed the same, on the answers of the hard teacher at "
-            "temperature T, and on the answers of the smoothed teachers. "
-            "Students of a teacher see its probabilities alone (beta = 1, "
-            "student's temperature 1). All teachers are trained without "
-            f"dropout. {networks.COMMANDS}"
-        ),
-        Text("" if lines else "No claim can be judged.", "Claims", lines),
-        *([picture] if picture else []),
-        Table(
-            data["claims"],
-            "claims",
-            distillation.CLAIMS_CAPTION,
-            distillation.CLAIM_FORMATS,
-        ),
-        Table(
-            data["curves"],
-            "curves",
-            "Accuracy on the 10,000 test images, %, and gamma on the training "
-            "images as the student sees them; of labels it is alpha. The "
-            "first student of smoothed teachers, alpha = 0, is that of the "
-            "hard one at T = 1.",
-            distillation.FORMATS,
-        ),
+    yield Text(
+        "Does a more accurate teacher teach better? Teachers with more and "
+        "more label smoothing, and students of 800 + 800 units: on labels "
+        "smoothed the same, on the answers of the hard teacher at temperature "
+        "T, and on the answers of the smoothed teachers. Students of a teacher "
+        "see its probabilities alone (beta = 1, student's temperature 1). All "
+        f"teachers are trained without dropout. {networks.COMMANDS}"
     )
-    return Report(TITLE, blocks)
+    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
+    yield from [picture] if picture else []
+    yield Table(
+        data["claims"],
+        "claims",
+        distillation.CLAIMS_CAPTION,
+        distillation.CLAIM_FORMATS,
+    )
+    yield Table(
+        data["curves"],
+        "curves",
+        "Accuracy on the 10,000 test images, %, and gamma on the training "
+        "images as the student sees them; of labels it is alpha. The first "
+        "student of smoothed teachers, alpha = 0, is that of the hard one at T "
+        "= 1.",
+        distillation.FORMATS,
+    )

@@ -4,13 +4,13 @@ Source: ours; what Mueller et al. 2019 show, at the size of 8 x 8 images.
 Run: python run_experiment.py --report=quick_tour --run_missing
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import drawing, tables
-from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -150,14 +150,14 @@ def _texts(records: Mapping[Need, Record]) -> dict[str, Text]:
             "which it is 90 % sure. Bars below the dashed line are answers "
             "given too surely, bars above it too shyly. The expected "
             "calibration error (ECE) is the mean gap. Dividing the logits by "
-            "one number T, fitted on other images, changes the confidence "
-            "and never the answer.",
+            "one number T, fitted on other images, changes the confidence and "
+            "never the answer.",
             "Does it know what it knows?",
         ),
         "projection": Text(
             "The vector before the last layer, seen in the plane of three "
-            "classes' weights. Look at how tight the clusters are, and "
-            "whether they form a regular triangle.",
+            "classes' weights. Look at how tight the clusters are, and whether "
+            "they form a regular triangle.",
             "What happens inside",
         ),
         "students": Text(
@@ -170,7 +170,7 @@ def _texts(records: Mapping[Need, Record]) -> dict[str, Text]:
     }
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data, texts = collect(records), _texts(records)
     diagrams, projections = draw(records)
@@ -181,43 +181,38 @@ def build(records: Mapping[Need, Record]) -> Report:
     students = {
         "teacher, %": ".2f", "student, %": ".2f", "difference": "+.2f",
     }  # fmt: skip
-    return Report(
-        TITLE,
-        (
-            texts["start"],
-            Table(
-                data["scores"],
-                "scores",
-                f"Test images, {_LABEL}. NLL in nats, ECE as a fraction over "
-                "15 bins; T fitted on images that are neither trained nor "
-                "reported on.",
-                scores,
-            ),
-            Text(
-                "What the paper finds on larger data, and whether these "
-                "runs agree:", "", _findings(data),
-            ),
-            texts["calibration"],
-            Picture(
-                diagrams,
-                "reliability",
-                f"Reliability diagrams ({_LABEL}); empty bins are left out. "
-                "Underneath, how many images each bin rests on (logarithmic).",
-            ),
-            texts["projection"],
-            Picture(
-                projections,
-                "penultimate",
-                f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' "
-                "weights. The axes of a row are the same.",
-            ),
-            texts["students"],
-            Table(
-                data["students"],
-                "students",
-                f"Test accuracy of teachers and students ({_LABEL}); the "
-                "difference in percentage points.",
-                students,
-            ),
-        ),
-    )  # fmt: skip
+    yield texts["start"]
+    yield Table(
+        data["scores"],
+        "scores",
+        f"Test images, {_LABEL}. NLL in nats, ECE as a fraction over 15 bins; "
+        "T fitted on images that are neither trained nor reported on.",
+        scores,
+    )
+    yield Text(
+        "What the paper finds on larger data, and whether these runs agree:",
+        "",
+        _findings(data),
+    )
+    yield texts["calibration"]
+    yield Picture(
+        diagrams,
+        "reliability",
+        f"Reliability diagrams ({_LABEL}); empty bins are left out. "
+        "Underneath, how many images each bin rests on (logarithmic).",
+    )
+    yield texts["projection"]
+    yield Picture(
+        projections,
+        "penultimate",
+        f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
+        "axes of a row are the same.",
+    )
+    yield texts["students"]
+    yield Table(
+        data["students"],
+        "students",
+        f"Test accuracy of teachers and students ({_LABEL}); the difference in "
+        "percentage points.",
+        students,
+    )

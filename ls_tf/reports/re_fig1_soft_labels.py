@@ -4,14 +4,14 @@ Source: Wagner et al. 2023, figure 1.
 Run: python run_experiment.py --report=re_fig1_soft_labels
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import soft_labels
 from ls_tf.pages import canvas, tables
-from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "Soft labels: what label smoothing asks a network to say"
@@ -67,29 +67,24 @@ def draw(data: pd.DataFrame) -> Figure:
     return figure
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
-    return Report(
-        TITLE,
-        (
-            Text(
-                f"The label is class {_LABEL} of {_CLASSES}. A network is "
-                "trained towards (1 − alpha) · y + alpha / K: the label's own "
-                f"class keeps 1 − alpha + alpha / {_CLASSES}, every other "
-                f"class gets alpha / {_CLASSES}. Alpha 0 is the hard label."
-            ),
-            Picture(
-                draw(data),
-                "soft_labels",
-                f"Soft labels of class {_LABEL}, K = {_CLASSES}. As figure 1 "
-                "of Wagner et al. 2023.",
-            ),
-            Table(
-                data,
-                "soft_labels",
-                f"The soft label of class {_LABEL}; every row sums to 1.",
-                {name: ".4g" for name in data.columns},
-            ),
-        ),
+    yield Text(
+        f"The label is class {_LABEL} of {_CLASSES}. A network is trained "
+        "towards (1 − alpha) · y + alpha / K: the label's own class keeps 1 − "
+        f"alpha + alpha / {_CLASSES}, every other class gets alpha / "
+        f"{_CLASSES}. Alpha 0 is the hard label."
+    )
+    yield Picture(
+        draw(data),
+        "soft_labels",
+        f"Soft labels of class {_LABEL}, K = {_CLASSES}. As figure 1 of Wagner "
+        "et al. 2023.",
+    )
+    yield Table(
+        data,
+        "soft_labels",
+        f"The soft label of class {_LABEL}; every row sums to 1.",
+        {name: ".4g" for name in data.columns},
     )

@@ -4,13 +4,13 @@ Source: Wagner et al. 2023, figure 3b.
 Run: python run_experiment.py --report=re_fig3b_reliability_mnist
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import diagrams, drawing, quoted, tables
-from ls_tf.pages.blocks import Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "Reliability on MNIST: temperature scaling against label smoothing"
@@ -26,7 +26,7 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
         (
             one.alpha,
             one.temperature,
-            quoted.value(paper, "MNIST", one.printed),
+            paper.get(("MNIST", one.printed)),
             *(one.numbers() or ()),
         )
         for one in diagrams.of(records, "fc_mnist", _ALPHAS)
@@ -45,33 +45,27 @@ def draw(data: Sequence[drawing.Panel]) -> Figure:
     return drawing.reliability_figure(data)
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     best = min(data.itertuples(index=False, name=None), key=lambda r: r[3])
-    return Report(
-        TITLE,
-        (
-            Text(
-                "Each bar is the accuracy of the answers that were given with "
-                "a confidence in the bin; a calibrated network's bars end on "
-                "the dashed line. The smallest calibration error here is that "
-                f"of alpha {best[0]:g} at T = {best[1]:.3g}."
-            ),
-            Picture(
-                draw(panels(records)),
-                "reliability",
-                "Reliability on the MNIST test set, 15 bins, empty bins left "
-                "out; seed 0. Underneath, how many images each bin rests on "
-                "(logarithmic).",
-            ),
-            Table(
-                data,
-                "reliability",
-                "The numbers of the diagrams (ECE, MCE: fractions). T is "
-                "fitted by NLL; Wagner et al. 2023, table 3, fit it by ECE. "
-                "MCE is the worst bin's gap, however few images it holds.",
-                diagrams.FORMATS,
-            ),
-        ),
+    yield Text(
+        "Each bar is the accuracy of the answers that were given with a "
+        "confidence in the bin; a calibrated network's bars end on the dashed "
+        "line. The smallest calibration error here is that of alpha "
+        f"{best[0]:g} at T = {best[1]:.3g}."
+    )
+    yield Picture(
+        draw(panels(records)),
+        "reliability",
+        "Reliability on the MNIST test set, 15 bins, empty bins left out; seed "
+        "0. Underneath, how many images each bin rests on (logarithmic).",
+    )
+    yield Table(
+        data,
+        "reliability",
+        "The numbers of the diagrams (ECE, MCE: fractions). T is fitted by "
+        "NLL; Wagner et al. 2023, table 3, fit it by ECE. MCE is the worst "
+        "bin's gap, however few images it holds.",
+        diagrams.FORMATS,
     )

@@ -15,7 +15,7 @@ Run: python run_experiment.py --report=re_fig5_bleu_sweep
 """
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,7 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages import tables as page_tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
 TITLE = "BLEU, calibration and likelihood over temperatures: Multi30k"
@@ -95,7 +95,7 @@ def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
                     network.label,
                     alpha,
                     1.0,
-                    quoted.value(paper, row, f"ece alpha={alpha:g}"),
+                    paper.get((row, f"ece alpha={alpha:g}")),
                     _mean(found, "ece_padding_counted"),
                     _mean(found, "ece"),
                     *(
@@ -109,9 +109,9 @@ def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
                     len(found),
                 )
             )
-        printed = quoted.value(paper, row, "ece scaled")
+        printed = paper.get((row, "ece scaled"))
         if printed is not None:
-            at = quoted.value(paper, row, "temperature")
+            at = paper.get((row, "temperature"))
             rows.append((network.label, 0.0, at, printed, *(None,) * 6))
         hard = networks.of(records, network, 0.0)
         fitted, scaled, accuracy = (
@@ -245,15 +245,13 @@ def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
             {a: _over_seeds(some, name) for a, some in found.items()}
             for name in ("ece_padding_counted", "ece")
         )
-        printed = {
-            a: paper[network.row, f"ece alpha={a:g}"].value for a in found
-        }
+        printed = {a: paper[network.row, f"ece alpha={a:g}"] for a in found}
         higher = sum(counted[a] > real[a] for a in found)
         lines += [
             f"{network.label}: counting padding raises the ECE for {higher} of "
             f"{len(found)} alphas.",
-            f"{network.label}: of these alphas, the ECE at T = 1 is lowest "
-            f"at {_lowest(printed)} as printed, at {_lowest(counted)} with our "
+            f"{network.label}: of these alphas, the ECE at T = 1 is lowest at "
+            f"{_lowest(printed)} as printed, at {_lowest(counted)} with our "
             f"padding counted, and at {_lowest(real)} without padding.",
         ]
     return tuple(lines)
@@ -284,10 +282,9 @@ def _tables_of(
         Table(
             data["best"],
             "best",
-            "The best of each sweep over T, means over seeds. BLEU is "
-            "uncased, international tokenisation. With a beam of 4 a "
-            "temperature moves it; greedy translations do not depend on it. "
-            f"{signed}",
+            "The best of each sweep over T, means over seeds. BLEU is uncased, "
+            "international tokenisation. With a beam of 4 a temperature moves "
+            f"it; greedy translations do not depend on it. {signed}",
             {
                 "alpha": "g",
                 **{name: ".2f" for name in data["best"].columns[2:5]},
@@ -305,36 +302,30 @@ def _tables_of(
     return {table.name: table for table in tables}
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     tables = _tables_of(records, collect(records))
     findings = _findings(records)
-    return Report(
-        TITLE,
-        (
-            Text(
-                "Wagner et al. evaluate whole batches, filled up to their "
-                "longest sentence, and count the padding as subwords to be "
-                "predicted: about half of all positions, at which a network "
-                "that is not trained on padding is never right. Their "
-                "translations are greedy, and their temperature divides the "
-                "hidden state before a last layer with a bias. Here padding "
-                "is left out, translations come from a beam search, and the "
-                "logits are divided. Beside that, our own ECE is measured "
-                "with the padding counted, in batches of 128 in the order of "
-                f"the file, as they do. {networks.COMMANDS}"
-            ),
-            Text(
-                "" if findings else "No network has been run.",
-                "What the padding does",
-                findings,
-            ),
-            tables["padding"],
-            *(
-                _picture(records, network, figure)
-                for network, figure in draw(records).items()
-            ),
-            tables["best"],
-            tables["sweep"],
-        ),
+    yield Text(
+        "Wagner et al. evaluate whole batches, filled up to their longest "
+        "sentence, and count the padding as subwords to be predicted: about "
+        "half of all positions, at which a network that is not trained on "
+        "padding is never right. Their translations are greedy, and their "
+        "temperature divides the hidden state before a last layer with a bias. "
+        "Here padding is left out, translations come from a beam search, and "
+        "the logits are divided. Beside that, our own ECE is measured with the "
+        "padding counted, in batches of 128 in the order of the file, as they "
+        f"do. {networks.COMMANDS}"
     )
+    yield Text(
+        "" if findings else "No network has been run.",
+        "What the padding does",
+        findings,
+    )
+    yield tables["padding"]
+    yield from (
+        _picture(records, network, figure)
+        for network, figure in draw(records).items()
+    )
+    yield tables["best"]
+    yield tables["sweep"]

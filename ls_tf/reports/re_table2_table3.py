@@ -10,7 +10,7 @@ Run: python run_experiment.py --report=re_table2_table3
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, cifar, quoted, tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 from ls_tf.spec import registry
 
@@ -143,7 +143,7 @@ def _over_alpha(
     for data in _DATA:
         if data.printed:
             printed = (
-                quoted.value(paper, data.printed, f"{what.printed} {c}")
+                paper.get((data.printed, f"{what.printed} {c}"))
                 for c in _COLUMNS
             )
             rows.append((data.name, _PRINTED, *printed))
@@ -158,7 +158,7 @@ def _scaling(records: Mapping[Need, Record]) -> pd.DataFrame:
     for data in _DATA:
         if data.printed:
             printed = (
-                quoted.value(paper, data.printed, name)
+                paper.get((data.printed, name))
                 for name in ("temperature", "ece alpha=0", "ece scaled")
             )
             rows.append((data.name, f"{_PRINTED}, by ECE", *printed, 1))
@@ -290,60 +290,53 @@ def _confidence(signed: pd.DataFrame) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     places = {"accuracy": ".2f", "ece": ".4f", "signed_gap": "+.2f"}
     digits = {key: {c: form for c in _COLUMNS} for key, form in places.items()}
-    return Report(
-        TITLE,
-        (
-            Table(
-                data["accuracy"],
-                "accuracy",
-                f"Accuracy, %. {_SPLITS} Printed: Wagner et al. 2023, table "
-                f"2. {cifar.JPEG}",
-                digits["accuracy"],
-            ),
-            Table(
-                data["ece"],
-                "ece",
-                "Expected calibration error, 15 bins, no temperature scaling "
-                f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3, "
-                "whose row Multi30k is on the page of report "
-                f"re_fig5_bleu_sweep. {cifar.JPEG}",
-                digits["ece"],
-            ),
-            Picture(
-                draw(data),
-                "over_alpha",
-                "Accuracy and expected calibration error over alpha.",
-            ),
-            Table(
-                data["temperature_scaling"],
-                "temperature_scaling",
-                "Temperature scaling of the networks with alpha 0; means over "
-                "runs. Wagner et al. choose T by the ECE of the test set on a "
-                "grid, so their T is fitted on what it is measured on, and so "
-                "are the rows “same images”; “other images” are the test "
-                "images, where others are reported on. The last row of each "
-                "fits by NLL on the even-numbered of the reported images and "
-                f"measures on the odd-numbered. {cifar.JPEG}",
-                {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
-            ),
-            Text(
-                "Mean confidence less accuracy, in percentage points. A "
-                "network is over-confident above 0 and under-confident below: "
-                "ECE alone does not tell which.",
-                "Over-confident or under-confident?",
-                _confidence(data["signed_gap"]),
-            ),
-            Table(
-                data["signed_gap"],
-                "signed_gap",
-                "Mean confidence less accuracy, percentage points; means over "
-                "seeds.",
-                digits["signed_gap"],
-            ),
-        ),
+    yield Table(
+        data["accuracy"],
+        "accuracy",
+        f"Accuracy, %. {_SPLITS} Printed: Wagner et al. 2023, table 2. "
+        f"{cifar.JPEG}",
+        digits["accuracy"],
+    )
+    yield Table(
+        data["ece"],
+        "ece",
+        "Expected calibration error, 15 bins, no temperature scaling "
+        f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3, whose "
+        "row Multi30k is on the page of report re_fig5_bleu_sweep. "
+        f"{cifar.JPEG}",
+        digits["ece"],
+    )
+    yield Picture(
+        draw(data),
+        "over_alpha",
+        "Accuracy and expected calibration error over alpha.",
+    )
+    yield Table(
+        data["temperature_scaling"],
+        "temperature_scaling",
+        "Temperature scaling of the networks with alpha 0; means over runs. "
+        "Wagner et al. choose T by the ECE of the test set on a grid, so their "
+        "T is fitted on what it is measured on, and so are the rows “same "
+        "images”; “other images” are the test images, where others are "
+        "reported on. The last row of each fits by NLL on the even-numbered of "
+        f"the reported images and measures on the odd-numbered. {cifar.JPEG}",
+        {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
+    )
+    yield Text(
+        "Mean confidence less accuracy, in percentage points. A network is "
+        "over-confident above 0 and under-confident below: ECE alone does not "
+        "tell which.",
+        "Over-confident or under-confident?",
+        _confidence(data["signed_gap"]),
+    )
+    yield Table(
+        data["signed_gap"],
+        "signed_gap",
+        "Mean confidence less accuracy, percentage points; means over seeds.",
+        digits["signed_gap"],
     )

@@ -4,14 +4,14 @@ Source: Mueller et al. 2019, section 4; Wagner et al. 2023, table 4.
 Run: python run_experiment.py --report=re_table4_mnist
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import dot_plot, quoted, tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -75,8 +75,8 @@ def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
         found = tables.less_over_seeds(
             _errors(records, better), _errors(records, worse)
         )
-        low = quoted.value(paper, better.name, "M error %")
-        high = quoted.value(paper, worse.name, "M error %")
+        low = paper.get((better.name, "M error %"))
+        high = paper.get((worse.name, "M error %"))
         printed = None if low is None or high is None else low < high
         rows.append(
             (
@@ -98,9 +98,7 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
     for network in _NETWORKS:
         errors = _errors(records, network)
         over = tables.spread(errors.values())
-        printed = [
-            quoted.value(paper, network.name, f"{who} error %") for who in "MR"
-        ]
+        printed = [paper.get((network.name, f"{who} error %")) for who in "MR"]
         ours = (
             (NO_RUN, NO_RUN, NO_RUN, 0)
             if over is None
@@ -134,7 +132,7 @@ def draw(data: pd.DataFrame) -> Figure:
             index=False, name=None
         )
     ]
-    return dot_plot.beside(lines, "test error, %", with_wagner=True)
+    return dot_plot.figure(lines, "test error, %")
 
 
 def _verdict(claims: pd.DataFrame) -> str:
@@ -144,46 +142,41 @@ def _verdict(claims: pd.DataFrame) -> str:
         for _, _, ours, count, seeds in rows[:2]
     )
     return (
-        f"Müller et al.'s ordering: smoothed teacher better than hard targets "
+        "Müller et al.'s ordering: smoothed teacher better than hard targets "
         f"and dropout: {teacher}; its student worse: {student}."
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     digits = {name: ".2f" for name in data["errors"].columns[1:6]}
     singles = {name: ".2f" for name in data["by_seed"].columns[1:]}
-    return Report(
-        TITLE,
-        (
-            Text(_verdict(data["claims"])),
-            Table(
-                data["errors"],
-                "errors",
-                "Test error on MNIST, %. Ours over the seeds counted in the "
-                "last column. Printed: Müller et al. 2019, section 4; Wagner "
-                "et al. 2023, tables 2 and 4 (one run each).",
-                digits,
-            ),
-            Picture(
-                draw(data["errors"]),
-                "errors",
-                "The same numbers. The bar is the range over our seeds, not a "
-                "confidence interval.",
-            ),
-            Table(
-                data["claims"],
-                "claims",
-                "Claims, for the means over the seeds that both networks have, "
-                "and the number of single seeds that agree. The first one "
-                "compares smoothing with dropout; the third, smoothing alone.",
-            ),
-            Table(
-                data["by_seed"],
-                "by_seed",
-                "Test error by seed, %. A student has the seed of its teacher.",
-                singles,
-            ),
-        ),
+    yield Text(_verdict(data["claims"]))
+    yield Table(
+        data["errors"],
+        "errors",
+        "Test error on MNIST, %. Ours over the seeds counted in the last "
+        "column. Printed: Müller et al. 2019, section 4; Wagner et al. 2023, "
+        "tables 2 and 4 (one run each).",
+        digits,
+    )
+    yield Picture(
+        draw(data["errors"]),
+        "errors",
+        "The same numbers. The bar is the range over our seeds, not a "
+        "confidence interval.",
+    )
+    yield Table(
+        data["claims"],
+        "claims",
+        "Claims, for the means over the seeds that both networks have, and the "
+        "number of single seeds that agree. The first one compares smoothing "
+        "with dropout; the third, smoothing alone.",
+    )
+    yield Table(
+        data["by_seed"],
+        "by_seed",
+        "Test error by seed, %. A student has the seed of its teacher.",
+        singles,
     )

@@ -10,7 +10,7 @@ Run: python run_experiment.py --report=stability
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from ls_tf.pages import (
     quoted,
     tables,
 )
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -158,7 +158,7 @@ _PRINTED = ("Shen et al., alpha=0", "Shen et al., alpha=0.1")
 def _printed(row: str) -> tuple[tables.AsPrinted | None, ...]:
     """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
     numbers = quoted.numbers("stability")
-    return tuple(quoted.value(numbers, row, str(a)) for a in _ALPHAS)
+    return tuple(numbers.get((row, str(a))) for a in _ALPHAS)
 
 
 def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
@@ -358,8 +358,8 @@ def _bars(found: Mapping[float, Record]) -> Figure:
 def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     lines = [
         f"{network}: {what} {claim.removesuffix('?')}: {holds}, "
-        f"{tables.cell(hard, '.4f')} → {tables.cell(smoothed, '.4f')} "
-        f"({count} of {seeds} seeds)."
+        f"{tables.cell(hard, '.4f')} → {tables.cell(smoothed, '.4f')} ({count} "
+        f"of {seeds} seeds)."
         for network, what, _, _, hard, smoothed, claim, holds, count, seeds in (
             data["spreads"].itertuples(index=False, name=None)
         )
@@ -391,10 +391,9 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
             "and the squared norm of the whole vector (their equations). "
             "Within classes: over the images of each. Between classes: over "
             "the classes' means. Figure 4's claim is read as: the mean of the "
-            "target's probability and the variance of all others fall. "
-            "Their claim of table 10, a smaller spread between classes, is "
-            f"printed as the better one. {_OF_SHEN} {cifar.SPLIT} "
-            f"{cifar.JPEG}",
+            "target's probability and the variance of all others fall. Their "
+            "claim of table 10, a smaller spread between classes, is printed "
+            f"as the better one. {_OF_SHEN} {cifar.SPLIT} {cifar.JPEG}",
             both,
         ),
         Table(
@@ -403,10 +402,10 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
             "Distances of clusters on the plane of three classes (figure 1), "
             "two that are alike and one that is not, means over seeds: D1 and "
             "D2 from either of the two to the third, Dc between the two, in "
-            "units of the penultimate layer. MNIST: 4, 9 and 0; CIFAR-10: "
-            "cat, dog and ship. “Order of the confusions”: Spearman's "
-            "correlation of the mean probabilities off the target with and "
-            "without smoothing; 1 says that the order is kept.",
+            "units of the penultimate layer. MNIST: 4, 9 and 0; CIFAR-10: cat, "
+            "dog and ship. “Order of the confusions”: Spearman's correlation "
+            "of the mean probabilities off the target with and without "
+            "smoothing; 1 says that the order is kept.",
             {"alpha": "g"} | distances,
         ),
         Table(
@@ -420,7 +419,7 @@ def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
     )
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Mapping[Need, Record]) -> Iterable[Block]:
     """Builds the page."""
     data = collect(records)
     lines = _lines(data)
@@ -433,17 +432,12 @@ def build(records: Mapping[Need, Record]) -> Report:
         )
         for network, figure in draw(records).items()
     ]
-    return Report(
-        TITLE,
-        (
-            Text(
-                "Shen et al. hold that smoothing makes the answers to a class "
-                "more alike (more stable) while it keeps which classes are "
-                "confused, and that a smoothed teacher therefore teaches no "
-                f"worse. {cifar.SHORTENED} {networks.COMMANDS}"
-            ),
-            Text("" if lines else "No claim can be judged.", "Claims", lines),
-            *pictures,
-            *_tables_of(data),
-        ),
+    yield Text(
+        "Shen et al. hold that smoothing makes the answers to a class more "
+        "alike (more stable) while it keeps which classes are confused, and "
+        "that a smoothed teacher therefore teaches no worse. "
+        f"{cifar.SHORTENED} {networks.COMMANDS}"
     )
+    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
+    yield from pictures
+    yield from _tables_of(data)

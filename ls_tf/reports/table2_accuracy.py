@@ -10,14 +10,13 @@ Run: python run_experiment.py --report=table2_accuracy
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import cifar, dot_plot, quoted, tables
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
+from ls_tf.pages import cifar, declared, dot_plot, quoted
+from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
+from ls_tf.pages.declared import ACCURACY, Claim, Records, or_no_run
+from ls_tf.pages.tables import AsPrinted, Spread
 from ls_tf.records.runs import Record
 
 TITLE = "Accuracy with hard and with smoothed labels: CIFAR"
@@ -41,69 +40,63 @@ REQUIRES = tuple(
     )
 )
 
-_Printed = dict[tuple[str, str], quoted.Printed]
+_PAPER = quoted.numbers("table2_accuracy")
 
 
-def _accuracies(
-    records: Mapping[Need, Record], network: cifar.Network, alpha: float
-) -> dict[int, float]:
-    """Accuracy in percent: seed -> accuracy."""
-    return tables.percent(cifar.of(records, network, alpha))
+@dataclass(frozen=True)
+class _Row:
+    """A network at one alpha; one without a label has no experiment."""
 
+    name: str
+    alpha: float
+    printed_row: str
+    label: str = ""
+    schedule: str | None = None
+    runs: Mapping[int, Record] = field(default_factory=dict)
 
-def _printed(paper: _Printed, row: str, alpha: float) -> str | None:
-    """The printed mean with its spread, as the paper writes it."""
-    mean = quoted.value(paper, row, f"accuracy % alpha={alpha:g}")
-    around = quoted.value(paper, row, f"plus or minus alpha={alpha:g}")
-    if mean is None:
-        return None
-    return mean.text if around is None else f"{mean.text} ± {around.text}"
+    def _printed(self, what: str) -> AsPrinted | None:
+        return _PAPER.get((self.printed_row, f"{what} alpha={self.alpha:g}"))
 
+    @property
+    def printed(self) -> float | None:
+        return self._printed("accuracy %")
 
-def _name(network: cifar.Network) -> str:
-    note = cifar.SUBSTITUTES.get(network)
-    return f"{network.name} ({note})" if note else network.name
-
-
-def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for network in cifar.NETWORKS:
-        for alpha in _ALPHAS:
-            over = tables.spread(_accuracies(records, network, alpha).values())
-            ours: tuple[Any, ...] = (NO_RUN, None, None, 0)
-            if over is not None:
-                ours = (over.mean, over.low, over.high, over.count)
-            rows.append(
-                (
-                    _name(network),
-                    network.schedule,
-                    alpha,
-                    None
-                    if network.is_short
-                    else _printed(paper, network.row, alpha),
-                    *ours,
-                    cifar.steps(cifar.of(records, network, alpha).values()),
-                )
-            )
-    rows += [
-        (
-            _INCEPTION,
-            None,
-            alpha,
-            _printed(paper, _INCEPTION, alpha),
-            cifar.NO_EXPERIMENT,
-            None,
-            None,
-            0,
-            None,
+    @property
+    def as_printed(self) -> str | None:
+        """The printed mean with its spread, as the paper writes it."""
+        mean, around = (
+            self._printed("accuracy %"),
+            self._printed("plus or minus"),
         )
+        if mean is None:
+            return None
+        return mean.text if around is None else f"{mean.text} ± {around.text}"
+
+    @property
+    def over(self) -> Spread | None:
+        return ACCURACY.over(self.runs)
+
+    @property
+    def mean(self) -> object:
+        if not self.label:
+            return cifar.NO_EXPERIMENT
+        return or_no_run(self.over and self.over.mean)
+
+
+def _rows(records: Records) -> list[_Row]:
+    return [
+        _Row(
+            f"{network.name} ({note})" if note else network.name,
+            alpha,
+            "" if network.is_short else network.row,
+            network.label,
+            network.schedule,
+            cifar.of(records, network, alpha),
+        )
+        for network in cifar.NETWORKS
+        for note in (cifar.SUBSTITUTES.get(network),)
         for alpha in _ALPHAS
     ]
-    columns = (
-        "network", "schedule", "alpha", "Müller et al.", "ours, mean",
-        "ours, lowest", "ours, highest", "seeds", "steps",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
 
 
 def _is_close(left: float, right: float) -> bool | None:
@@ -112,109 +105,77 @@ def _is_close(left: float, right: float) -> bool | None:
     return abs(left - right) <= _POINTS + 1e-9  # 1e-9: rounding of a sum
 
 
-def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for network in cifar.NETWORKS:
-        hard, smoothed = (
-            None
-            if network.is_short
-            else quoted.value(paper, network.row, f"accuracy % alpha={a:g}")
-            for a in _ALPHAS
+def _claims(rows: list[_Row]) -> list[Claim[_Row]]:
+    return [
+        Claim(
+            hard,
+            ACCURACY.of(smoothed.runs),
+            ACCURACY.of(hard.runs),
+            agrees=_is_close,
+            printed=(smoothed.printed, hard.printed),
         )
-        printed = None
-        if hard is not None and smoothed is not None:
-            printed = tables.yes_no(_is_close(smoothed, hard))
-        left, right = (
-            _accuracies(records, network, a) for a in reversed(_ALPHAS)
-        )
-        found = tables.less_over_seeds(left, right, _is_close)
-        ours: tuple[Any, ...] = (NO_RUN,) * 3
-        if found.seeds:
-            ours = (found.right, found.left, found.left - found.right)
-        rows.append(
-            (
-                _name(network),
-                network.schedule,
-                *ours,
-                printed,
-                tables.verdict(found),
-                found.seeds_for,
-                found.seeds,
-            )
-        )
-    columns = (
-        "network", "schedule", "alpha=0", "alpha=0.1", "difference",
-        "Müller et al.", "ours", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+        for hard, smoothed in zip(rows[::2], rows[1::2], strict=True)
+    ]
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the table beside the paper's, and the claim for each network."""
-    paper = quoted.numbers("table2_accuracy")
-    return {
-        "accuracy": _table(records, paper),
-        "claims": _claims(records, paper),
-    }
-
-
-def draw(records: Mapping[Need, Record]) -> Figure:
-    """Draws what is printed and what was run."""
-    paper = quoted.numbers("table2_accuracy")
-    lines = []
-    for network in cifar.NETWORKS:
-        for alpha in _ALPHAS:
-            printed = None
-            if not network.is_short:
-                printed = quoted.value(
-                    paper, network.row, f"accuracy % alpha={alpha:g}"
-                )
-            ours = tables.spread(_accuracies(records, network, alpha).values())
-            if printed is not None or ours is not None:
-                name = f"{network.label}, alpha = {alpha:g}"
-                lines.append(dot_plot.Line(name, printed, None, ours))
-    return dot_plot.beside(lines, "accuracy, %", with_wagner=False)
-
-
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    holds = list(data["claims"]["ours"])
-    compared = sum(word != NO_RUN for word in holds)
-    digits = {"alpha": "g"}
-    digits |= {name: ".2f" for name in data["accuracy"].columns[4:7]}
-    return Report(
-        TITLE,
+    rows = _rows(records)
+    claims = _claims(rows)
+    holds = [claim.holds for claim in claims]
+    compared = len(holds) - holds.count(NO_RUN)
+    yield Text(
+        "Müller et al. find that label smoothing leaves the accuracy about "
+        f"where it was. Here it stays within {_POINTS:g} point for "
+        f"{holds.count('yes')} of {compared} networks of which both runs are "
+        f"there. {cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
+    )
+    yield declared.table(
+        "accuracy",
+        f"Accuracy, %. {cifar.SPLIT} Printed: Müller et al. 2019, table 2, "
+        "mean and spread over five seeds; which images their AlexNet sees, 32 "
+        f"x 32 or 24 x 24, is not said. {cifar.JPEG}",
+        [*rows, *(_Row(_INCEPTION, alpha, _INCEPTION) for alpha in _ALPHAS)],
         (
-            Text(
-                "Müller et al. find that label smoothing leaves the accuracy "
-                f"about where it was. Here it stays within {_POINTS:g} point "
-                f"for {holds.count('yes')} of {compared} networks of which "
-                f"both runs are there. {cifar.SHORTENED} {cifar.COMMANDS} "
-                f"{cifar.JPEG}"
+            ("network", lambda r: r.name, ""),
+            ("schedule", lambda r: r.schedule, ""),
+            ("alpha", lambda r: r.alpha, "g"),
+            ("Müller et al.", lambda r: r.as_printed, ""),
+            ("ours, mean", lambda r: r.mean, ".2f"),
+            ("ours, lowest", lambda r: r.over and r.over.low, ".2f"),
+            ("ours, highest", lambda r: r.over and r.over.high, ".2f"),
+            ("seeds", lambda r: len(r.runs), ""),
+            ("steps", lambda r: cifar.steps(r.runs.values()), ""),
+        ),
+    )
+    yield Picture(
+        dot_plot.figure(
+            (
+                dot_plot.Line(
+                    f"{r.label}, alpha = {r.alpha:g}", r.printed, None, r.over
+                )
+                for r in rows
             ),
-            Table(
-                data["accuracy"],
-                "accuracy",
-                f"Accuracy, %. {cifar.SPLIT} Printed: Müller et al. 2019, "
-                "table 2, mean and spread over five seeds; which images their "
-                f"AlexNet sees, 32 x 32 or 24 x 24, is not said. {cifar.JPEG}",
-                digits,
-            ),
-            Picture(
-                draw(records),
-                "accuracy",
-                "The same numbers, without the rows that have none. The bar "
-                "is the range over our seeds, not a confidence interval.",
-            ),
-            Table(
-                data["claims"],
-                "claims",
-                f"Claim: smoothing leaves the accuracy within {_POINTS:g} "
-                "point. For the means over the seeds that both networks have, "
-                "and the number of single seeds that agree; the difference in "
-                "percentage points.",
-                {"alpha=0": ".2f", "alpha=0.1": ".2f", "difference": "+.2f"},
-            ),
+            "accuracy, %",
+        ),
+        "accuracy",
+        "The same numbers, without the rows that have none. The bar is the "
+        "range over our seeds, not a confidence interval.",
+    )
+    yield declared.table(
+        "claims",
+        f"Claim: smoothing leaves the accuracy within {_POINTS:g} point. For "
+        "the means over the seeds that both networks have, and the number of "
+        "single seeds that agree; the difference in percentage points.",
+        claims,
+        (
+            ("network", lambda c: c.of.name, ""),
+            ("schedule", lambda c: c.of.schedule, ""),
+            ("alpha=0", lambda c: or_no_run(c.high), ".2f"),
+            ("alpha=0.1", lambda c: or_no_run(c.low), ".2f"),
+            ("difference", lambda c: or_no_run(c.difference), "+.2f"),
+            ("Müller et al.", lambda c: c.holds_in_paper, ""),
+            ("ours", lambda c: c.holds, ""),
+            *declared.SEEDS,
         ),
     )

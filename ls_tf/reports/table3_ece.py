@@ -9,23 +9,21 @@ Source: Mueller et al. 2019, table 3.
 Run: python run_experiment.py --report=table3_ece
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-from matplotlib.figure import Figure
-
 from ls_tf.pages import (
     cifar,
+    declared,
     dot_plot,
     networks,
     quoted,
     tables,
     translation,
 )
-from ls_tf.pages.blocks import NO_RUN, Need, Picture, Report, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
+from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
 
 TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
@@ -33,33 +31,35 @@ PARTIAL = True
 
 @dataclass(frozen=True)
 class _Numbers:
-    """Where a network's numbers stand in its records.
+    """The numbers of a network, of all it answers or of a part."""
 
-    ``suffix`` ends the names of those of a part of the reported split.
-    """
-
-    evaluator: str
-    gap: str
-    suffix: str = ""
-    who: str = "ours, mean"
-
-    def of(self, found: Mapping[int, Record], name: str) -> dict[int, float]:
-        """Reads one number of each run: seed -> value."""
-        suffix = "" if name == "temperature" else self.suffix
-        return tables.scalar(found, f"{name}{suffix}", self.evaluator)
+    who: str
+    ece: Number
+    ece_scaled: Number
+    temperature: Number
+    gap: Number  # confidence less accuracy
 
 
-_IMAGES = _Numbers("reliability", "signed_calibration_error")
-# The paper takes about 10,000 subwords.
-_FIRST = _Numbers(
-    "token_calibration",
-    "signed_ece",
-    "_first",
-    "ours, mean, first 10,000 subwords",
+def _numbers(
+    evaluator: str, gap: str, part: str = "", suffix: str = ""
+) -> _Numbers:
+    return _Numbers(
+        f"ours, mean{part}",
+        Number(evaluator, f"ece{suffix}"),
+        Number(evaluator, f"ece_scaled{suffix}"),
+        Number(evaluator, "temperature"),
+        Number(evaluator, f"{gap}{suffix}", "%"),
+    )
+
+
+_TOKENS = ("token_calibration", "signed_ece")
+_OF_IMAGES = (_numbers("reliability", "signed_calibration_error"),)
+_OF_SUBWORDS = (  # the paper takes about 10,000
+    _numbers(*_TOKENS, ", first 10,000 subwords", "_first"),
+    _numbers(*_TOKENS, ", all subwords"),
 )
-_ALL = _Numbers(
-    "token_calibration", "signed_ece", who="ours, mean, all subwords"
-)
+_PAPER = quoted.numbers("table3_ece")
+_COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
 
 
 @dataclass(frozen=True)
@@ -70,37 +70,32 @@ class _Case:
     """
 
     network: networks.Network
-    alphas: tuple[float, ...]
-    substitute: bool = True
-    numbers: tuple[_Numbers, ...] = (_IMAGES,)
+    alphas: tuple[float, ...] = (0.05, 0.1)
+    is_the_papers: bool = False
+    numbers: tuple[_Numbers, ...] = _OF_IMAGES
 
     @property
     def name(self) -> str:
-        if not self.substitute:
-            return self.network.name
-        return f"{self.network.name} (substitute)"
+        name = self.network.name
+        return name if self.is_the_papers else f"{name} (substitute)"
+
+    def printed(self, column: str) -> float | None:
+        if not self.is_the_papers:
+            return None
+        return _PAPER.get((self.network.row, column))
 
 
-_SUBSTITUTE_ALPHAS = (0.05, 0.1)
 _CASES = (
-    _Case(cifar.RESNET_100, (0.05,), substitute=False),
-    *(
-        _Case(network, _SUBSTITUTE_ALPHAS)
-        for network in cifar.NETWORKS
-        if network != cifar.RESNET_100
-    ),
-    *(
-        _Case(network, (0.1,), network != translation.ENDE, (_FIRST, _ALL))
-        for network in (
-            translation.ENDE,
-            translation.MULTI30K,
-            translation.MULTI30K_BASE,
-        )
-    ),
+    _Case(cifar.RESNET_100, (0.05,), is_the_papers=True),
+    *(_Case(n) for n in cifar.NETWORKS if n != cifar.RESNET_100),
+    _Case(translation.ENDE, (0.1,), True, _OF_SUBWORDS),
+    _Case(translation.MULTI30K, (0.1,), False, _OF_SUBWORDS),
+    _Case(translation.MULTI30K_BASE, (0.1,), False, _OF_SUBWORDS),
 )
 # Printed, and has no experiment; it stands above the translations.
 _NO_EXPERIMENT = "ImageNet Inception-v4"
 _NOT_OVER = "not over-confident"
+_GAP = "confidence − accuracy, alpha=0"
 
 REQUIRES = tuple(
     need
@@ -109,226 +104,199 @@ REQUIRES = tuple(
         case.network,
         (0.0, *case.alphas),
         networks.SEEDS,
-        (0.0, *case.alphas) if case.network == cifar.RESNET_100 else (),
+        (0.0, 0.05) if case.network == cifar.RESNET_100 else (),
     )
 )
 
-_Printed = dict[tuple[str, str], quoted.Printed]
-_COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
+
+@dataclass(frozen=True)
+class _Pair:
+    """A network without smoothing, and the same with alpha."""
+
+    case: _Case
+    alpha: float
+    numbers: _Numbers
+    hard: Runs
+    smoothed: Runs
 
 
-def _means(
-    numbers: _Numbers, found: Mapping[int, Record], *names: str
-) -> list[Any]:
-    """Means over seeds of a network's numbers."""
-    spreads = (
-        tables.spread(numbers.of(found, name).values()) for name in names
-    )
-    return [NO_RUN if s is None else s.mean for s in spreads]
-
-
-def _row(
-    records: Mapping[Need, Record],
-    case: _Case,
-    alpha: float,
-    numbers: _Numbers,
-) -> tuple[Any, ...]:
+def _pairs(records: Records, case: _Case) -> list[_Pair]:
     hard = networks.of(records, case.network, 0.0)
-    smoothed = networks.of(records, case.network, alpha)
-    return (
-        case.name,
-        case.network.schedule,
-        numbers.who,
-        *_means(numbers, hard, "ece", "temperature", "ece_scaled"),
-        alpha,
-        *_means(numbers, smoothed, "ece"),
-        len(hard),
-        len(smoothed),
+    return [
+        _Pair(case, a, n, hard, networks.of(records, case.network, a))
+        for a in case.alphas
+        for n in case.numbers
+    ]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the table."""
+
+    name: str
+    who: str
+    ece: object = None
+    temperature: object = None
+    ece_scaled: object = None
+    alpha: object = None
+    smoothed: object = None
+    schedule: str | None = None
+    seeds: tuple[int | None, int | None] = (None, None)
+    steps: object = None
+
+
+def _printed(name: str, row: str) -> _Row:
+    numbers: tuple[Any, ...] = tuple(_PAPER.get((row, c)) for c in _COLUMNS)
+    return _Row(name, "Müller et al.", *numbers)
+
+
+def _ours(pair: _Pair) -> _Row:
+    n, hard, smoothed = pair.numbers, pair.hard, pair.smoothed
+    return _Row(
+        pair.case.name,
+        n.who,
+        or_no_run(n.ece.mean(hard)),
+        or_no_run(n.temperature.mean(hard)),
+        or_no_run(n.ece_scaled.mean(hard)),
+        pair.alpha,
+        or_no_run(n.ece.mean(smoothed)),
+        pair.case.network.schedule,
+        (len(hard), len(smoothed)),
         networks.steps([*hard.values(), *smoothed.values()]),
     )
 
 
-def _table(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-
-    def print_row(name: str, row: str) -> None:
-        numbers = (quoted.value(paper, row, column) for column in _COLUMNS)
-        rows.append((name, None, "Müller et al.", *numbers, None, None, None))
-
+def _rows(records: Records) -> Iterable[_Row]:
     for case in _CASES:
         if case.network == translation.ENDE:
-            print_row(_NO_EXPERIMENT, _NO_EXPERIMENT)
-            word = f"ours: {networks.NO_EXPERIMENT}"
-            rows.append((_NO_EXPERIMENT, None, word, *(None,) * 8))
-        if not case.substitute:
-            print_row(case.name, case.network.row)
-        rows += [
-            _row(records, case, alpha, numbers)
-            for alpha in case.alphas
-            for numbers in case.numbers
-        ]
-    columns = (
-        "network", "schedule", "who", "ECE, alpha=0, T=1", "T",
-        "ECE, alpha=0, at T", "alpha", "ECE, smoothed, T=1",
-        "seeds, alpha=0", "seeds, smoothed", "steps",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+            yield _printed(_NO_EXPERIMENT, _NO_EXPERIMENT)
+            yield _Row(_NO_EXPERIMENT, f"ours: {networks.NO_EXPERIMENT}")
+        if case.is_the_papers:
+            yield _printed(case.name, case.network.row)
+        yield from map(_ours, _pairs(records, case))
 
 
-def _claim(
-    records: Mapping[Need, Record], case: _Case, alpha: float
-) -> tuple[Any, ...]:
-    """Whether the network is over-confident, and whether smoothing helps."""
-    hard = networks.of(records, case.network, 0.0)
-    smoothed = networks.of(records, case.network, alpha)
-    numbers = case.numbers[0]
-    found = tables.less_over_seeds(
-        numbers.of(smoothed, "ece"), numbers.of(hard, "ece")
-    )
-    gap = tables.spread(
-        value
-        for seed, value in numbers.of(hard, numbers.gap).items()
-        if seed in smoothed
-    )
-    if gap is None:
-        return (*(NO_RUN,) * 4, NO_RUN, 0, 0)
-    over = gap.mean > 0
-    return (
-        100 * gap.mean,
-        tables.yes_no(over),
-        found.right,
-        found.left,
-        tables.verdict(found) if over else _NOT_OVER,
-        found.seeds_for,
-        found.seeds,
-    )
+class _Claim(Claim[_Pair]):
+    """Smoothing lowers the ECE, if the network is over-confident without."""
+
+    @property
+    def gap(self) -> float | None:
+        """Confidence less accuracy without smoothing, percentage points."""
+        gaps = self.of.numbers.gap.of(self.of.hard)
+        return tables.mean(v for s, v in gaps.items() if s in self.of.smoothed)
+
+    @property
+    def is_over(self) -> str:
+        return NO_RUN if self.gap is None else tables.yes_no(self.gap > 0)
+
+    @property
+    def verdict(self) -> str:
+        return _NOT_OVER if self.is_over == "no" else self.holds
 
 
-def _claims(records: Mapping[Need, Record], paper: _Printed) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
+def _claims(records: Records) -> list[_Claim]:
+    return [
+        _Claim(
+            pair,
+            pair.numbers.ece.of(pair.smoothed),
+            pair.numbers.ece.of(pair.hard),
+            printed=(case.printed("ece smoothed"), case.printed("ece alpha=0")),
+        )
+        for case in _CASES
+        for pair in _pairs(records, case)
+        if pair.numbers is case.numbers[0]
+    ]
+
+
+def _lines(records: Records) -> Iterable[dot_plot.Line]:
     for case in _CASES:
-        printed = None
-        if not case.substitute:
-            hard, smoothed = (
-                quoted.value(paper, case.network.row, column)
-                for column in ("ece alpha=0", "ece smoothed")
-            )
-            if hard is not None and smoothed is not None:
-                printed = tables.yes_no(smoothed < hard)
-        rows += [
-            (
-                case.name,
-                case.network.schedule,
-                alpha,
-                printed,
-                *_claim(records, case, alpha),
-            )
-            for alpha in case.alphas
-        ]
-    columns = (
-        "network", "schedule", "alpha", "Müller et al.",
-        "confidence − accuracy, alpha=0", "over-confident?", "ECE, alpha=0",
-        "ECE, smoothed", "smoothing lowers it?", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
-
-
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the table beside the paper's, and the claim for each network."""
-    paper = quoted.numbers("table3_ece")
-    return {"ece": _table(records, paper), "claims": _claims(records, paper)}
-
-
-def draw(records: Mapping[Need, Record]) -> Figure:
-    """Draws what is printed and what was run."""
-    paper = quoted.numbers("table3_ece")
-    lines = []
-    for case in _CASES:
-        hard = networks.of(records, case.network, 0.0)
+        numbers, pairs = case.numbers[0], _pairs(records, case)
+        hard = pairs[0].hard
         kinds = [
-            ("alpha = 0, T = 1", hard, "ece", "ece alpha=0"),
-            ("alpha = 0, at fitted T", hard, "ece_scaled", "ece scaled"),
+            ("alpha = 0, T = 1", hard, numbers.ece, "ece alpha=0"),
+            ("alpha = 0, at fitted T", hard, numbers.ece_scaled, "ece scaled"),
         ]
         kinds += [
             (
-                f"alpha = {alpha:g}, T = 1",
-                networks.of(records, case.network, alpha),
-                "ece",
+                f"alpha = {p.alpha:g}, T = 1",
+                p.smoothed,
+                p.numbers.ece,
                 "ece smoothed",
             )
-            for alpha in case.alphas
+            for p in pairs
+            if p.numbers is numbers
         ]
-        for title, found, name, column in kinds:
-            printed = None
-            if not case.substitute:
-                printed = quoted.value(paper, case.network.row, column)
-            ours = tables.spread(case.numbers[0].of(found, name).values())
-            if printed is not None or ours is not None:
-                label = f"{case.network.label}: {title}"
-                lines.append(dot_plot.Line(label, printed, None, ours))
-    return dot_plot.beside(
-        lines,
-        "expected calibration error (fraction)",
-        with_wagner=False,
-        from_zero=True,
-    )
+        for title, runs, number, column in kinds:
+            name = f"{case.network.label}: {title}"
+            printed = case.printed(column)
+            yield dot_plot.Line(name, printed, None, number.over(runs))
 
 
-def build(records: Mapping[Need, Record]) -> Report:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    verdicts = list(data["claims"]["smoothing lowers it?"])
+    claims = _claims(records)
+    verdicts = [claim.verdict for claim in claims]
     compared = sum(word not in (NO_RUN, _NOT_OVER) for word in verdicts)
-    digits = {"alpha": "g", "T": ".2f"}
-    digits |= {
-        name: ".4f" for name in data["ece"].columns if name.startswith("ECE")
-    }
-    return Report(
-        TITLE,
+    yield Text(
+        "Müller et al. find that label smoothing calibrates an over-confident "
+        "network about as well as temperature scaling does. Here smoothing "
+        f"lowers the calibration error at T = 1 in {verdicts.count('yes')} of "
+        f"{compared} comparisons whose network without smoothing is "
+        "over-confident. The paper has neither CIFAR-10 nor Multi30k in this "
+        f"table: those rows are substitutes. {cifar.SHORTENED} "
+        f"{networks.COMMANDS} {cifar.JPEG}"
+    )
+    yield declared.table(
+        "ece",
+        "Expected calibration error, 15 bins (fraction); means over seeds. "
+        f"CIFAR: {cifar.SPLIT} Our T minimizes the NLL of the test images, "
+        "which are neither trained nor reported on; how the paper chose T is "
+        f"not said. Translations: {translation.TOKENS} {translation.SPLIT} "
+        f"{translation.FITTED} The paper takes about 10,000 subwords; so do "
+        "the rows that say so, in whole sentences. Printed: Müller et al. "
+        f"2019, table 3. {cifar.JPEG}",
+        _rows(records),
         (
-            Text(
-                "Müller et al. find that label smoothing calibrates an "
-                "over-confident network about as well as temperature scaling "
-                "does. Here smoothing lowers the calibration error at T = 1 in "
-                f"{verdicts.count('yes')} of {compared} comparisons whose "
-                "network without smoothing is over-confident. The paper has "
-                "neither CIFAR-10 nor Multi30k in this table: those rows are "
-                f"substitutes. {cifar.SHORTENED} {networks.COMMANDS} "
-                f"{cifar.JPEG}"
-            ),
-            Table(
-                data["ece"],
-                "ece",
-                "Expected calibration error, 15 bins (fraction); means over "
-                f"seeds. CIFAR: {cifar.SPLIT} Our T minimizes the NLL of the "
-                "test images, which are neither trained nor reported on; how "
-                "the paper chose T is not said. Translations: "
-                f"{translation.TOKENS} {translation.SPLIT} "
-                f"{translation.FITTED} The paper takes about 10,000 subwords; "
-                "so do the rows that say so, in whole sentences. Printed: "
-                f"Müller et al. 2019, table 3. {cifar.JPEG}",
-                digits,
-            ),
-            Picture(
-                draw(records),
-                "ece",
-                "The same numbers, without the rows that have none. The bar "
-                "is the range over our seeds, not a confidence interval.",
-            ),
-            Table(
-                data["claims"],
-                "claims",
-                "Claim: smoothing lowers the ECE of the over-confident network "
-                "at T = 1. For the means over the seeds that both networks "
-                "have, and the number of single seeds whose ECE is lower. Mean "
-                "confidence less accuracy in percentage points: above 0 is "
-                "over-confident.",
-                {
-                    "alpha": "g",
-                    "confidence − accuracy, alpha=0": "+.2f",
-                    "ECE, alpha=0": ".4f",
-                    "ECE, smoothed": ".4f",
-                },
-            ),
+            ("network", lambda r: r.name, ""),
+            ("schedule", lambda r: r.schedule, ""),
+            ("who", lambda r: r.who, ""),
+            ("ECE, alpha=0, T=1", lambda r: r.ece, ".4f"),
+            ("T", lambda r: r.temperature, ".2f"),
+            ("ECE, alpha=0, at T", lambda r: r.ece_scaled, ".4f"),
+            ("alpha", lambda r: r.alpha, "g"),
+            ("ECE, smoothed, T=1", lambda r: r.smoothed, ".4f"),
+            ("seeds, alpha=0", lambda r: r.seeds[0], ""),
+            ("seeds, smoothed", lambda r: r.seeds[1], ""),
+            ("steps", lambda r: r.steps, ""),
+        ),
+    )
+    yield Picture(
+        dot_plot.figure(
+            _lines(records),
+            "expected calibration error (fraction)",
+            from_zero=True,
+        ),
+        "ece",
+        "The same numbers, without the rows that have none. The bar is the "
+        "range over our seeds, not a confidence interval.",
+    )
+    yield declared.table(
+        "claims",
+        "Claim: smoothing lowers the ECE of the over-confident network at T = "
+        "1. For the means over the seeds that both networks have, and the "
+        "number of single seeds whose ECE is lower. Mean confidence less "
+        "accuracy in percentage points: above 0 is over-confident.",
+        claims,
+        (
+            ("network", lambda c: c.of.case.name, ""),
+            ("schedule", lambda c: c.of.case.network.schedule, ""),
+            ("alpha", lambda c: c.of.alpha, "g"),
+            ("Müller et al.", lambda c: c.holds_in_paper, ""),
+            (_GAP, lambda c: or_no_run(c.gap), "+.2f"),
+            ("over-confident?", lambda c: c.is_over, ""),
+            ("ECE, alpha=0", lambda c: or_no_run(c.high), ".4f"),
+            ("ECE, smoothed", lambda c: or_no_run(c.low), ".4f"),
+            ("smoothing lowers it?", lambda c: c.verdict, ""),
+            *declared.SEEDS,
         ),
     )

@@ -71,7 +71,7 @@ def test_a_claim_about_what_is_not_defined_cannot_be_said():
 
 def test_printed_numbers_of_table_4():
     found = quoted.numbers("re_table4_mnist")
-    assert {key: p.value for key, p in found.items()} == {
+    assert found == {
         ("teacher, hard targets and dropout", "M error %"): 0.67,
         ("teacher, hard targets and dropout", "R error %"): 0.81,
         ("teacher, smoothed", "M error %"): 0.59,
@@ -117,11 +117,11 @@ def test_printed_numbers_of_tables_2_and_3(
     alphas = ("0", "0.05", "0.1", "0.15", "0.3")
     for alpha, accuracy, error in zip(alphas, accuracies, errors, strict=True):
         key = f"accuracy % alpha={alpha}"
-        assert quoted.value(found, row, key) == accuracy
-        assert quoted.value(found, row, f"ece alpha={alpha}") == error
-    assert quoted.value(found, row, "ece scaled") == scaled
-    assert quoted.value(found, row, "temperature") == temperature
-    assert quoted.value(found, row, "no such column") is None
+        assert found.get((row, key)) == accuracy
+        assert found.get((row, f"ece alpha={alpha}")) == error
+    assert found.get((row, "ece scaled")) == scaled
+    assert found.get((row, "temperature")) == temperature
+    assert found.get((row, "no such column")) is None
 
 
 def test_every_printed_number_has_a_report_and_a_source():

@@ -3,6 +3,8 @@
 import csv
 import html
 
+from ls_tf.pages.blocks import Picture
+
 
 def rows(folder, name):
     with (folder / f"{name}.csv").open(encoding="utf-8") as file:
@@ -11,3 +13,12 @@ def rows(folder, name):
 
 def page_of(folder):
     return html.unescape((folder / "index.html").read_text())
+
+
+def figures(module, records):
+    """The figures of a report: name of the picture -> figure."""
+    return {
+        block.name: block.figure
+        for block in module.build(records)
+        if isinstance(block, Picture)
+    }

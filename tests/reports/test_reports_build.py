@@ -5,7 +5,7 @@ import types
 import pytest
 
 from ls_tf.pages import builder, canvas, tables
-from ls_tf.pages.blocks import NO_RUN, Need, Report, ReportError, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Need, ReportError, Table, Text
 from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
@@ -30,9 +30,9 @@ def module(*needs, title="A title"):
         ]
         data = tables.frame(("alpha", "accuracy"), rows)
         table = Table(data, "accuracy", "What it is.", {"accuracy": ".3f"})
-        return Report(title, (Text("Some text & <b>more</b>."), table))
+        return Text("Some text & <b>more</b>."), table
 
-    return types.SimpleNamespace(REQUIRES=needs, build=build)
+    return types.SimpleNamespace(REQUIRES=needs, TITLE=title, build=build)
 
 
 def build(made, tmp_path, **options):

@@ -3,7 +3,7 @@
 import statistics
 
 import pytest
-from built_pages import page_of, rows
+from built_pages import figures, page_of, rows
 
 from ls_tf.pages import builder, cifar
 from ls_tf.pages.blocks import Need
@@ -303,10 +303,10 @@ def load(store, name, wanted):
 
 
 def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
-    figures = fig1_penultimate.draw(
+    drawn = fig1_penultimate.draw(
         load(store, "fig1_penultimate", lambda n: "resnet56" in n.experiment)
     )
-    found = {row.network: figure for row, figure in figures.items()}
+    found = {row.network: figure for row, figure in drawn.items()}
     assert list(found) == [
         cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT,
     ]  # fmt: skip
@@ -380,8 +380,8 @@ def test_figure_2_has_one_row_for_each_diagram(quick, built):
 
 
 def test_the_first_row_of_figure_2_is_that_of_the_paper(store):
-    figures = fig2_reliability.draw(load(store, "fig2_reliability", alexnet))
-    (figure,) = figures.values()
+    records = load(store, "fig2_reliability", alexnet)
+    (figure,) = figures(fig2_reliability, records).values()
     titles = [a.get_title() for a in figure.axes if a.get_title()]
     assert titles == [
         "alpha = 0, T = 1", "alpha = 0, T = 1.06", "alpha = 0.05, T = 1",

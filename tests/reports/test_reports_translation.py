@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from built_pages import page_of, rows
+from built_pages import figures, page_of, rows
 from translation_records import GRID, PIECES, SIGNATURES
 
 from ls_tf.pages import builder, networks, sweep_lines, translation
@@ -193,10 +193,8 @@ def test_figure_3_has_one_row_for_each_diagram(quick, built):
 
 
 def test_the_first_row_of_figure_3_is_that_of_the_paper(store):
-    figures = fig3_reliability_ende.draw(
-        load(store, "fig3_reliability_ende", small)
-    )
-    (figure,) = figures.values()
+    records = load(store, "fig3_reliability_ende", small)
+    (figure,) = figures(fig3_reliability_ende, records).values()
     titles = [a.get_title() for a in figure.axes if a.get_title()]
     assert titles == [
         "alpha = 0, T = 1", "alpha = 0, T = 1.13", "alpha = 0.1, T = 1",
@@ -495,11 +493,11 @@ def test_the_claims_of_figure_7_follow_the_numbers(quick, built, factor, word):
 
 
 def test_figure_7_has_a_row_for_each_alpha_and_a_column_for_each_split(store):
-    figures = fig7_penultimate_ende.draw(
+    drawn = fig7_penultimate_ende.draw(
         load(store, "fig7_penultimate_ende", pair)
     )
-    assert list(figures) == [translation.MULTI30K]
-    (figure,) = figures.values()
+    assert list(drawn) == [translation.MULTI30K]
+    (figure,) = drawn.values()
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
         "training sentences", "held-out sentences", "", "",

@@ -1,0 +1,135 @@
+"""Numbers, tables and claims, by hand."""
+
+import math
+
+import pytest
+from matplotlib.figure import Figure
+
+from ls_tf.pages import canvas, declared, dot_plot, tables
+from ls_tf.pages.blocks import NO_RUN
+from ls_tf.pages.declared import Claim, Number
+
+
+class Stored:
+    """A record that holds some scalars of one evaluator."""
+
+    def __init__(self, **scalars):
+        self._scalars = scalars
+
+    def scalars(self, evaluator, role):
+        assert (evaluator, role) == ("classification", "report")
+        return self._scalars
+
+
+RUNS = {0: Stored(accuracy=0.5, error=0.5), 2: Stored(accuracy=0.75, error=0.2)}
+
+
+def test_a_number_in_percent_is_a_fraction_in_the_record():
+    assert declared.ACCURACY.of(RUNS) == {0: 50.0, 2: 75.0}
+    error = Number("classification", "error")
+    assert error.of(RUNS) == {0: 0.5, 2: 0.2}
+    assert error.mean(RUNS) == pytest.approx(0.35)
+    assert declared.ACCURACY.over(RUNS) == tables.Spread(62.5, 50.0, 75.0, 2)
+    assert declared.ACCURACY.mean({}) is declared.ACCURACY.over({}) is None
+
+
+def test_a_table_is_its_rows_and_columns():
+    table = declared.table(
+        "names",
+        "Caption.",
+        [("a", 0.25), ("b", None)],
+        (
+            ("name", lambda row: row[0], ""),
+            ("x", lambda row: declared.or_no_run(row[1]), ".1f"),
+        ),
+    )
+    assert (table.name, table.caption) == ("names", "Caption.")
+    assert tables.cells(table) == [["a", "0.2"], ["b", "no run"]]
+    assert tables.comma_separated(table) == "name,x\na,0.25\nb,no run\n"
+
+
+def test_a_number_over_seeds_fills_four_columns():
+    columns = declared.over_seeds(
+        lambda values: tables.spread(values), ".1f", "mean", "low", "high", "n"
+    )
+    table = declared.table("t", "", [[1.0, 2.0], []], columns)
+    assert tables.cells(table) == [
+        ["1.5", "1.0", "2.0", "2"],
+        [NO_RUN, "–", "–", "0"],
+    ]
+
+
+def test_a_claim_compares_the_seeds_that_both_have():
+    claim = Claim("it", {0: 1.0, 1: 5.0, 2: 9.0}, {0: 2.0, 1: 4.5, 7: 0.0})
+    assert (claim.low, claim.high) == (3.0, 3.25)
+    assert (claim.difference, claim.rise) == (-0.25, 0.25)
+    assert (claim.holds, claim.count) == ("yes", "1 of 2 seeds")
+
+
+def test_a_claim_that_no_seed_can_judge_has_no_numbers():
+    claim = Claim("it", {0: 1.0}, {1: 2.0})
+    assert claim.low is claim.high is claim.difference is claim.rise is None
+    assert (claim.holds, claim.count) == (NO_RUN, "0 of 0 seeds")
+
+
+@pytest.mark.parametrize(
+    ("printed", "word"),
+    [((1, 2), "yes"), ((2, 2), "no"), ((None, 2), None), ((1, None), None)],
+)
+def test_a_claim_is_held_against_the_printed_numbers(printed, word):
+    assert Claim("it", {}, {}, printed=printed).holds_in_paper == word
+
+
+def test_a_claim_may_agree_in_its_own_way():
+    claim = Claim("it", {0: 2.0}, {0: 2.0}, agrees=lambda a, b: a <= b)
+    assert claim.holds == "yes"
+    assert Claim("it", {0: 2.0}, {0: 2.0}).holds == "no"
+    assert Claim("it", {0: math.nan}, {0: 2.0}).holds == "cannot be said"
+
+
+def test_claims_are_said_and_shown_with_the_same_numbers():
+    claims = [
+        Claim("MNIST", {0: -1.0}, {0: 2.0}, "it falls", "theirs"),
+        Claim("CIFAR", {}, {}, "it falls"),
+    ]
+    assert declared.sentences(
+        claims, "{of}: {text} ({whose}): {holds}, {low:.1f} < {high} ({count})."
+    ) == ("MNIST: it falls (theirs): yes, −1.0 < 2 (1 of 1 seeds).",)
+    table = declared.table("t", "", claims, declared.judged("+.1f"))
+    assert tables.cells(table) == [
+        ["−1.0", "+2.0", "yes", "1", "1"],
+        ["–", "–", NO_RUN, "0", "0"],
+    ]
+
+
+def test_claims_that_nothing_judges_are_said_to_be_so():
+    assert declared.findings(()).body == "No claim can be judged."
+    text = declared.findings(["a", "b"])
+    assert (text.body, text.items) == ("", ("a", "b"))
+
+
+def test_a_band_leaves_out_what_has_no_run():
+    axes = Figure().subplots()
+    points = [(1.0, tables.Spread(2.0, 1.0, 4.0, 3)), (2.0, None)]
+    canvas.band(axes, points, opacity=0.1, color=canvas.BLUE)
+    (line,), (band,) = axes.lines, axes.collections
+    assert line.get_xydata().tolist() == [[1.0, 2.0]]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (1.0, 4.0)
+    canvas.band(axes, [(1.0, None)], opacity=0.1, color=canvas.BLUE)
+    assert len(axes.lines) == 1
+
+
+def test_a_dot_plot_leaves_out_lines_without_a_number():
+    lines = [
+        dot_plot.Line("a", mueller=1.0),
+        dot_plot.Line("b"),
+        dot_plot.Line("c", ours=tables.Spread(2.0, 1.0, 4.0, 3)),
+    ]
+    figure = dot_plot.figure(lines, "accuracy, %")
+    (axes,) = figure.axes
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["a", "c"]
+    words = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert len(words) == 2 and "Wagner" not in "".join(words)
+    figure = dot_plot.figure([dot_plot.Line("a", wagner=1.0)], "accuracy, %")
+    assert len(figure.legends[0].get_texts()) == 3
