@@ -29,7 +29,7 @@ from ls_tf.spec import (
     override,
     registry,
 )
-from ls_tf.spec.values import parse, text_of
+from ls_tf.spec.values import default_of, parse, text_of
 
 BASE = ExperimentSpec(
     task="classification",
@@ -580,6 +580,59 @@ def test_every_field_counts_in_the_digest():
     teachers = [TAUGHT, override(TAUGHT, {"teacher.seed": 0})]
     found += [digest(s) for s in [BASE, *teachers]]
     assert len(set(found)) == len(given) + 3
+
+
+DEFAULTS = {
+    Part: {"options": {}},
+    DataSpec: {
+        "augmentation": "none",
+        "same_split_reason": "",
+        "source": "",
+        "vocabulary_size": 0,
+        "max_length": 256,
+    },
+    TrainSpec: {
+        "global_batch_size": None,
+        "global_batch_tokens": None,
+        "steps": None,
+        "epochs": None,
+        "smoothing": "uniform",
+        "loss_scale": 1.0,
+        "weight_decay": 0.0,
+        "decay_exclude": (),
+        "clip_global_norm": 0.0,
+        "ema_momentum": 0.0,
+        "log_every_steps": 100,
+        "checkpoint_every_steps": 1000,
+        "xla": True,
+        "precision": "float32",
+    },
+    EvaluatorSpec: {"role": "report", "every_steps": 0, "options": {}},
+    TeacherSpec: {
+        "changes": {},
+        "seed": None,
+        "beta": 1.0,
+        "matching": "soft",
+        "teacher_temperature": 1.0,
+        "student_temperature": 1.0,
+        "scale_by_temperature_squared": False,
+        "logit_reduction": "sum",
+        "table": "auto",
+    },
+    ExperimentSpec: {"seed": 0, "teacher": None, "smoke": {}},
+}
+
+
+@pytest.mark.parametrize("kind", DEFAULTS, ids=lambda kind: kind.__name__)
+def test_what_a_field_is_when_nothing_is_said(kind):
+    # A digest does not see a default: another one would be another experiment
+    # under the same digest.
+    found = {
+        f.name: default_of(f)
+        for f in dataclasses.fields(kind)
+        if default_of(f) is not dataclasses.MISSING
+    }
+    assert found == DEFAULTS[kind]
 
 
 # --- changes and their names
