@@ -1,6 +1,7 @@
 """What an experiment is: its dataclasses, their values, names and changes."""
 
 from ls_tf.spec.changes import changes, changes_name
+from ls_tf.spec.checks import check, from_dict
 from ls_tf.spec.experiment import (
     DataSpec,
     EvaluatorSpec,
@@ -8,12 +9,9 @@ from ls_tf.spec.experiment import (
     Part,
     TeacherSpec,
     TrainSpec,
-    check,
     digest,
-    from_dict,
-    kind_of,
-    override,
 )
+from ls_tf.spec.overrides import kind_of, override
 from ls_tf.spec.values import SpecError, Value, as_dict, nearest, parse
 
 __all__ = [

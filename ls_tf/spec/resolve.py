@@ -16,9 +16,8 @@ from ls_tf.spec.experiment import (
     ExperimentSpec,
     Part,
     digest,
-    kind_of,
-    override,
 )
+from ls_tf.spec.overrides import kind_of, override
 from ls_tf.spec.values import (
     SpecError,
     Value,

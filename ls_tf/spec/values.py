@@ -275,6 +275,13 @@ def default_of(of: "dataclasses.Field[Any]") -> Any:
     return of.default
 
 
+def fields_of(value: Any) -> dict[str, Any]:
+    """The names and kinds of a dataclass's fields, less the smoke overrides."""
+    return {
+        f.name: f.type for f in dataclasses.fields(value) if f.name != "smoke"
+    }
+
+
 def _canonical(value: Any) -> Any:
     """As ``as_dict``, less every field that has its default value.
 

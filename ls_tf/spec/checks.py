@@ -1,0 +1,213 @@
+"""Whether a specification can be run: the types and ranges of its fields.
+
+A record's plain data becomes a specification here too, checked alike.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ls_tf.spec.experiment import (
+    EvaluatorSpec,
+    ExperimentSpec,
+    TeacherSpec,
+    TrainSpec,
+)
+from ls_tf.spec.values import (
+    SpecError,
+    checked,
+    default_of,
+    fields_of,
+    frozen,
+    groups,
+    item_kind,
+    nearest,
+)
+
+
+def from_dict(data: Mapping[str, Any]) -> ExperimentSpec:
+    """Rebuilds a specification from what ``as_dict`` gave.
+
+    Raises:
+        SpecError: a field is unknown, missing, of a wrong type or out of
+            range.
+    """
+    spec: ExperimentSpec = _built(ExperimentSpec, data, "specification")
+    check(spec)
+    return spec
+
+
+def _built(kind: Any, data: Any, path: str) -> Any:
+    """Builds a field's value: dataclasses from dicts, tuples from lists."""
+    group = groups(kind)
+    if not group or data is None:
+        return frozen(data)
+    if isinstance(data, list | tuple) and item_kind(kind) is group[0]:
+        return tuple(
+            _built(group[0], d, f"{path}.{i}") for i, d in enumerate(data)
+        )
+    if not isinstance(data, Mapping):
+        raise SpecError(f"{path}: wanted fields, got {data!r}")
+    known = {f.name: f for f in dataclasses.fields(group[0])}
+    for name in data:
+        if name not in known:
+            raise SpecError(f"no field '{path}.{name}'; {nearest(name, known)}")
+    for name, f in known.items():
+        if name not in data and default_of(f) is dataclasses.MISSING:
+            raise SpecError(f"{path}: has no field '{name}'")
+    return group[0](
+        **{k: _built(known[k].type, v, f"{path}.{k}") for k, v in data.items()}
+    )
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise SpecError(message)
+
+
+def _check_kinds(value: Any, prefix: str) -> None:
+    """Refuses a field whose value is not of its type."""
+    for name, kind in fields_of(value).items():
+        item, path = getattr(value, name), f"{prefix}{name}"
+        if dataclasses.is_dataclass(item):
+            checked(item, kind, path)
+            _check_kinds(item, f"{path}.")
+        elif isinstance(item, tuple) and groups(kind):
+            for i, one in enumerate(item):
+                checked(one, item_kind(kind), f"{path}.{i}")
+                _check_kinds(one, f"{path}.{i}.")
+        else:
+            checked(item, kind, path)
+
+
+def check(spec: ExperimentSpec) -> None:
+    """Refuses values of a wrong type or out of range.
+
+    Raises:
+        SpecError: one line: the field, what was wanted, what came.
+    """
+    _check_kinds(spec, "")
+    _check_train(spec.train)
+    _require(spec.seed >= 0, f"seed: wanted 0 or more, got {spec.seed}")
+    _require(
+        spec.learning_rate > 0,
+        f"learning_rate: wanted more than 0, got {spec.learning_rate}",
+    )
+    d = spec.data
+    _require(
+        d.calibrate != d.report or bool(d.same_split_reason),
+        "data: calibrate and report are the same split "
+        f"('{d.report}'); say why in data.same_split_reason",
+    )
+    _check_evaluators(spec.evaluators)
+    if spec.teacher is not None:
+        _check_teacher(spec.teacher)
+
+
+def _check_train(t: TrainSpec) -> None:
+    _require(0.0 <= t.alpha <= 1.0, f"alpha: wanted 0 to 1, got {t.alpha}")
+    _require(
+        (t.steps is None) != (t.epochs is None),
+        "train: wanted steps or epochs, one of them, got "
+        f"steps={t.steps} and epochs={t.epochs}",
+    )
+    _require(
+        (t.global_batch_size is None) != (t.global_batch_tokens is None),
+        "train: wanted global_batch_size or global_batch_tokens, one of them, "
+        f"got global_batch_size={t.global_batch_size} and "
+        f"global_batch_tokens={t.global_batch_tokens}",
+    )
+    for name in (
+        "steps",
+        "global_batch_size",
+        "global_batch_tokens",
+        "log_every_steps",
+        "checkpoint_every_steps",
+    ):
+        count = getattr(t, name)
+        _require(
+            count is None or count > 0,
+            f"train.{name}: wanted 1 or more, got {count}",
+        )
+    for name in ("epochs", "loss_scale"):
+        value = getattr(t, name)
+        _require(
+            value is None or value > 0,
+            f"train.{name}: wanted more than 0, got {value}",
+        )
+    for name in ("weight_decay", "clip_global_norm"):
+        value = getattr(t, name)
+        _require(value >= 0, f"train.{name}: wanted 0 or more, got {value}")
+    _require(
+        0 <= t.ema_momentum < 1,
+        f"train.ema_momentum: wanted 0 or more, below 1, got {t.ema_momentum}",
+    )
+    kinds = ("uniform", "others", "prior")
+    _require(
+        t.smoothing in kinds,
+        f"train.smoothing: got '{t.smoothing}'; {nearest(t.smoothing, kinds)}",
+    )
+    kinds = ("float32", "tensorfloat32", "bfloat16")
+    _require(
+        t.precision in kinds,
+        f"train.precision: got '{t.precision}'; {nearest(t.precision, kinds)}",
+    )
+
+
+def _check_evaluators(evaluators: tuple[EvaluatorSpec, ...]) -> None:
+    roles = ("train", "calibrate", "report")
+    seen = set()
+    for e in evaluators:
+        _require(
+            e.role in roles,
+            f"evaluators: no role '{e.role}'; {nearest(e.role, roles)}",
+        )
+        _require(
+            e.every_steps >= 0,
+            f"evaluators: every_steps: wanted 0 or more, got {e.every_steps}",
+        )
+        # Their measurements would have the same file.
+        _require(
+            (e.name, e.role) not in seen,
+            f"evaluators: '{e.name}' on '{e.role}' stands twice",
+        )
+        seen.add((e.name, e.role))
+
+
+def _check_teacher(teacher: TeacherSpec) -> None:
+    _require(
+        0.0 <= teacher.beta <= 1.0,
+        f"teacher.beta: wanted 0 to 1, got {teacher.beta}",
+    )
+    _require(
+        teacher.seed is None or teacher.seed >= 0,
+        f"teacher.seed: wanted 0 or more, got {teacher.seed}",
+    )
+    kinds = ("soft", "logits")
+    _require(
+        teacher.matching in kinds,
+        f"teacher.matching: got '{teacher.matching}'; "
+        f"{nearest(teacher.matching, kinds)}",
+    )
+    reductions = ("sum", "mean")
+    _require(
+        teacher.logit_reduction in reductions,
+        f"teacher.logit_reduction: got '{teacher.logit_reduction}'; "
+        f"{nearest(teacher.logit_reduction, reductions)}",
+    )
+    tables = ("auto", "always", "never")
+    _require(
+        teacher.table in tables,
+        f"teacher.table: got '{teacher.table}'; "
+        f"{nearest(teacher.table, tables)}",
+    )
+    for name in ("teacher_temperature", "student_temperature"):
+        value = getattr(teacher, name)
+        _require(value > 0, f"teacher.{name}: wanted more than 0, got {value}")
+    _require(
+        not teacher.scale_by_temperature_squared
+        or teacher.teacher_temperature == teacher.student_temperature,
+        "teacher.scale_by_temperature_squared: wanted one temperature, got "
+        f"teacher {teacher.teacher_temperature} and student "
+        f"{teacher.student_temperature}",
+    )
