@@ -146,7 +146,7 @@ def _decode(
     """Decodes a whole split; gives it and the name of what was read."""
     import tensorflow_datasets as tfds
 
-    ours = f"ls_tf.data._{info.name}_builder"
+    ours = f"ls_tf.pipeline.{info.name}_builder"
     if importlib.util.find_spec(ours):
         importlib.import_module(ours)
     try:

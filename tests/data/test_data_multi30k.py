@@ -212,6 +212,24 @@ def test_a_download_that_succeeds(tmp_path, monkeypatch):
     assert found == _expected("train", 7)
 
 
+def test_its_builder_is_found_by_the_name_of_the_set(tmp_path):
+    _archives(tmp_path)
+    code = f"""
+        import dataclasses
+        from ls_tf.data import multi30k
+        multi30k.INFO = dataclasses.replace(multi30k.INFO, sizes={SIZES})
+        print(len(multi30k.load_pairs("train", data_dir={str(tmp_path)!r})))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "7\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

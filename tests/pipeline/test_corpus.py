@@ -414,13 +414,14 @@ def test_a_prepared_file_needs_neither_tensorflow_nor_sentencepiece(file):
     done = _without(
         ["tensorflow", "tensorflow_datasets", "sentencepiece", "sklearn"],
         f"""
-        from ls_tf.data import _batching, _translation, numbers_ende
-        corpus = _translation.load(
+        from ls_tf.data import numbers_ende
+        from ls_tf.pipeline import batching, corpus as corpora
+        corpus = corpora.load(
             numbers_ende, train={TRAIN!r}, vocabulary_size={SIZE},
             data_dir={str(file)!r})
         assert corpus.subwords is None
         tokens = corpus.split("train[:100]")
-        plan = _batching.BucketPlan(
+        plan = batching.BucketPlan(
             tokens.source.lengths, tokens.target.lengths,
             batch_tokens=200, max_length=64, seed=0)
         assert plan.steps(0, 1)["index"].size
@@ -435,11 +436,12 @@ def test_without_sentencepiece_texts_cannot_be_encoded():
     done = _without(
         ["sentencepiece"],
         """
-        from ls_tf.data import _dataset, _translation, numbers_ende
+        from ls_tf.data import numbers_ende
+        from ls_tf.pipeline import contract, corpus
         try:
-            _translation.load(
+            corpus.load(
                 numbers_ende, train="train", vocabulary_size=300, data_dir=None)
-        except _dataset.DataError as error:
+        except contract.DataError as error:
             print(error)
         """,
     )

@@ -444,8 +444,9 @@ def test_a_prepared_file_needs_no_tensorflow(tmp_path):
     )
     code = f"""
         import sys
-        from ls_tf.data import _prepared, _source, digits
-        arrays = _source.load(digits, "train[:30]", data_dir={str(file)!r})
+        from ls_tf.data import digits
+        from ls_tf.pipeline import loading
+        arrays = loading.load(digits, "train[:30]", data_dir={str(file)!r})
         assert arrays["image"].shape == (30, 8, 8, 1)
         for name in ("tensorflow", "tensorflow_datasets", "keras", "sklearn"):
             assert name not in sys.modules, name

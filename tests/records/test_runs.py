@@ -690,7 +690,7 @@ def test_of_several_processes_exactly_one_wins(tmp_path, of_the_dead):
 _REWRITE = """
 import json, os, random, signal, sys, time
 import numpy as np
-from ls_tf import runs
+from ls_tf.records import runs
 from ls_tf.spec.resolve import resolve
 
 root, kills = sys.argv[1], int(sys.argv[2])
