@@ -10,7 +10,7 @@ from ls_tf.spec import SpecError, nearest
 
 def ids(
     evaluator: str,
-    trained: Classifier,
+    network: Classifier,
     classes: tuple[int | str, ...],
     count: int,
 ) -> tuple[int, ...]:
@@ -18,7 +18,7 @@ def ids(
 
     Args:
         evaluator: for the message.
-        trained: the model and its data.
+        network: the trained model and its data.
         classes: ids, or names in the data set.
         count: how many are wanted.
 
@@ -28,13 +28,13 @@ def ids(
     Raises:
         SpecError: another number, one that does not exist or stands twice.
     """
-    names, chosen = trained.class_names, []
+    names, chosen = network.class_names, []
     for wanted in classes:
         if isinstance(wanted, str):
             if wanted not in names:
                 raise SpecError(
                     f"{evaluator}: no class '{wanted}' in "
-                    f"{trained.spec.data.name}; {nearest(wanted, names)}"
+                    f"{network.spec.data.name}; {nearest(wanted, names)}"
                 )
             wanted = names.index(wanted)
         if not 0 <= wanted < len(names):
@@ -52,7 +52,7 @@ def ids(
 
 def pick(
     evaluator: str,
-    trained: Classifier,
+    network: Classifier,
     role: str,
     classes: tuple[int, ...],
     per_class: int,
@@ -61,7 +61,7 @@ def pick(
 
     Args:
         evaluator: for the message; others draw other examples.
-        trained: the model and its data.
+        network: the trained model and its data.
         role: train, calibrate or report.
         classes: of ``ids``.
         per_class: how many of each.
@@ -72,14 +72,14 @@ def pick(
     Raises:
         SpecError: a class has too few.
     """
-    rng = seeds.philox(trained.spec.seed, evaluator, role)
+    rng = seeds.philox(network.spec.seed, evaluator, role)
     try:
         index: np.ndarray = projection.pick_examples(
-            trained.labels(role), classes, per_class, rng
+            network.labels(role), classes, per_class, rng
         )
     except ValueError as error:
-        split = getattr(trained.spec.data, role)
+        split = getattr(network.spec.data, role)
         raise SpecError(
-            f"{evaluator}: {trained.spec.data.name}/{split}: {error}"
+            f"{evaluator}: {network.spec.data.name}/{split}: {error}"
         ) from error
     return index

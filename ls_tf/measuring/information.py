@@ -14,7 +14,7 @@ _NAME = "mutual_information"
 
 
 def examples(
-    trained: Classifier,
+    network: Classifier,
     role: str,
     classes: tuple[int | str, ...],
     per_class: int,
@@ -27,20 +27,20 @@ def examples(
     Raises:
         SpecError: classes that do not exist or have too few examples.
     """
-    ids = class_choice.ids(_NAME, trained, classes, 2)
-    return ids, class_choice.pick(_NAME, trained, role, ids, per_class)
+    ids = class_choice.ids(_NAME, network, classes, 2)
+    return ids, class_choice.pick(_NAME, network, role, ids, per_class)
 
 
-def refuse_one_view(trained: Classifier) -> None:
+def refuse_one_view(network: Classifier) -> None:
     """Refuses a run that is trained without augmentation.
 
     Raises:
         SpecError: one line.
     """
-    if trained.num_views == 1:
+    if network.num_views == 1:
         raise SpecError(
             "mutual_information: wanted an augmentation, got "
-            f"data.augmentation={trained.spec.data.augmentation}: views of an "
+            f"data.augmentation={network.spec.data.augmentation}: views of an "
             "example that are all alike have a sigma of 0"
         )
 

@@ -1,23 +1,33 @@
 """Checks and runs evaluators, for every task alike."""
 
 import inspect
-from typing import Any
+from typing import Any, get_type_hints
 
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.protocols import Translator, View
+from ls_tf.protocols import Classifier, Translator, View
 from ls_tf.spec import EvaluatorSpec, SpecError, registry
 
+# What an evaluator may take, and the word for it in a message.
+KINDS = {Classifier: "classifiers", Translator: "translators"}
 
-def _module(evaluator: EvaluatorSpec, view: View) -> Any:
-    kind = "translators" if isinstance(view, Translator) else "classifiers"
-    module = registry.get("ls_tf.evaluators", evaluator.name)
-    wanted = getattr(module, "MEASURES", "classifiers")
-    if wanted != kind:
+
+def _built(evaluator: EvaluatorSpec, view: View) -> Any:
+    """The evaluator with its options; refuses a network of another kind."""
+    part = registry.get("ls_tf.evaluators", evaluator.name).Evaluator
+    wanted = get_type_hints(part.__call__)["network"]
+    if not isinstance(view, wanted):
+        trained = [w for kind, w in KINDS.items() if isinstance(view, kind)]
         raise SpecError(
-            f"evaluators: {evaluator.name} measures {wanted}, this experiment "
-            f"trains {kind}"
+            f"evaluators: {evaluator.name} measures {KINDS[wanted]}, this "
+            f"experiment trains {' and '.join(trained) or type(view)}"
         )
-    return module
+    try:
+        bound = inspect.signature(part).bind(
+            evaluator.role, **evaluator.options
+        )
+    except TypeError as error:
+        raise SpecError(f"evaluators: {evaluator.name}: {error}") from None
+    return part(*bound.args, **bound.kwargs)
 
 
 def check(evaluator: EvaluatorSpec, view: View) -> None:
@@ -28,22 +38,15 @@ def check(evaluator: EvaluatorSpec, view: View) -> None:
         view: what the task's evaluators see of its network.
 
     Raises:
-        SpecError: of another kind of task, or an unknown option.
-        ValueError: the evaluator's own refusal.
+        SpecError: for another kind of network, an unknown option, or the
+            evaluator's own refusal.
     """
-    module = _module(evaluator, view)
-    options = {"role": evaluator.role, **evaluator.options}
-    try:
-        inspect.signature(module.evaluate).bind(view, **options)
-    except TypeError as error:
-        raise SpecError(f"evaluators: {evaluator.name}: {error}") from None
-    if hasattr(module, "check"):
-        module.check(view, **options)
+    built = _built(evaluator, view)
+    if hasattr(built, "check"):
+        built.check(view)
 
 
 def measure(evaluator: EvaluatorSpec, view: View) -> Measurement:
     """Runs an evaluator; see ``check`` for the arguments."""
-    found: Measurement = _module(evaluator, view).evaluate(
-        view, role=evaluator.role, **evaluator.options
-    )
-    return found
+    measurement: Measurement = _built(evaluator, view)(view)
+    return measurement

@@ -85,7 +85,8 @@ def arguments(
     Args:
         package: e.g. ``ls_tf.models``.
         name: the module's name in it.
-        function: the function in the module.
+        function: the function in the module, or a dataclass, whose fields
+            are its arguments.
 
     Returns:
         dict: argument -> (its type, None where the annotation is not a plain
@@ -99,15 +100,29 @@ def arguments(
     tree = ast.parse((_folder(package) / f"{name}.py").read_text("utf-8"))
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == function:
-            args = node.args
-            bare = len(args.args) - len(args.defaults)
-            defaults = [None] * bare + args.defaults + args.kw_defaults
-            every = [*args.args, *args.kwonlyargs]
-            return {
-                arg.arg: (_kind(arg.annotation), default is not None)
-                for arg, default in zip(every, defaults, strict=True)
-            }
+            return _parameters(node)
+        if isinstance(node, ast.ClassDef) and node.name == function:
+            return _fields(node)
     raise ValueError(f"{package}.{name} has no function '{function}'")
+
+
+def _parameters(node: ast.FunctionDef) -> dict[str, tuple[Any, bool]]:
+    args = node.args
+    bare = len(args.args) - len(args.defaults)
+    defaults = [None] * bare + args.defaults + args.kw_defaults
+    every = [*args.args, *args.kwonlyargs]
+    return {
+        arg.arg: (_kind(arg.annotation), default is not None)
+        for arg, default in zip(every, defaults, strict=True)
+    }
+
+
+def _fields(node: ast.ClassDef) -> dict[str, tuple[Any, bool]]:
+    return {
+        line.target.id: (_kind(line.annotation), line.value is not None)
+        for line in node.body
+        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+    }
 
 
 def _kind(annotation: ast.expr | None) -> Any:

@@ -29,15 +29,15 @@ from ls_tf.spec.values import (
 
 EXPERIMENTS = "ls_tf.experiments"
 
-# Field of the experiment -> package of its parts, the function that takes
-# the options, and the arguments that are no options: a task gives those.
+# Field of the experiment -> package of its parts, the function or class that
+# takes the options, and the arguments that are none: a task gives those.
 _PARTS = {
     "model": (
         "ls_tf.models",
         "build",
         ("num_classes", "image_shape", "vocabulary_size", "seed"),
     ),
-    "evaluators": ("ls_tf.evaluators", "evaluate", ("trained", "role")),
+    "evaluators": ("ls_tf.evaluators", "Evaluator", ("role",)),
 }
 
 

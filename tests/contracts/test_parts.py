@@ -3,12 +3,15 @@
 Parts are found by their file: a new one is tested without being named here.
 """
 
+import dataclasses
 import inspect
+import typing
 
 import keras
 import numpy as np
 import pytest
 
+from ls_tf.measuring import measure
 from ls_tf.pipeline.contract import DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.spec import registry
@@ -197,13 +200,21 @@ def test_texts_have_two_languages_and_come_as_pairs(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.evaluators"))
-def test_an_evaluator_takes_a_trained_model_and_a_role(name):
-    module = registry.get("ls_tf.evaluators", name)
-    parameters = inspect.signature(module.evaluate).parameters
-    assert list(parameters)[:2] == ["trained", "role"]
-    assert parameters["role"].kind is inspect.Parameter.KEYWORD_ONLY
-    for option in list(parameters)[2:]:
-        assert parameters[option].default is not inspect.Parameter.empty
+def test_an_evaluator_takes_a_role_and_a_trained_network(name):
+    evaluator = registry.get("ls_tf.evaluators", name).Evaluator
+    built = evaluator("report")  # every other option has a default
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        built.role = "train"
+    fields = [field.name for field in dataclasses.fields(evaluator)]
+    assert fields[0] == "role"
+    # What is checked without an import is what the class takes.
+    read = registry.arguments("ls_tf.evaluators", name, "Evaluator")
+    assert list(read) == fields
+    assert [option for option in read if not read[option][1]] == ["role"]
+    for function in ("__call__", "check"):
+        if hasattr(evaluator, function):
+            hints = typing.get_type_hints(getattr(evaluator, function))
+            assert hints["network"] in measure.KINDS
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))

@@ -51,11 +51,11 @@ def made():
 
 def test_every_example_counts_once(made):
     for module in (classification, reliability):
-        assert module.evaluate(made, role="report").count == 4000
+        assert module.Evaluator("report")(made).count == 4000
 
 
 def test_the_known_temperature_is_found(made):
-    found = reliability.evaluate(made, role="report").scalars
+    found = reliability.Evaluator("report")(made).scalars
     # The true one is 2; 4,000 examples leave some 3 % of doubt.
     assert found["temperature"] == pytest.approx(2.0, rel=0.06)
     assert found["temperature"] == found["temperature_by_nll"]
@@ -69,8 +69,8 @@ def test_the_known_temperature_is_found(made):
 
 
 def test_the_criterion_chooses_the_diagram(made):
-    by_nll = reliability.evaluate(made, role="report")
-    by_ece = reliability.evaluate(made, role="report", criterion="ece")
+    by_nll = reliability.Evaluator("report")(made)
+    by_ece = reliability.Evaluator("report", criterion="ece")(made)
     assert by_ece.scalars["temperature"] == by_nll.scalars["temperature_by_ece"]
     assert by_ece.scalars["ece_scaled"] == by_nll.scalars["ece_scaled_by_ece"]
 
@@ -79,12 +79,12 @@ def test_the_fit_uses_the_calibrate_split_alone(made):
     other = Made(temperature=2.0)
     other.by_role["report"] = made.by_role["report"]
     other.by_role["calibrate"] = Made(temperature=5.0).by_role["calibrate"]
-    found = reliability.evaluate(other, role="report").scalars
+    found = reliability.Evaluator("report")(other).scalars
     assert found["temperature"] == pytest.approx(5.0, rel=0.06)
 
 
 def test_the_diagram_adds_up(made):
-    found = reliability.evaluate(made, role="report")
+    found = reliability.Evaluator("report")(made)
     for suffix, name in (("", "ece"), ("_scaled", "ece_scaled")):
         count = found.arrays[f"bin_count{suffix}"]
         gap = np.abs(
@@ -98,16 +98,14 @@ def test_the_diagram_adds_up(made):
 
 def test_classification_numbers_by_hand(made):
     labels, logits, _ = made.by_role["report"]
-    found = classification.evaluate(made, role="report").scalars
+    found = classification.Evaluator("report")(made).scalars
     assert found["accuracy"] == np.mean(logits.argmax(-1) == labels)
     assert found["error"] == pytest.approx(1 - found["accuracy"])
     assert found["top5_accuracy"] == 1
 
 
 def test_penultimate_projects_the_chosen_classes(made):
-    found = penultimate.evaluate(
-        made, role="report", classes=(0, 1, 2), per_class=50
-    )
+    found = penultimate.Evaluator("report", (0, 1, 2), per_class=50)(made)
     assert found.count == 300
     for role in ("train", "report"):
         points = found.arrays[f"{role}_points"]
@@ -125,8 +123,8 @@ def test_penultimate_projects_the_chosen_classes(made):
 
 
 def test_penultimate_repeats(made):
-    first = penultimate.evaluate(made, role="report", per_class=50)
-    again = penultimate.evaluate(made, role="report", per_class=50)
+    first = penultimate.Evaluator("report", per_class=50)(made)
+    again = penultimate.Evaluator("report", per_class=50)(made)
     for name, array in first.arrays.items():
         np.testing.assert_array_equal(array, again.arrays[name])
 
@@ -135,9 +133,8 @@ def test_penultimate_with_bias_uses_the_constant(made):
     bias = made.model.get_layer("logits").bias
     bias.assign(np.array([3.0, 0, 0, 0, 0], np.float32))
     try:
-        found = penultimate.evaluate(
-            made, role="report", per_class=50, use_bias=True
-        )
+        evaluator = penultimate.Evaluator("report", per_class=50, use_bias=True)
+        found = evaluator(made)
     finally:
         bias.assign(np.zeros(5, np.float32))
     corners = found.arrays["templates"]

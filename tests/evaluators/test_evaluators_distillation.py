@@ -78,7 +78,7 @@ PAIR = {"role": "train", "classes": (0, "dog"), "per_class": 30}
 
 
 def test_the_examples_are_of_the_two_classes(made):
-    found = information.evaluate(made, **PAIR, mc_samples=5)
+    found = information.Evaluator(**PAIR, mc_samples=5)(made)
     assert found.count == 60
     index, labels = found.arrays["index"], found.arrays["labels"]
     assert labels.tolist() == [0] * 30 + [3] * 30
@@ -90,19 +90,19 @@ def test_the_examples_are_of_the_two_classes(made):
 
 
 def test_every_measurement_of_a_run_is_of_the_same_views(made):
-    first = information.evaluate(made, **PAIR)
-    again = information.evaluate(made, **PAIR)
+    first = information.Evaluator(**PAIR)(made)
+    again = information.Evaluator(**PAIR)(made)
     for a, b in zip(*made.asked, strict=True):
         np.testing.assert_array_equal(a, b)
     assert first.scalars == again.scalars
     other = Made()
     other.spec = override(fc_digits.SPEC, {"seed": 1})
-    information.evaluate(other, **PAIR)
+    information.Evaluator(**PAIR)(other)
     assert not np.array_equal(made.asked[0][0], other.asked[0][0])
 
 
 def test_the_numbers_are_those_of_the_samples(made):
-    found = information.evaluate(made, **PAIR, mc_samples=4)
+    found = information.Evaluator(**PAIR, mc_samples=4)(made)
     index, view = made.asked[0]
     np.testing.assert_array_equal(index.reshape(60, 4)[:, 0], index[::4])
     logits = made.every[index, view].astype(np.float64)
@@ -132,11 +132,11 @@ def test_the_numbers_are_those_of_the_samples(made):
 
 def test_the_exact_one_takes_every_view_once(made, monkeypatch):
     monkeypatch.setattr(exact, "_ROWS", 50)  # parts of eight examples
-    found = exact.evaluate(made, **PAIR)
+    found = exact.Evaluator(**PAIR)(made)
     assert found.count == 60
     index = found.arrays["index"]
     # The same examples as those of the estimate.
-    estimate = information.evaluate(made, **PAIR)
+    estimate = information.Evaluator(**PAIR)(made)
     np.testing.assert_array_equal(index, estimate.arrays["index"])
     logits = made.every[index].astype(np.float64)
     samples = logits[..., 0] - logits[..., 3]
@@ -155,7 +155,7 @@ def test_the_exact_one_takes_every_view_once(made, monkeypatch):
 def test_a_network_that_answers_always_the_same_has_no_number():
     made = Made(spread=0.0, noise=0.0)
     for module in (information, exact):
-        found = module.evaluate(made, **PAIR).scalars
+        found = module.Evaluator(**PAIR)(made).scalars
         assert math.isnan(found["information"])
         assert math.isnan(found["information_less_bias"])
         assert math.isnan(found["sigma"])
@@ -180,20 +180,20 @@ def test_what_cannot_be_measured_is_refused_before(change, options, says):
     vars(made).update(change)
     given = {**PAIR, **options}
     with pytest.raises(SpecError, match=says) as caught:
-        information.check(made, **given)
+        information.Evaluator(**given).check(made)
     assert "\n" not in str(caught.value)
     if "mc_samples" not in options:
         with pytest.raises(SpecError, match=says):
-            exact.check(made, **given)
+            exact.Evaluator(**given).check(made)
 
 
 def test_continuous_views_can_be_drawn_but_not_counted(made):
     made.num_views = None
-    information.check(made, **PAIR)
+    information.Evaluator(**PAIR).check(made)
     with pytest.raises(SpecError, match="are continuous"):
-        exact.check(made, **PAIR)
+        exact.Evaluator(**PAIR).check(made)
     made.num_views = VIEWS
-    exact.check(made, **PAIR)
+    exact.Evaluator(**PAIR).check(made)
 
 
 # --- Smoothness -------------------------------------------------------------
@@ -209,7 +209,7 @@ def taught(made, temperature):
 
 def test_a_students_teacher_is_measured_over_every_view(made):
     taught(made, 3.0)
-    found = smooth.evaluate(made, role="train", temperatures=(1.0, 3.0))
+    found = smooth.Evaluator("train", temperatures=(1.0, 3.0))(made)
     assert found.count == EXAMPLES
     assert found.scalars["temperature"] == 3
     want = smoothness.gamma(made.table, made.label, temperature=3.0)
@@ -221,7 +221,7 @@ def test_a_students_teacher_is_measured_over_every_view(made):
 
 
 def test_without_a_teacher_the_network_itself_is_measured(made):
-    found = smooth.evaluate(made, role="report")
+    found = smooth.Evaluator("report")(made)
     want = smoothness.gamma(made.every[:, 0], made.label, temperature=1.0)
     assert found.scalars == {"temperature": 1.0, "gamma_unaugmented": want}
     curve = found.arrays["gamma_unaugmented"]
@@ -231,20 +231,20 @@ def test_without_a_teacher_the_network_itself_is_measured(made):
 
 
 def test_smoothness_refuses_other_splits_of_a_student(made):
-    smooth.check(made, role="report")
+    smooth.Evaluator("report").check(made)
     taught(made, 1.0)
-    smooth.check(made, role="train")
+    smooth.Evaluator("train").check(made)
     with pytest.raises(SpecError, match="wanted role train"):
-        smooth.check(made, role="report")
+        smooth.Evaluator("report").check(made)
     with pytest.raises(SpecError, match="each greater than the one before"):
-        smooth.check(made, role="train", temperatures=(2.0, 1.0))
+        smooth.Evaluator("train", temperatures=(2.0, 1.0))
 
 
 # --- Stability --------------------------------------------------------------
 
 
 def test_stability_is_that_of_the_probabilities(made):
-    found = stable.evaluate(made, role="report", classes=("bee", 0, 3))
+    found = stable.Evaluator("report", classes=("bee", 0, 3))(made)
     assert found.count == EXAMPLES
     logits = made.every[:, 0].astype(np.float64)
     probs = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
@@ -265,7 +265,7 @@ def test_stability_is_that_of_the_probabilities(made):
 
 
 def test_distances_are_those_on_the_templates_plane(made):
-    found = stable.evaluate(made, role="report", classes=(0, 1, 2)).scalars
+    found = stable.Evaluator("report", classes=(0, 1, 2))(made).scalars
     kernel = made.model.get_layer("logits").kernel.numpy().astype(np.float64)
     corners = kernel.T[:3]
     # Any orthonormal basis of the plane gives the same distances.
@@ -284,22 +284,21 @@ def test_the_bias_is_one_dimension_more(made):
     layer.bias = types.SimpleNamespace(
         numpy=lambda: np.array([0.0, 9.0, 0.0, 0.0], np.float32)
     )
-    plain = stable.evaluate(made, role="report", classes=(0, 1, 2)).scalars
-    with_bias = stable.evaluate(
-        made, role="report", classes=(0, 1, 2), use_bias=True
-    ).scalars
+    plain = stable.Evaluator("report", classes=(0, 1, 2))(made).scalars
+    evaluator = stable.Evaluator("report", classes=(0, 1, 2), use_bias=True)
+    with_bias = evaluator(made).scalars
     assert with_bias["dc"] != pytest.approx(plain["dc"])
     assert with_bias["intra_std"] == plain["intra_std"]
 
 
 def test_stability_refuses_classes_without_examples(made):
-    stable.check(made, role="report")
+    stable.Evaluator("report").check(made)
     with pytest.raises(SpecError, match="3 different classes"):
-        stable.check(made, role="report", classes=(0, 1))
+        stable.Evaluator("report", classes=(0, 1)).check(made)
     made.label = made.label[:5]  # class 0 twice, the others once
     with pytest.raises(SpecError, match="2 or more examples of class 1 in dig"):
-        stable.check(made, role="report")
+        stable.Evaluator("report").check(made)
     made.label = np.repeat(np.array([0, 1, 3], np.int32), 4)
-    stable.check(made, role="report", classes=(0, 1, 3))
+    stable.Evaluator("report", classes=(0, 1, 3)).check(made)
     with pytest.raises(SpecError, match="examples of class 2 .* got 0"):
-        stable.check(made, role="report", classes=(0, 1, 2))
+        stable.Evaluator("report", classes=(0, 1, 2)).check(made)

@@ -40,7 +40,7 @@ class Photographs:
 
 def refused(trained, **options):
     with pytest.raises(spec.SpecError) as error:
-        penultimate.check(trained, role="report", **options)
+        penultimate.Evaluator("report", **options).check(trained)
     message = str(error.value)
     assert "\n" not in message
     return message
@@ -49,9 +49,10 @@ def refused(trained, **options):
 @pytest.mark.parametrize("classes", [NAMES, ("airplane", 1, "bird")])
 def test_names_project_as_their_ids(classes):
     trained = Photographs()
-    penultimate.check(trained, role="report", classes=classes)
-    by_name = penultimate.evaluate(trained, role="report", classes=classes)
-    by_id = penultimate.evaluate(trained, role="report", classes=(0, 1, 2))
+    evaluator = penultimate.Evaluator("report", classes=classes)
+    evaluator.check(trained)
+    by_name = evaluator(trained)
+    by_id = penultimate.Evaluator("report", classes=(0, 1, 2))(trained)
     assert by_name.arrays["classes"].tolist() == [0, 1, 2]
     assert by_name.scalars == by_id.scalars
     for name, array in by_id.arrays.items():
@@ -59,9 +60,8 @@ def test_names_project_as_their_ids(classes):
 
 
 def test_the_order_of_the_names_is_kept():
-    found = penultimate.evaluate(
-        Photographs(), role="report", classes=("truck", "cat", "dog")
-    )
+    evaluator = penultimate.Evaluator("report", ("truck", "cat", "dog"))
+    found = evaluator(Photographs())
     assert found.arrays["classes"].tolist() == [9, 3, 5]
 
 
@@ -80,8 +80,8 @@ def test_the_papers_names_are_in_cifar100():
         def labels(self, role):
             return np.repeat(np.arange(100, dtype=np.int32), 100)
 
-    penultimate.check(
-        Fine(), role="report", classes=("beaver", "dolphin", "otter")
+    penultimate.Evaluator("report", ("beaver", "dolphin", "otter")).check(
+        Fine()
     )
 
 
@@ -94,9 +94,8 @@ def test_too_few_examples_say_where_and_how_many():
     message = refused(Photographs(birds=99), classes=NAMES)
     assert "cifar10/train[:40000]: wanted 100 examples of class 2" in message
     assert message.endswith("got 99")
-    penultimate.check(
-        Photographs(birds=99), role="report", classes=NAMES, per_class=99
-    )
+    evaluator = penultimate.Evaluator("report", NAMES, per_class=99)
+    evaluator.check(Photographs(birds=99))
 
 
 @pytest.mark.parametrize(

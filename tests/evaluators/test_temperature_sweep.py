@@ -36,8 +36,7 @@ def over_confident(temperature, n=4000):
 
 
 def sweep(trained, **options):
-    temperature_sweep.check(trained, role="report", **options)
-    return temperature_sweep.evaluate(trained, role="report", **options)
+    return temperature_sweep.Evaluator("report", **options)(trained)
 
 
 def test_two_examples_by_hand():
@@ -76,14 +75,14 @@ def test_the_known_temperature_has_the_best_nll_and_ece():
 def test_at_temperature_one_it_is_the_classification():
     trained = over_confident(2.0)
     found = sweep(trained, temperatures=(1.0,))
-    plain = classification.evaluate(trained, role="report").scalars
+    plain = classification.Evaluator("report")(trained).scalars
     for name in ("nll", "ece", "accuracy"):
         assert found.arrays[name][0] == plain[name]
 
 
 def test_no_temperature_beats_the_fitted_one():
     trained = over_confident(3.0)
-    fitted = reliability.evaluate(trained, role="report").scalars
+    fitted = reliability.Evaluator("report")(trained).scalars
     found = sweep(trained, temperatures=tuple(np.linspace(2, 4, 41).tolist()))
     assert found.scalars["best_nll"] >= fitted["nll_scaled"]
     assert found.scalars["temperature_of_best_nll"] == pytest.approx(
@@ -121,9 +120,8 @@ def test_when_hot_every_class_is_as_likely():
     ],
 )
 def test_a_bad_grid_is_one_line(grid, says):
-    trained = Logits([[1, 0]], [0])
     with pytest.raises(SpecError, match=says) as error:
-        temperature_sweep.check(trained, role="report", temperatures=grid)
+        temperature_sweep.Evaluator("report", temperatures=grid)
     assert "\n" not in str(error.value)
 
 
@@ -140,5 +138,5 @@ def test_a_bad_grid_is_one_line(grid, says):
 )
 def test_bad_bins_and_criteria_are_one_line(module, options, says):
     with pytest.raises(SpecError, match=says) as error:
-        module.check(Logits([[1, 0]], [0]), role="report", **options)
+        module.Evaluator("report", **options)
     assert "\n" not in str(error.value)

@@ -27,6 +27,13 @@ def package(tmp_path, monkeypatch):
         "          maybe: int | None = None, other: 'list' = (), bare=1):\n"
         "    '''Builds.'''\n"
         "class build_nothing: ...\n"
+        "class Evaluator:\n"
+        "    role: str\n"
+        "    bins: int = 15\n"
+        "    edge: 'list' = 'left'\n"
+        "    GRID = 3\n"
+        "    def __call__(self, network: int) -> None:\n"
+        "        count: int = 1\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     yield "made_for_registry"
@@ -134,4 +141,13 @@ def test_signature_of_what_is_not_there(package):
     with pytest.raises(SpecError, match="did you mean 'resnet'"):
         registry.signature(package, "resnett")
     with pytest.raises(ValueError, match="has no function 'build_nothing'"):
-        registry.signature(package, "resnet", "build_nothing")
+        registry.signature(package, "alexnet", "build_nothing")
+
+
+def test_the_arguments_of_a_dataclass_are_its_fields(package):
+    assert registry.arguments(package, "resnet", "Evaluator") == {
+        "role": (str, False),
+        "bins": (int, True),
+        "edge": (None, True),
+    }
+    assert registry.arguments(package, "resnet", "build_nothing") == {}

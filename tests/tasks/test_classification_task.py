@@ -212,6 +212,15 @@ def test_an_evaluator_that_would_fail_is_refused_before(options, says):
         measure.check(evaluator, task.view(Network(task)))
 
 
+def test_an_evaluator_of_translations_is_refused():
+    task = make()
+    with pytest.raises(
+        SpecError,
+        match="translation measures translators, this .* trains classifiers$",
+    ):
+        measure.check(EvaluatorSpec("translation"), task.view(Network(task)))
+
+
 def test_a_teacher_is_refused():
     from ls_tf.spec import TeacherSpec
 

@@ -231,16 +231,15 @@ def test_lines_in_lines_out(task, translator):
 
 
 def test_the_evaluators_measure(task, translator):
-    found = translation.evaluate(
-        translator, role="report", beam_size=2, extra_length=4
-    )
+    evaluator = translation.Evaluator("report", beam_size=2, extra_length=4)
+    found = evaluator(translator)
     hypotheses = found.arrays["hypotheses"].tolist()
     assert found.count == 20 == len(hypotheses)
     again = bleu.scores(hypotheses, task.tokens("report").texts.target)
     assert found.scalars["bleu"] == again.values["bleu"]
     assert "tok:13a" in found.notes["bleu"]
 
-    calibrated = token_calibration.evaluate(translator, role="report")
+    calibrated = token_calibration.Evaluator("report")(translator)
     tokens = len(task.tokens("report").target.tokens)
     assert calibrated.count == tokens
     assert calibrated.arrays["bin_count"].sum() == tokens
@@ -252,13 +251,14 @@ def test_the_evaluators_measure(task, translator):
         )
     assert calibrated.scalars["nll_scaled"] <= calibrated.scalars["nll"] + 0.05
 
-    sweep = translation_sweep.evaluate(
-        translator, role="report", temperatures=(0.5, 1.0), extra_length=4
+    evaluator = translation_sweep.Evaluator(
+        "report", (0.5, 1.0), extra_length=4
     )
+    sweep = evaluator(translator)
     assert sweep.arrays["nll"][1] == pytest.approx(summary["nll"], abs=1e-5)
     assert sweep.scalars["best_nll"] == sweep.arrays["nll"].min()
 
-    flat = token_projection.evaluate(translator, role="report", per_token=5)
+    flat = token_projection.Evaluator("report", per_token=5)(translator)
     assert flat.arrays["templates"].shape == (3, 2)
     assert flat.arrays["report_points"].shape[1] == 2
     assert len(flat.notes) == 3
