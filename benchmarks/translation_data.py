@@ -36,10 +36,10 @@ class Work:
             flags: ``vocabulary_size``, ``batch_tokens``, ``max_length``.
         """
         from ls_tf.data import multi30k
-        from ls_tf.pipeline import vocabulary
+        from ls_tf.pipeline import corpus, vocabulary
 
         self._folder, self._flags = folder, flags
-        self._pairs = multi30k.load_pairs("train", data_dir=folder)
+        self._pairs = corpus.load_pairs(multi30k, "train", data_dir=folder)
         self._sentences = self._pairs.source + self._pairs.target
         self._subwords = vocabulary.learn(
             self._sentences, flags.vocabulary_size, cache_dir=None, name="m"
@@ -179,10 +179,11 @@ def main() -> int:
     _common.start()
     about = _common.machine()
     from ls_tf.data import multi30k
+    from ls_tf.pipeline import corpus
     from ls_tf.pipeline.contract import DataError
 
     try:
-        multi30k.load_pairs("train", data_dir=flags.data_dir)
+        corpus.load_pairs(multi30k, "train", data_dir=flags.data_dir)
     except DataError as error:
         print(f"skipped: {error}")
         return 0

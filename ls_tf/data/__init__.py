@@ -1,1 +1,1 @@
-"""Data sets, one module each; `load` gives decoded arrays."""
+"""Data sets, one module each: what is promised of it, and where it lies."""

@@ -6,10 +6,7 @@ TFDS mixed the examples when it wrote its files, so that both parts hold all
 classes.
 """
 
-import os
-
-from ls_tf.pipeline import tfds
-from ls_tf.pipeline.contract import Arrays, DatasetInfo
+from ls_tf.pipeline.contract import DatasetInfo
 
 INFO = DatasetInfo(
     name="cifar10",
@@ -36,22 +33,3 @@ INFO = DatasetInfo(
     ),
     tfds="cifar10",
 )
-
-
-def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
-    """Loads a split or a part of one.
-
-    Args:
-        split: ``"train"``, ``"train[:40000]"``, ``"test[50%:]"``, ...
-        data_dir: where TFDS data lies; None means TFDS's own default.
-
-    Returns:
-        ``image`` uint8 [N, 32, 32, 3] and ``label`` int32 [N], in TFDS order.
-
-    Raises:
-        ValueError: if there is no such split.
-        DataError: if the data is missing, damaged or not as ``INFO`` says.
-
-    Source: Krizhevsky 2009.
-    """
-    return tfds.load(INFO, split, data_dir=data_dir)

@@ -5,10 +5,7 @@ holds out 10,000 training images and does not say which; in the notation of
 splits, ``train[:40000]`` and ``train[40000:]`` are such a pair.
 """
 
-import os
-
-from ls_tf.pipeline import tfds
-from ls_tf.pipeline.contract import Arrays, DatasetInfo
+from ls_tf.pipeline.contract import DatasetInfo
 
 # The labels count the classes in alphabetical order.
 _CLASS_NAMES = """
@@ -39,23 +36,3 @@ INFO = DatasetInfo(
     ),
     tfds="cifar100",
 )
-
-
-def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
-    """Loads a split or a part of one.
-
-    Args:
-        split: ``"train"``, ``"train[:40000]"``, ``"test[50%:]"``, ...
-        data_dir: where TFDS data lies; None means TFDS's own default.
-
-    Returns:
-        ``image`` uint8 [N, 32, 32, 3] and ``label`` int32 [N], the fine
-        label, in TFDS order.
-
-    Raises:
-        ValueError: if there is no such split.
-        DataError: if the data is missing, damaged or not as ``INFO`` says.
-
-    Source: Krizhevsky 2009.
-    """
-    return tfds.load(INFO, split, data_dir=data_dir)

@@ -1,9 +1,6 @@
 """Fashion-MNIST: 28 x 28 pictures of clothes."""
 
-import os
-
-from ls_tf.pipeline import tfds
-from ls_tf.pipeline.contract import Arrays, DatasetInfo
+from ls_tf.pipeline.contract import DatasetInfo
 
 INFO = DatasetInfo(
     name="fashion_mnist",
@@ -30,22 +27,3 @@ INFO = DatasetInfo(
     ),
     tfds="fashion_mnist",
 )
-
-
-def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
-    """Loads a split or a part of one.
-
-    Args:
-        split: ``"train"``, ``"train[:50000]"``, ``"test[50%:]"``, ...
-        data_dir: where TFDS data lies; None means TFDS's own default.
-
-    Returns:
-        ``image`` uint8 [N, 28, 28, 1] and ``label`` int32 [N], in TFDS order.
-
-    Raises:
-        ValueError: if there is no such split.
-        DataError: if the data is missing, damaged or not as ``INFO`` says.
-
-    Source: Xiao et al. 2017.
-    """
-    return tfds.load(INFO, split, data_dir=data_dir)

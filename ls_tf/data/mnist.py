@@ -1,9 +1,6 @@
 """MNIST: 28 x 28 handwritten digits."""
 
-import os
-
-from ls_tf.pipeline import tfds
-from ls_tf.pipeline.contract import Arrays, DatasetInfo
+from ls_tf.pipeline.contract import DatasetInfo
 
 INFO = DatasetInfo(
     name="mnist",
@@ -19,22 +16,3 @@ INFO = DatasetInfo(
     ),
     tfds="mnist",
 )
-
-
-def load(split: str, *, data_dir: str | os.PathLike[str] | None) -> Arrays:
-    """Loads a split or a part of one.
-
-    Args:
-        split: ``"train"``, ``"train[:50000]"``, ``"test[50%:]"``, ...
-        data_dir: where TFDS data lies; None means TFDS's own default.
-
-    Returns:
-        ``image`` uint8 [N, 28, 28, 1] and ``label`` int32 [N], in TFDS order.
-
-    Raises:
-        ValueError: if there is no such split.
-        DataError: if the data is missing, damaged or not as ``INFO`` says.
-
-    Source: LeCun et al. 1998.
-    """
-    return tfds.load(INFO, split, data_dir=data_dir)

@@ -32,6 +32,8 @@ class DatasetInfo:
         source: how to get it and what to cite.
         tfds: name in TensorFlow Datasets, or None if it does not come from
             there.
+        builder: module whose import registers the set with TFDS; None where
+            TFDS has it.
     """
 
     name: str
@@ -42,6 +44,7 @@ class DatasetInfo:
     licence: str
     source: str
     tfds: str | None = None
+    builder: str | None = None
 
 
 def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:

@@ -14,6 +14,7 @@ from ls_tf.pipeline import (
     contract,
     prepared,
     text_pairs,
+    tfds,
     vocabulary,
 )
 from ls_tf.pipeline.contract import Arrays, DataError
@@ -109,6 +110,37 @@ class Corpus:
         return self._splits[name]
 
 
+def load_pairs(
+    module: ModuleType,
+    split: str,
+    *,
+    data_dir: str | os.PathLike[str] | None,
+    source: str = "",
+) -> Pairs:
+    """Loads the texts of a split, or of a part of one.
+
+    Args:
+        module: the data set's module, with ``INFO``; one that TFDS does not
+            give as it is has a ``load_pairs``.
+        split: ``"train"``, ``"train[:5000]"``, ...
+        data_dir: where TFDS data lies; None means TFDS's own default.
+        source: which corpus, where the data set does not say.
+
+    Returns:
+        Sentences and their translations, always in the same order.
+
+    Raises:
+        ValueError: if there is no such split.
+        DataError: if the data is missing, damaged or not as promised.
+
+    Source: ours.
+    """
+    if not hasattr(module, "load_pairs"):
+        return tfds.load_pairs(module.INFO, split, data_dir=data_dir)
+    texts: Pairs = module.load_pairs(split, data_dir=data_dir, source=source)
+    return texts
+
+
 def load(
     module: ModuleType,
     *,
@@ -123,13 +155,12 @@ def load(
     directory is there, under digests of what they were made from.
 
     Args:
-        module: the data set's module, with ``INFO`` and ``load_pairs``.
+        module: the data set's module; see ``load_pairs``.
         train: the split whose sentences, of both languages, the subwords are
             learnt from.
         vocabulary_size: ids wanted.
         source: which corpus, where the data set does not say.
-        data_dir: a prepared file (``*.npz``), or what the module's
-            ``load_pairs`` takes.
+        data_dir: a prepared file (``*.npz``), or as for ``load_pairs``.
 
     Returns:
         The corpus. From a prepared file neither TensorFlow nor TFDS nor
@@ -210,8 +241,11 @@ class _Texts:
         """Gives the texts of a split; each file is read once."""
         base = split.partition("[")[0]
         if base not in self._pairs:
-            self._pairs[base] = self._module.load_pairs(
-                base, data_dir=self._data_dir, source=self._source
+            self._pairs[base] = load_pairs(
+                self._module,
+                base,
+                data_dir=self._data_dir,
+                source=self._source,
             )
         whole = self._pairs[base]
         _, start, stop = contract.parse_split(

@@ -1,10 +1,10 @@
-"""Where the arrays of a data set come from: its own module or a file."""
+"""Where the arrays of a data set come from: its module, TFDS or a file."""
 
 import os
 from collections.abc import Iterable
 from types import ModuleType
 
-from ls_tf.pipeline import contract, prepared
+from ls_tf.pipeline import contract, prepared, tfds
 from ls_tf.pipeline.contract import Arrays, DataError
 from ls_tf.pipeline.text_pairs import TextInfo
 
@@ -18,14 +18,16 @@ def load(
     """Loads a split or a part of one.
 
     Args:
-        module: the data set's module, with ``INFO`` and ``load``.
+        module: the data set's module, with ``INFO``; one that TFDS does not
+            give as it is has a ``load``.
         split: ``"train"``, ``"train[:50000]"``, ``"test[50%:]"``, ...
-        data_dir: a prepared file (``*.npz``), or what the module's ``load``
-            takes.
+        data_dir: a prepared file (``*.npz``), or where TFDS data lies; None
+            means TFDS's own default.
 
     Returns:
-        What the module's ``load`` gives. From a prepared file neither
-        TensorFlow nor TFDS is imported.
+        ``image`` uint8 [N, H, W, C] and ``label`` int32 [N], always in the
+        same order. From a prepared file neither TensorFlow nor TFDS is
+        imported.
 
     Raises:
         ValueError: if there is no such split.
@@ -40,6 +42,8 @@ def load(
         )
     if data_dir is not None and prepared.is_prepared(data_dir):
         return prepared.load(module.INFO, split, data_dir)
+    if not hasattr(module, "load"):
+        return tfds.load(module.INFO, split, data_dir=data_dir)
     arrays: Arrays = module.load(split, data_dir=data_dir)
     return arrays
 

@@ -27,6 +27,8 @@ class TextInfo:
         source: how to get it and what to cite.
         tfds: name in TensorFlow Datasets, or None if it does not come from
             there.
+        builder: module whose import registers the set with TFDS; None where
+            TFDS has it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class TextInfo:
     licence: str
     source: str
     tfds: str | None = None
+    builder: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,13 +4,12 @@ The first load decodes a split and leaves it as ``.npy`` files under
 ``<data_dir>/ls_tf_arrays``; later loads read those and import neither
 TensorFlow nor TFDS.
 
-A data set that TFDS lacks brings its builder in ``_<name>_builder.py``, whose
-import registers it with TFDS.
+A data set that TFDS lacks names a module whose import registers it there:
+``builder`` of its ``INFO``.
 """
 
 import contextlib
 import importlib
-import importlib.util
 import os
 import sys
 import threading
@@ -40,7 +39,7 @@ def load(
 
     Args:
         info: the data set; ``info.tfds`` is its name in TFDS.
-        split: see ``_dataset.parse_split``.
+        split: see ``contract.parse_split``.
         data_dir: where TFDS data lies; None means ``$TFDS_DATA_DIR``, or
             ``~/tensorflow_datasets`` if that is not set. May be ``gs://``.
 
@@ -67,7 +66,7 @@ def load_pairs(
 
     Args:
         info: the data set; ``info.tfds`` is its name in TFDS.
-        split: see ``_dataset.parse_split``.
+        split: see ``contract.parse_split``.
         data_dir: as for ``load``.
 
     Returns:
@@ -146,9 +145,8 @@ def _decode(
     """Decodes a whole split; gives it and the name of what was read."""
     import tensorflow_datasets as tfds
 
-    ours = f"ls_tf.pipeline.{info.name}_builder"
-    if importlib.util.find_spec(ours):
-        importlib.import_module(ours)
+    if info.builder is not None:
+        importlib.import_module(info.builder)
     try:
         with _quiet():
             builder = tfds.builder(info.tfds, data_dir=os.fspath(folder))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ls_tf.measuring import measure
+from ls_tf.pipeline import corpus, loading
 from ls_tf.pipeline.contract import DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.spec import registry
@@ -179,6 +180,30 @@ def test_images_have_classes(name):
     assert len(set(info.class_names)) == info.num_classes
 
 
+@pytest.mark.parametrize("name", IMAGES + TEXTS)
+def test_a_data_set_comes_from_tfds_or_its_own_function(name):
+    module = registry.get("ls_tf.data", name)
+    options = {"load": ["data_dir"], "load_pairs": ["data_dir", "source"]}
+    function = "load" if name in IMAGES else "load_pairs"
+    if not hasattr(module, function):
+        assert module.INFO.tfds
+        return
+    parameters = inspect.signature(getattr(module, function)).parameters
+    assert list(parameters) == ["split", *options[function]]
+    for option in options[function]:
+        assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
+    if function == "load_pairs":
+        assert parameters["source"].default == ""
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_images_refuse_a_split_that_is_not_there(name, tmp_path):
+    with pytest.raises(ValueError, match="no split 'nosuch'"):
+        loading.load(
+            registry.get("ls_tf.data", name), "nosuch", data_dir=tmp_path
+        )
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_texts_have_two_languages_and_come_as_pairs(name, tmp_path):
     module = registry.get("ls_tf.data", name)
@@ -186,17 +211,12 @@ def test_texts_have_two_languages_and_come_as_pairs(name, tmp_path):
     # Without sizes, the user's files decide.
     assert "train" in info.sizes or not info.sizes
     assert info.source_language != info.target_language
-    parameters = inspect.signature(module.load_pairs).parameters
-    assert list(parameters) == ["split", "data_dir", "source"]
-    for option in ("data_dir", "source"):
-        assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
-    assert parameters["source"].default == ""
     if info.sizes:
         with pytest.raises(ValueError, match="no split 'nosuch'"):
-            module.load_pairs("nosuch", data_dir=tmp_path)
+            corpus.load_pairs(module, "nosuch", data_dir=tmp_path)
     else:
         with pytest.raises(DataError, match=f"^{name}: wanted data.source"):
-            module.load_pairs("train", data_dir=tmp_path)
+            corpus.load_pairs(module, "train", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.evaluators"))

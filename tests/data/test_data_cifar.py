@@ -117,7 +117,7 @@ def test_the_classes_of_the_papers_figures():
 @pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_loads_every_example_with_its_fine_label(module, split, data_dir):
-    arrays = module.load(split, data_dir=data_dir)
+    arrays = loading.load(module, split, data_dir=data_dir)
     assert arrays.keys() == {"image", "label"}
     assert arrays["image"].shape == (SIZES[split], 32, 32, 3)
     assert arrays["image"].dtype == np.uint8
@@ -133,9 +133,9 @@ def test_loads_every_example_with_its_fine_label(module, split, data_dir):
 @pytest.mark.parametrize("module", MODULES)
 def test_the_papers_parts_share_nothing_and_miss_nothing(module, data_dir):
     # As 40,000 and 10,000 of 50,000.
-    whole = module.load("train", data_dir=data_dir)
-    first = module.load("train[:40]", data_dir=data_dir)
-    last = module.load("train[40:]", data_dir=data_dir)
+    whole = loading.load(module, "train", data_dir=data_dir)
+    first = loading.load(module, "train[:40]", data_dir=data_dir)
+    last = loading.load(module, "train[40:]", data_dir=data_dir)
     for key, value in whole.items():
         np.testing.assert_array_equal(
             np.concatenate([first[key], last[key]]), value
@@ -152,7 +152,7 @@ def test_a_prepared_file_holds_the_same(module, data_dir, tmp_path):
         splits=("train[:40]", "train[40:]"),
         data_dir=data_dir,
     )
-    expected = module.load("train[40:]", data_dir=data_dir)
+    expected = loading.load(module, "train[40:]", data_dir=data_dir)
     found = loading.load(module, "train[40:]", data_dir=file)
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value)
@@ -183,7 +183,7 @@ def test_what_is_not_as_promised_is_refused(
         reading, "_decode", lambda *_: (change(arrays), "another")
     )
     with pytest.raises(DataError, match=says) as caught:
-        module.load("train[:10]", data_dir=tmp_path)
+        loading.load(module, "train[:10]", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert f"{module.INFO.name}/train" in str(caught.value)
     # And nothing wrong is kept for the next time.
@@ -193,7 +193,7 @@ def test_what_is_not_as_promised_is_refused(
 @pytest.mark.parametrize("module", MODULES)
 def test_a_bad_split_is_refused(module, tmp_path):
     with pytest.raises(ValueError, match=r"train \(50\), test \(12\)"):
-        module.load("validation", data_dir=tmp_path)
+        loading.load(module, "validation", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -205,7 +205,7 @@ def test_without_network_one_line_says_what_to_do(
 
     monkeypatch.setattr(reading, "_probe", refuse)
     with pytest.raises(DataError) as caught:
-        module.load("train", data_dir=tmp_path)
+        loading.load(module, "train", data_dir=tmp_path)
     assert "\n" not in str(caught.value)
     assert f"build {module.INFO.tfds} --data_dir={tmp_path}" in str(
         caught.value

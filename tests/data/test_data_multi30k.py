@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from ls_tf.data import multi30k, wmt14_ende, wmt_t2t_ende
-from ls_tf.pipeline import multi30k_builder
+from ls_tf.pipeline import corpus, multi30k_builder
 from ls_tf.pipeline import tfds as reading
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.text_pairs import Pairs
@@ -97,7 +97,7 @@ def said(monkeypatch):
 
 def _fails(module, split, data_dir, *says):
     with pytest.raises(DataError) as caught:
-        module.load_pairs(split, data_dir=data_dir)
+        corpus.load_pairs(module, split, data_dir=data_dir)
     message = str(caught.value)
     assert "\n" not in message
     for text in (module.INFO.name, *says):
@@ -148,20 +148,20 @@ def test_the_builder_states_licence_and_origin():
 
 @pytest.mark.parametrize("split", SIZES)
 def test_loads_every_pair_in_the_order_of_the_files(split, data_dir):
-    found = multi30k.load_pairs(split, data_dir=data_dir)
+    found = corpus.load_pairs(multi30k, split, data_dir=data_dir)
     assert found == _expected(split, SIZES[split])
 
 
 def test_loads_a_part(data_dir):
-    found = multi30k.load_pairs("train[2:50%]", data_dir=str(data_dir))
+    found = corpus.load_pairs(multi30k, "train[2:50%]", data_dir=str(data_dir))
     assert found == _expected("train", 7).part(2, 4)
     with pytest.raises(ValueError, match=r"val \(3\), test_2016_flickr"):
-        multi30k.load_pairs("test", data_dir=data_dir)
+        corpus.load_pairs(multi30k, "test", data_dir=data_dir)
 
 
 def test_archives_of_a_person_are_taken(tmp_path, no_network, said, capsys):
     _archives(tmp_path)
-    found = multi30k.load_pairs("val", data_dir=tmp_path)
+    found = corpus.load_pairs(multi30k, "val", data_dir=tmp_path)
     assert found == _expected("val", 3)
     assert no_network == []
     # They are not the real ones, and that is said, once for each.
@@ -208,17 +208,19 @@ def test_a_download_that_succeeds(tmp_path, monkeypatch):
         }
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", download)
-    found = multi30k.load_pairs("train", data_dir=tmp_path / "here")
+    found = corpus.load_pairs(multi30k, "train", data_dir=tmp_path / "here")
     assert found == _expected("train", 7)
 
 
-def test_its_builder_is_found_by_the_name_of_the_set(tmp_path):
+def test_its_builder_is_registered_when_it_is_needed(tmp_path):
     _archives(tmp_path)
     code = f"""
         import dataclasses
         from ls_tf.data import multi30k
+        from ls_tf.pipeline import corpus
         multi30k.INFO = dataclasses.replace(multi30k.INFO, sizes={SIZES})
-        print(len(multi30k.load_pairs("train", data_dir={str(tmp_path)!r})))
+        folder = {str(tmp_path)!r}
+        print(len(corpus.load_pairs(multi30k, "train", data_dir=folder)))
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)],
@@ -245,14 +247,14 @@ def test_archives_that_are_not_what_they_should_be(
     manual = _archives(tmp_path)
     (manual / name).write_bytes(content)
     with pytest.raises(DataError, match=says) as caught:
-        multi30k.load_pairs("train", data_dir=tmp_path)
+        corpus.load_pairs(multi30k, "train", data_dir=tmp_path)
     message = str(caught.value)
     assert "\n" not in message and name in message
     assert "downloaded" not in message
     # The next attempt starts anew.
     shutil.rmtree(manual)
     _archives(tmp_path)
-    assert len(multi30k.load_pairs("train", data_dir=tmp_path)) == 7
+    assert len(corpus.load_pairs(multi30k, "train", data_dir=tmp_path)) == 7
 
 
 def test_a_set_of_another_size_is_refused_and_not_kept(data_dir, monkeypatch):
@@ -262,9 +264,9 @@ def test_a_set_of_another_size_is_refused_and_not_kept(data_dir, monkeypatch):
 
 
 def test_the_cache_is_enough_and_needs_no_tensorflow(data_dir):
-    whole = multi30k.load_pairs("train", data_dir=data_dir)
+    whole = corpus.load_pairs(multi30k, "train", data_dir=data_dir)
     shutil.rmtree(data_dir / "multi30k")
-    assert multi30k.load_pairs("train", data_dir=data_dir) == whole
+    assert corpus.load_pairs(multi30k, "train", data_dir=data_dir) == whole
     manifest = json.loads(
         (data_dir / CACHE / "multi30k/train.json").read_text()
     )
@@ -272,8 +274,10 @@ def test_the_cache_is_enough_and_needs_no_tensorflow(data_dir):
     code = f"""
         import dataclasses, sys
         from ls_tf.data import multi30k
+        from ls_tf.pipeline import corpus
+        folder = {str(data_dir)!r}
         multi30k.INFO = dataclasses.replace(multi30k.INFO, sizes={SIZES})
-        pairs = multi30k.load_pairs("train[5:]", data_dir={str(data_dir)!r})
+        pairs = corpus.load_pairs(multi30k, "train[5:]", data_dir=folder)
         assert pairs.target == ["train de 5 für", "train de 6 für"]
         for name in ("tensorflow", "tensorflow_datasets", "keras"):
             assert name not in sys.modules, name
@@ -288,11 +292,11 @@ def test_the_cache_is_enough_and_needs_no_tensorflow(data_dir):
 
 @pytest.mark.parametrize("side", ["source", "target"])
 def test_a_damaged_cache_is_rebuilt(data_dir, side):
-    first = multi30k.load_pairs("train", data_dir=data_dir)
+    first = corpus.load_pairs(multi30k, "train", data_dir=data_dir)
     file = data_dir / CACHE / "multi30k" / f"train_{side}_text.npy"
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
-    assert multi30k.load_pairs("train", data_dir=data_dir) == first
+    assert corpus.load_pairs(multi30k, "train", data_dir=data_dir) == first
     assert file.read_bytes() == whole
 
 
@@ -335,13 +339,13 @@ def _wmt(module, folder):
 def test_wmt_comes_through_tfds(module, tmp_path):
     _wmt(module, tmp_path)
     for split, size in WMT.items():
-        pairs = module.load_pairs(split, data_dir=tmp_path)
+        pairs = corpus.load_pairs(module, split, data_dir=tmp_path)
         # The order is that of TFDS, which mixes once.
         assert sorted(pairs.source) == [f"{split} {i} x y" for i in range(size)]
         for english, german in zip(pairs.source, pairs.target, strict=True):
             assert german == f"ü {english.removesuffix(' x y')}"
-        assert module.load_pairs(
-            f"{split}[1:]", data_dir=tmp_path
+        assert corpus.load_pairs(
+            module, f"{split}[1:]", data_dir=tmp_path
         ) == pairs.part(1, size)
 
 

@@ -20,6 +20,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from ls_tf.data import emnist, fashion_mnist, mnist
+from ls_tf.pipeline import loading
 from ls_tf.pipeline import tfds as reading
 from ls_tf.pipeline.contract import DataError
 
@@ -105,7 +106,7 @@ def no_network(monkeypatch):
 
 def _fails(module, split, data_dir, *says):
     with pytest.raises(DataError) as caught:
-        module.load(split, data_dir=data_dir)
+        loading.load(module, split, data_dir=data_dir)
     message = str(caught.value)
     assert "\n" not in message
     for text in (module.INFO.name, *says):
@@ -123,7 +124,7 @@ def _numbers(arrays):
 @pytest.mark.parametrize("module", [mnist, fashion_mnist])
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_loads_every_example_with_its_label(module, split, data_dir):
-    arrays = module.load(split, data_dir=data_dir)
+    arrays = loading.load(module, split, data_dir=data_dir)
     assert arrays["image"].shape == (SIZES[split], 28, 28, 1)
     assert arrays["image"].dtype == np.uint8
     assert arrays["label"].dtype == np.int32
@@ -135,7 +136,7 @@ def test_loads_every_example_with_its_label(module, split, data_dir):
 
 
 def test_emnist_is_turned_upright(data_dir):
-    arrays = emnist.load("train", data_dir=data_dir)
+    arrays = loading.load(emnist, "train", data_dir=data_dir)
     assert arrays["image"].flags.c_contiguous
     for image, label in zip(arrays["image"], arrays["label"], strict=True):
         stored = _example(label, 47)["image"]
@@ -153,25 +154,25 @@ def test_the_order_is_that_of_the_files(data_dir):
         for file in files
         for record in tf.data.TFRecordDataset(file)
     ]
-    arrays = fashion_mnist.load("train", data_dir=data_dir)
+    arrays = loading.load(fashion_mnist, "train", data_dir=data_dir)
     assert arrays["label"].tolist() == labels
 
 
 def test_parts_of_a_split(data_dir):
-    whole = mnist.load("train", data_dir=data_dir)
+    whole = loading.load(mnist, "train", data_dir=data_dir)
     for split, part in (
         ("train[:30]", slice(0, 30)),
         ("train[30:]", slice(30, 40)),
         ("train[25%:50%]", slice(10, 20)),
     ):
-        arrays = mnist.load(split, data_dir=data_dir)
+        arrays = loading.load(mnist, split, data_dir=data_dir)
         for key, value in whole.items():
             np.testing.assert_array_equal(arrays[key], value[part])
 
 
 def test_a_bad_split_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ValueError, match=r"train \(60000\), test \(10000\)"):
-        mnist.load("trian", data_dir=tmp_path / "nowhere")
+        loading.load(mnist, "trian", data_dir=tmp_path / "nowhere")
 
 
 def test_a_set_of_another_size_is_refused_and_not_kept(data_dir, monkeypatch):
@@ -187,9 +188,9 @@ def test_a_set_of_another_size_is_refused_and_not_kept(data_dir, monkeypatch):
 
 
 def test_the_environment_names_the_directory(data_dir, monkeypatch, tmp_path):
-    expected = mnist.load("test", data_dir=data_dir)["label"]
+    expected = loading.load(mnist, "test", data_dir=data_dir)["label"]
     monkeypatch.setenv("TFDS_DATA_DIR", str(data_dir))
-    found = mnist.load("test", data_dir=None)["label"]
+    found = loading.load(mnist, "test", data_dir=None)["label"]
     np.testing.assert_array_equal(found, expected)
     # The argument is stronger.
     _fails(mnist, "test", tmp_path / "nowhere", "does not exist")
@@ -202,7 +203,7 @@ def test_the_default_is_that_of_tfds(data_dir, monkeypatch, no_network):
     # It need not exist: TFDS would make it. Without a network it cannot.
     _fails(mnist, "test", None, home / "tensorflow_datasets", "no way to")
     data_dir.rename(home / "tensorflow_datasets")
-    assert len(mnist.load("test", data_dir=None)["label"]) == 12
+    assert len(loading.load(mnist, "test", data_dir=None)["label"]) == 12
 
 
 def test_a_directory_that_does_not_exist(tmp_path):
@@ -327,7 +328,7 @@ def test_a_download_that_succeeds(data_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(
         tfds.core.DatasetBuilder, "download_and_prepare", prepare
     )
-    assert len(mnist.load("train", data_dir=empty)["label"]) == 40
+    assert len(loading.load(mnist, "train", data_dir=empty)["label"]) == 40
 
 
 def _answer(monkeypatch, answer):
@@ -395,9 +396,9 @@ def decoded(monkeypatch):
 
 
 def test_the_second_load_reads_the_cache(data_dir, decoded):
-    first = mnist.load("train", data_dir=data_dir)
-    second = mnist.load("train[10:]", data_dir=data_dir)
-    mnist.load("test", data_dir=data_dir)
+    first = loading.load(mnist, "train", data_dir=data_dir)
+    second = loading.load(mnist, "train[10:]", data_dir=data_dir)
+    loading.load(mnist, "test", data_dir=data_dir)
     assert decoded == ["train", "test"]
     for key, value in first.items():
         assert second[key].dtype == value.dtype
@@ -414,16 +415,18 @@ def test_the_second_load_reads_the_cache(data_dir, decoded):
 
 
 def test_the_cache_is_enough_and_needs_no_tensorflow(data_dir):
-    mnist.load("train", data_dir=data_dir)
-    emnist.load("train", data_dir=data_dir)
+    loading.load(mnist, "train", data_dir=data_dir)
+    loading.load(emnist, "train", data_dir=data_dir)
     shutil.rmtree(data_dir / "mnist")
     shutil.rmtree(data_dir / "emnist")
     code = f"""
         import dataclasses, sys
         from ls_tf.data import emnist, mnist
+        from ls_tf.pipeline import loading
+        folder = {str(data_dir)!r}
         for module in (mnist, emnist):
             module.INFO = dataclasses.replace(module.INFO, sizes={SIZES})
-            arrays = module.load("train[:30]", data_dir={str(data_dir)!r})
+            arrays = loading.load(module, "train[:30]", data_dir=folder)
             assert arrays["image"].shape == (30, 28, 28, 1)
         for name in ("tensorflow", "tensorflow_datasets", "keras", "sklearn"):
             assert name not in sys.modules, name
@@ -453,14 +456,14 @@ def _flip(file):
     "name", ["train_image.npy", "train_label.npy", "train.json"]
 )
 def test_a_damaged_cache_is_rebuilt(data_dir, decoded, damage, name):
-    first = mnist.load("train", data_dir=data_dir)
+    first = loading.load(mnist, "train", data_dir=data_dir)
     file = data_dir / CACHE / "mnist" / name
     whole = file.read_bytes()
     # In the manifest the last byte is a line break, so damage what counts.
     if name == "train.json":
         file.write_bytes(whole.rstrip())
     damage(file)
-    second = mnist.load("train", data_dir=data_dir)
+    second = loading.load(mnist, "train", data_dir=data_dir)
     assert decoded == ["train", "train"]
     for key, value in first.items():
         np.testing.assert_array_equal(second[key], value)
@@ -469,14 +472,14 @@ def test_a_damaged_cache_is_rebuilt(data_dir, decoded, damage, name):
 
 @pytest.mark.parametrize("content", ["[]", "{}", '{"version": 0}', "null"])
 def test_a_foreign_manifest_is_rebuilt(data_dir, decoded, content):
-    mnist.load("train", data_dir=data_dir)
+    loading.load(mnist, "train", data_dir=data_dir)
     (data_dir / CACHE / "mnist/train.json").write_text(content)
-    mnist.load("train", data_dir=data_dir)
+    loading.load(mnist, "train", data_dir=data_dir)
     assert decoded == ["train", "train"]
 
 
 def test_a_cache_of_the_wrong_set_is_refused(data_dir, monkeypatch):
-    mnist.load("train", data_dir=data_dir)
+    loading.load(mnist, "train", data_dir=data_dir)
     more = dataclasses.replace(mnist.INFO, sizes={"train": 41, "test": 12})
     monkeypatch.setattr(mnist, "INFO", more)
     _fails(mnist, "train", data_dir, "wanted 41 examples, got 40")
@@ -490,7 +493,8 @@ def test_goes_on_where_nothing_can_be_written(data_dir, decoded, monkeypatch):
         logging, "warning", lambda text, *args: said.append(text % args)
     )
     for _ in range(2):
-        assert len(mnist.load("train", data_dir=data_dir)["label"]) == 40
+        labels = loading.load(mnist, "train", data_dir=data_dir)["label"]
+        assert len(labels) == 40
     assert decoded == ["train", "train"]
     assert len(said) == 2
     assert "without a cache" in said[0] and "\n" not in said[0]
@@ -502,5 +506,5 @@ def test_a_full_disk_leaves_no_half_files(data_dir, monkeypatch):
         raise OSError("no space left")
 
     monkeypatch.setattr(np, "save", fail)
-    assert len(mnist.load("train", data_dir=data_dir)["label"]) == 40
+    assert len(loading.load(mnist, "train", data_dir=data_dir)["label"]) == 40
     assert list((data_dir / CACHE / "mnist").iterdir()) == []
