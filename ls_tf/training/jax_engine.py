@@ -439,9 +439,7 @@ class JaxEngine:
                 self._optimizer.variables, state["optimizer"], strict=True
             ):
                 variable.assign(value)
-            self._optimizer.finalize_variable_values(
-                model.trainable_variables
-            )
+            self._optimizer.finalize_variable_values(model.trainable_variables)
         yield
 
     def predict(
