@@ -105,3 +105,14 @@ def _blocked_network(request, monkeypatch):
         return look_up(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+
+@pytest.fixture
+def two_losses_more(tmp_path):
+    """Losses ``confidence_penalty`` and ``angle`` beside the package's own."""
+    import made_losses
+
+    folder = tmp_path / "losses"
+    folder.mkdir()
+    with made_losses.added(folder):
+        yield

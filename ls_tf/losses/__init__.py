@@ -1,1 +1,1 @@
-"""Losses per example, unreduced, beside the plain NLL."""
+"""Losses, found by name; the plain NLL is logged beside each of them."""

@@ -8,21 +8,28 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 
-from ls_tf.spec import SpecError, Value, digest, nearest, override
-from ls_tf.spec.resolve import RunIdentity, resolve
+from ls_tf.spec import (
+    LOSS_NUMBERS,
+    SpecError,
+    Value,
+    digest,
+    nearest,
+    override,
+)
+from ls_tf.spec.changes import SHORT_OF
+from ls_tf.spec.resolve import RunIdentity, loss_numbers, resolve
 
 # What may differ inside one program: numbers that the loss takes as
 # arguments, and the seed, which chooses weights, data order and teacher.
-FIELDS = (
-    "alpha",
-    "seed",
-    "teacher.beta",
-    "teacher.seed",
-    "teacher.student_temperature",
-    "teacher.teacher_temperature",
+FIELDS = tuple(
+    sorted(
+        ["seed", "teacher.seed"]
+        + [SHORT_OF.get(path, path) for path, _ in LOSS_NUMBERS.values()]
+    )
 )
 _TEACHERS = "teacher.changes."  # what is said of the teacher's own run
-_LONG = {"train.alpha": "alpha"}
+_OPTIONS = "loss.options."  # those of type float: see ``objective.loss``
+_EVERY = (*FIELDS, f"{_TEACHERS}NAME", f"{_OPTIONS}NUMBER")
 
 
 def parse(texts: Sequence[str]) -> dict[str, list[str]]:
@@ -43,16 +50,16 @@ def parse(texts: Sequence[str]) -> dict[str, list[str]]:
     stacked: dict[str, list[str]] = {}
     for text in texts:
         name, colon, values = text.partition(":")
-        name = _LONG.get(name, name)
+        name = SHORT_OF.get(name, name)
         if not colon or not values:
             raise SpecError(
                 "--stack: wanted FIELD:VALUE,VALUE,... or FIELD:FIRST..LAST, "
                 f"got '{text}'"
             )
-        if name not in FIELDS and not name.startswith(_TEACHERS):
+        if name not in FIELDS and not name.startswith((_TEACHERS, _OPTIONS)):
             raise SpecError(
                 f"--stack: networks of one program cannot differ in '{name}'; "
-                f"{nearest(name, (*FIELDS, f'{_TEACHERS}NAME'))}"
+                f"{nearest(name, _EVERY)}"
             )
         if name in stacked:
             raise SpecError(f"--stack: '{name}' stands twice")
@@ -128,6 +135,11 @@ def _seed(text: str | None, seed: int | None) -> int | None:
 def _kind(identity: RunIdentity) -> str:
     """What the runs of one stack have in common."""
     spec = override(identity.spec, {"train.alpha": 0.0, "seed": 0})
+    if spec.loss is not None:
+        numbers = loss_numbers(spec)
+        rest = {k: v for k, v in spec.loss.options.items() if k not in numbers}
+        loss = dataclasses.replace(spec.loss, options=rest)
+        spec = dataclasses.replace(spec, loss=loss)
     if spec.teacher is None:
         return digest(spec)
     # Only the teacher's logits matter, and each network has its own.
@@ -170,5 +182,5 @@ def check(wanted: Sequence[RunIdentity], engine: str) -> None:
     if len(groups(wanted)) > 1:
         raise SpecError(
             "--stack: networks of one program may differ in "
-            f"{', '.join(FIELDS)}, {_TEACHERS}NAME only"
+            f"{', '.join(_EVERY)} only"
         )

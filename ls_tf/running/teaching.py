@@ -165,6 +165,7 @@ class _Inference:
             teacher.spec,
             task="classification",
             teacher=None,
+            loss=None,
             data=student.data,
             train=dataclasses.replace(
                 teacher.spec.train,

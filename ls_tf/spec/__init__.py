@@ -1,8 +1,10 @@
 """What an experiment is: its dataclasses, their values, names and changes."""
 
 from ls_tf.spec.changes import changes, changes_name
-from ls_tf.spec.checks import check, from_dict
+from ls_tf.spec.checks import check, check_loss, from_dict
 from ls_tf.spec.experiment import (
+    LOSS_NUMBERS,
+    LOSS_STANDS_FOR,
     DataSpec,
     EvaluatorSpec,
     ExperimentSpec,
@@ -15,6 +17,8 @@ from ls_tf.spec.overrides import kind_of, override
 from ls_tf.spec.values import SpecError, Value, as_dict, nearest, parse
 
 __all__ = [
+    "LOSS_NUMBERS",
+    "LOSS_STANDS_FOR",
     "DataSpec",
     "EvaluatorSpec",
     "ExperimentSpec",
@@ -27,6 +31,7 @@ __all__ = [
     "changes",
     "changes_name",
     "check",
+    "check_loss",
     "digest",
     "from_dict",
     "kind_of",

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ls_tf.spec.experiment import LOSS_STANDS_FOR
 from ls_tf.spec.values import Value, as_dict, canonical_text
 
 # Fields that have a short name beside their path.
 SHORT = {"alpha": "train.alpha"}
-_LONG = {path: name for name, path in SHORT.items()}
+SHORT_OF = {path: name for name, path in SHORT.items()}
 
 
 def _can_be_named(value: Mapping[str, Any], path: str) -> bool:
@@ -57,6 +58,13 @@ def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
     )
 
 
+def _first_loss(part: Mapping[str, Any]) -> dict[str, Value]:
+    """The changes that name a loss where the experiment names none."""
+    options = part["options"]
+    leaves = _leaves(options, "loss.options.") if options else {}
+    return {"loss.name": part["name"], **leaves}
+
+
 def changes(spec: Any, base: Any) -> dict[str, Value]:
     """Lists the fields of a specification that differ from its experiment's.
 
@@ -76,7 +84,14 @@ def changes(spec: Any, base: Any) -> dict[str, Value]:
     for path in ("train.steps", "train.epochs"):
         if path in differences and differences[path] is None:
             del differences[path]
-    return dict(sorted((_LONG.get(p, p), v) for p, v in differences.items()))
+    if differences.get("loss") is not None:
+        differences |= _first_loss(differences.pop("loss"))
+        # Naming a loss unsets what it stands for.
+        for path in LOSS_STANDS_FOR:
+            differences.pop(path, None)
+    return dict(
+        sorted((SHORT_OF.get(p, p), v) for p, v in differences.items())
+    )
 
 
 # Words that a value which is no text is written as.

@@ -4,10 +4,13 @@ A record's plain data becomes a specification here too, checked alike.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from ls_tf.spec.changes import SHORT_OF
 from ls_tf.spec.experiment import (
+    LOSS_NUMBERS,
+    LOSS_STANDS_FOR,
     EvaluatorSpec,
     ExperimentSpec,
     TeacherSpec,
@@ -102,6 +105,8 @@ def check(spec: ExperimentSpec) -> None:
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
+    if spec.loss is not None:
+        _check_stood_for(spec, spec.loss.name)
 
 
 def _check_train(t: TrainSpec) -> None:
@@ -211,3 +216,58 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         f"teacher {teacher.teacher_temperature} and student "
         f"{teacher.student_temperature}",
     )
+
+
+def _at(spec: ExperimentSpec, path: str) -> Any:
+    """The value of a field; None of a teacher that is not there."""
+    group, name = path.split(".")
+    return getattr(getattr(spec, group), name, None)
+
+
+def _check_stood_for(spec: ExperimentSpec, loss: str) -> None:
+    """Refuses a field that a named loss would not read."""
+    for path, default in LOSS_STANDS_FOR.items():
+        value = _at(spec, path)
+        _require(
+            value is None or value == default,
+            f"{path}: wanted {default}, loss '{loss}' stands for it, got "
+            f"{value}",
+        )
+
+
+def check_loss(
+    spec: ExperimentSpec, takes: Collection[str], *, needs_teacher: bool
+) -> None:
+    """Refuses a named loss that does not go with the rest of an experiment.
+
+    Args:
+        spec: the experiment; one that names no loss is let through.
+        takes: the fields of the loss.
+        needs_teacher: whether it is one of a student.
+
+    Raises:
+        SpecError: one line: a teacher is missing or has no use, or a number
+            has none.
+
+    Source: ours.
+    """
+    if spec.loss is None:
+        return
+    name = spec.loss.name
+    _require(
+        not needs_teacher or spec.teacher is not None,
+        f"loss.name: '{name}' is a student's loss, and task '{spec.task}' has "
+        "no teacher; wanted task 'distillation' with one",
+    )
+    _require(
+        needs_teacher or spec.teacher is None,
+        f"loss.name: '{name}' has no use for a teacher, and task "
+        f"'{spec.task}' has one",
+    )
+    for number, (path, without) in LOSS_NUMBERS.items():
+        value = _at(spec, path)
+        _require(
+            number in takes or value is None or value == without,
+            f"{SHORT_OF.get(path, path)}: wanted {without}, loss '{name}' "
+            f"takes no {number}, got {value}",
+        )

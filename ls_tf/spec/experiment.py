@@ -124,8 +124,38 @@ class ExperimentSpec:
     learning_rate: float
     seed: int = 0
     teacher: TeacherSpec | None = None
+    # None: the task's own, of which `train.smoothing` and the fields of the
+    # teacher say what kind (see LOSS_STANDS_FOR).
+    loss: Part | None = None
     # Overrides that shrink the run to seconds; applied by --smoke.
     smoke: Mapping[str, Value] = field(default_factory=dict)
+
+
+# Numbers of a run that a loss may take, by the name it takes them under: where
+# they stand, and the value they have where a loss has no use for them.
+LOSS_NUMBERS: Mapping[str, tuple[str, float]] = {
+    "alpha": ("train.alpha", 0.0),
+    "beta": ("teacher.beta", TeacherSpec.beta),
+    "teacher_temperature": (
+        "teacher.teacher_temperature",
+        TeacherSpec.teacher_temperature,
+    ),
+    "student_temperature": (
+        "teacher.student_temperature",
+        TeacherSpec.student_temperature,
+    ),
+}
+
+# Fields that choose a loss where none is named, and their defaults: a loss
+# that is named stands for them.
+LOSS_STANDS_FOR: Mapping[str, Value] = {
+    "train.smoothing": TrainSpec.smoothing,
+    "teacher.matching": TeacherSpec.matching,
+    "teacher.logit_reduction": TeacherSpec.logit_reduction,
+    "teacher.scale_by_temperature_squared": (
+        TeacherSpec.scale_by_temperature_squared
+    ),
+}
 
 
 def digest(spec: ExperimentSpec) -> str:

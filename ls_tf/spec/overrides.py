@@ -9,7 +9,12 @@ from typing import Any
 
 from ls_tf.spec.changes import SHORT
 from ls_tf.spec.checks import check
-from ls_tf.spec.experiment import EvaluatorSpec, ExperimentSpec, Part
+from ls_tf.spec.experiment import (
+    LOSS_STANDS_FOR,
+    EvaluatorSpec,
+    ExperimentSpec,
+    Part,
+)
 from ls_tf.spec.values import (
     SpecError,
     Value,
@@ -24,6 +29,8 @@ from ls_tf.spec.values import (
 # (field of the experiment, name of its part) -> option -> kind, or None if
 # the options of such a part are not known here.
 Signatures = Callable[[str, str], Mapping[str, Any] | None]
+
+_LOSS = "loss.name"
 
 
 def _words(path: str) -> list[str]:
@@ -54,9 +61,24 @@ def _child(value: Any, kind: Any, word: str, path: str) -> tuple[Any, Any]:
     before = path.rpartition(".")[0]
     if value is None and kind is None:
         return None, None
+    if value is None and groups(kind) == [Part]:
+        return None, _kind_of_first(word, path)
     if value is None and groups(kind):
         raise SpecError(f"no field '{path}': this experiment has no {before}")
     raise SpecError(f"no field '{path}': '{before}' has no fields")
+
+
+def _kind_of_first(word: str, path: str) -> Any:
+    """The kind of a field of a part that is not named yet: of its name."""
+    known, part = fields_of(Part), path.rpartition(".")[0]
+    if word not in known:
+        raise SpecError(f"no field '{path}'; {nearest(word, known)}")
+    if word != "name":
+        raise SpecError(
+            f"no field '{path}': this experiment names no {part}; wanted "
+            f"{part}.name before"
+        )
+    return known[word]
 
 
 def _refuse_group(value: Any, kind: Any, words: list[str]) -> None:
@@ -124,7 +146,8 @@ def override(
 ) -> ExperimentSpec:
     """Replaces fields by their dotted paths.
 
-    A length in steps and one in epochs exclude each other: the later wins.
+    A length in steps and one in epochs exclude each other: the later wins. A
+    first loss comes before all else, and unsets what it stands for.
 
     Args:
         spec: an experiment.
@@ -140,7 +163,8 @@ def override(
 
     Source: ours.
     """
-    for path, value in changes.items():
+    in_order = sorted(changes.items(), key=lambda item: item[0] != _LOSS)
+    for path, value in in_order:
         kind = kind_of(spec, path, signatures)
         if isinstance(value, str):
             value = parse(value, kind, path)
@@ -148,7 +172,17 @@ def override(
         if value is not None and path in ("train.steps", "train.epochs"):
             other = "epochs" if path.endswith("steps") else "steps"
             spec = _replaced(spec, ["train", other], None)
+        if path == _LOSS:
+            spec = _without_stood_for(spec)
     check(spec)
+    return spec
+
+
+def _without_stood_for(spec: ExperimentSpec) -> ExperimentSpec:
+    for path, default in LOSS_STANDS_FOR.items():
+        group, name = path.split(".")
+        if getattr(spec, group) is not None:
+            spec = _replaced(spec, [group, name], default)
     return spec
 
 
@@ -157,7 +191,9 @@ def _replaced(value: Any, words: list[str], new: Value) -> Any:
         return new
     head, rest = words[0], words[1:]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        inner = _replaced(getattr(value, head), rest, new)
+        old = getattr(value, head)
+        is_first = old is None and rest == ["name"]  # of a part
+        inner = Part(new) if is_first else _replaced(old, rest, new)
         return dataclasses.replace(value, **{head: inner})
     if isinstance(value, tuple):
         items = list(value)

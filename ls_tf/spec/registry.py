@@ -77,6 +77,39 @@ def get(package: str, name: str, what: str = "") -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
+def _body(package: str, name: str) -> list[ast.stmt]:
+    return ast.parse((_folder(package) / f"{name}.py").read_text("utf-8")).body
+
+
+def constant(package: str, name: str, of: str, attribute: str) -> Any:
+    """Reads what a part's class says of itself, without importing it.
+
+    Args:
+        package: e.g. ``ls_tf.losses``.
+        name: the module's name in it.
+        of: the class in the module.
+        attribute: of the class; written there as a plain value.
+
+    Returns:
+        The value.
+
+    Raises:
+        SpecError: no such module.
+        ValueError: the class says no such thing.
+    """
+    check(package, name)
+    for node in _body(package, name):
+        if isinstance(node, ast.ClassDef) and node.name == of:
+            for line in node.body:
+                if (
+                    isinstance(line, ast.AnnAssign)
+                    and ast.unparse(line.target) == attribute
+                    and line.value is not None
+                ):
+                    return ast.literal_eval(line.value)
+    raise ValueError(f"{package}.{name}: {of} says no '{attribute}'")
+
+
 def arguments(
     package: str, name: str, function: str = "build"
 ) -> dict[str, tuple[Any, bool]]:
@@ -97,8 +130,7 @@ def arguments(
         ValueError: the module has no such function.
     """
     check(package, name)
-    tree = ast.parse((_folder(package) / f"{name}.py").read_text("utf-8"))
-    for node in tree.body:
+    for node in _body(package, name):
         if isinstance(node, ast.FunctionDef) and node.name == function:
             return _parameters(node)
         if isinstance(node, ast.ClassDef) and node.name == function:
@@ -121,7 +153,9 @@ def _fields(node: ast.ClassDef) -> dict[str, tuple[Any, bool]]:
     return {
         line.target.id: (_kind(line.annotation), line.value is not None)
         for line in node.body
-        if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
+        if isinstance(line, ast.AnnAssign)
+        and isinstance(line.target, ast.Name)
+        and not ast.unparse(line.annotation).startswith("ClassVar")
     }
 
 

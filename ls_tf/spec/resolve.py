@@ -11,7 +11,9 @@ from typing import Any
 
 from ls_tf.spec import registry
 from ls_tf.spec.changes import changes, changes_name
+from ls_tf.spec.checks import check_loss
 from ls_tf.spec.experiment import (
+    LOSS_NUMBERS,
     EvaluatorSpec,
     ExperimentSpec,
     Part,
@@ -38,6 +40,7 @@ _PARTS = {
         ("num_classes", "image_shape", "vocabulary_size", "seed"),
     ),
     "evaluators": ("ls_tf.evaluators", "Evaluator", ("role",)),
+    "loss": ("ls_tf.losses", "Loss", tuple(LOSS_NUMBERS)),
 }
 
 
@@ -131,6 +134,27 @@ def _check_parts(spec: ExperimentSpec) -> None:
     _check_options("model", "model", spec.model)
     for i, evaluator in enumerate(spec.evaluators):
         _check_options("evaluators", f"evaluators.{i}", evaluator)
+    if spec.loss is not None:
+        _check_options("loss", "loss", spec.loss)
+        package, made, _ = _PARTS["loss"]
+        check_loss(
+            spec,
+            registry.arguments(package, spec.loss.name, made),
+            needs_teacher=registry.constant(
+                package, spec.loss.name, made, "needs_teacher"
+            ),
+        )
+
+
+def loss_numbers(spec: ExperimentSpec) -> set[str]:
+    """The options of a run's named loss that its compiled step takes.
+
+    Source: ours.
+    """
+    if spec.loss is None:
+        return set()
+    known = _options("loss", spec.loss.name)
+    return {name for name, (kind, _) in known.items() if kind is float}
 
 
 def _base(experiment: str, smoke: bool) -> ExperimentSpec:

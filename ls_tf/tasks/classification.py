@@ -9,11 +9,12 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
-from ls_tf.losses import label_smoothing
 from ls_tf.measuring.classifier import ModelClassifier
+from ls_tf.objective import label_smoothing
+from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, loading, plan
 from ls_tf.protocols import Classifier, Inference, Sums, Tensor
-from ls_tf.spec import ExperimentSpec, SpecError, registry
+from ls_tf.spec import ExperimentSpec, Part, SpecError, registry
 
 
 def build_model(spec: ExperimentSpec) -> keras.Model:
@@ -105,6 +106,8 @@ class Classification:
                 batch is larger than the data, or an option is out of range.
         """
         self.spec = spec
+        # First, since a loss that does not fit is refused before data is read.
+        self._loss = objective.build(spec, self.own_loss(spec))
         self._data_dir = data_dir
         self._loaded: dict[str, Mapping[str, np.ndarray]] = (
             {} if like is None else like._loaded
@@ -128,7 +131,9 @@ class Classification:
             else like.resident["image"],
             "label": train["label"],
         }
-        self.hyperparameters: Mapping[str, float] = {"alpha": spec.train.alpha}
+        self.hyperparameters: Mapping[str, float] = objective.hyperparameters(
+            self._loss
+        )
         self.model = build_model(spec)
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
@@ -157,30 +162,13 @@ class Classification:
             "weight": ops.ones(ops.shape(label), "float32"),
         }
 
-    def example_loss(
-        self, labels: Tensor, logits: Tensor, alpha: Any
-    ) -> Tensor:
-        """The smoothed cross-entropy of each example, float32 [B].
-
-        Source: Mueller et al. 2019, section 1.1; the other forms: ours.
-        """
-        train = self.spec.train
-        if train.smoothing == "uniform":
-            targets = ops.one_hot(labels, self._num_classes, dtype="float32")
-            # Keras's own loss is exact for this form, but it wants alpha as
-            # a number; a tensor is mixed in before, by the same formula.
-            if not isinstance(alpha, int | float):
-                targets = targets * (1 - alpha) + alpha / self._num_classes
-                alpha = 0.0
-            loss = keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=alpha, reduction=None
-            )
-            return loss(targets, logits)
-        prior = self._prior if train.smoothing == "prior" else None
-        spread = "others" if train.smoothing == "others" else "uniform"
-        return label_smoothing.sparse_loss(
-            labels, logits, alpha=alpha, spread=spread, prior=prior
-        )
+    @staticmethod
+    def own_loss(spec: ExperimentSpec) -> Part:
+        """The loss of an experiment that names none."""
+        spread = spec.train.smoothing
+        if spread == "uniform":
+            return Part("smoothed_targets")
+        return Part("label_smoothing", {"spread": spread})
 
     def loss(
         self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
@@ -188,11 +176,14 @@ class Classification:
         """See ``Task.loss``: also the plain NLL and the correct answers."""
         outputs = self.model(batch["image"], training=True)
         logits = ops.cast(outputs["logits"], "float32")
-        return self._sums(
-            batch,
-            logits,
-            self.example_loss(batch["label"], logits, hyperparameters["alpha"]),
+        answers = objective.Answers(
+            labels=batch["label"],
+            logits=logits,
+            prior=self._prior,
+            teacher_logits=batch.get("teacher_logits"),
         )
+        loss = objective.with_numbers(self._loss, hyperparameters)
+        return self._sums(batch, logits, loss(answers))
 
     def _sums(
         self, batch: Mapping[str, Tensor], logits: Tensor, losses: Tensor

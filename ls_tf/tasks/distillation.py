@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from ls_tf.losses import distillation
 from ls_tf.pipeline import augment
-from ls_tf.protocols import Sums, Tensor
-from ls_tf.spec import ExperimentSpec, SpecError, TeacherSpec, registry
+from ls_tf.protocols import Tensor
+from ls_tf.spec import ExperimentSpec, Part, SpecError, TeacherSpec, registry
 from ls_tf.tasks.classification import Classification, build_model
 
 _TEACHER_BATCH = 1000
@@ -134,18 +132,13 @@ class Distillation(Classification):
         """
         if spec.teacher is None:
             raise SpecError("task 'distillation' needs a teacher")
-        if spec.train.alpha:
+        if spec.loss is None and spec.train.alpha:
             raise SpecError(
                 "alpha: wanted 0, a distilled student's labels are hard, got "
                 f"{spec.train.alpha}"
             )
         super().__init__(spec, data_dir, like)
         self._how: TeacherSpec = spec.teacher
-        self.hyperparameters = {
-            "beta": self._how.beta,
-            "teacher_temperature": self._how.teacher_temperature,
-            "student_temperature": self._how.student_temperature,
-        }
         self._taught_by = teacher
         self._teacher = build_model(teacher.spec)
         teacher.load(self._teacher)
@@ -224,37 +217,16 @@ class Distillation(Classification):
             logits = self._teacher(batch["image"], training=False)["logits"]
         return {**batch, "teacher_logits": ops.cast(logits, "float32")}
 
-    def loss(
-        self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
-    ) -> Sums:
-        """See ``Task.loss``: (1 - beta) H(labels) + beta x the match."""
-        outputs = self.model(batch["image"], training=True)
-        logits = ops.cast(outputs["logits"], "float32")
-        how, beta = self._how, hyperparameters["beta"]
+    @staticmethod
+    def own_loss(spec: ExperimentSpec) -> Part:
+        """The loss of an experiment that names none."""
+        how = spec.teacher
+        if how is None:
+            raise SpecError("task 'distillation' needs a teacher")
         if how.matching == "logits":
-            losses = distillation.logit_matching_loss(
-                batch["label"],
-                logits,
-                batch["teacher_logits"],
-                beta=beta,
-                reduction=how.logit_reduction,
-            )
-        else:
-            squared = how.scale_by_temperature_squared
-            student = hyperparameters["student_temperature"]
-            teacher = hyperparameters["teacher_temperature"]
-            losses = distillation.distillation_loss(
-                batch["label"],
-                logits,
-                batch["teacher_logits"],
-                beta=beta,
-                # One temperature where its square scales: the specification
-                # has checked that they are equal.
-                teacher_temperature=student if squared else teacher,
-                student_temperature=student,
-                scale_by_temperature_squared=squared,
-            )
-        return self._sums(batch, logits, losses)
+            return Part("logit_matching", {"reduction": how.logit_reduction})
+        squared = how.scale_by_temperature_squared
+        return Part("soft_targets", {"scale_by_temperature_squared": squared})
 
     def check_stack(self) -> None:
         """See ``Task.check_stack``: not if the teachers run beside.

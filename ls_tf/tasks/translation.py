@@ -10,8 +10,9 @@ from keras import ops
 
 from ls_tf import seeds
 from ls_tf.decoding import beam_search
-from ls_tf.losses import label_smoothing
 from ls_tf.measuring.translator import ModelTranslator
+from ls_tf.objective import label_smoothing
+from ls_tf.objective import loss as objective
 from ls_tf.pipeline import batching, corpus
 from ls_tf.pipeline.vocabulary import Subwords
 from ls_tf.protocols import (
@@ -22,7 +23,7 @@ from ls_tf.protocols import (
     Tensor,
     Translator,
 )
-from ls_tf.spec import ExperimentSpec, SpecError, registry
+from ls_tf.spec import ExperimentSpec, Part, SpecError, registry
 
 _SIDES = ("source", "target")
 
@@ -90,6 +91,10 @@ class Translation:
                 "are not counted in examples"
             )
         self.spec, self._batch_tokens = spec, tokens
+        # Before the data is read, for a loss may be refused.
+        self._loss = objective.build(
+            spec, Part("label_smoothing", {"spread": spec.train.smoothing})
+        )
         self._corpus: corpus.Corpus = (
             corpus.load(
                 registry.get("ls_tf.data", spec.data.name, "data set"),
@@ -122,7 +127,9 @@ class Translation:
                 f"{side}_start": ragged.offsets[:-1].astype(np.int32),
                 f"{side}_length": ragged.lengths.astype(np.int32),
             }
-        self.hyperparameters: Mapping[str, float] = {"alpha": spec.train.alpha}
+        self.hyperparameters: Mapping[str, float] = objective.hyperparameters(
+            self._loss
+        )
         self._vocabulary_size = self._corpus.vocabulary_size
         self.model = build_model(spec, self._vocabulary_size)
         self._prior = (
@@ -179,18 +186,12 @@ class Translation:
         """See ``Task.loss``: sums over real subwords; padding weighs 0."""
         target = batch["target"]
         logits = self._logits(batch, training=True)
-        train = self.spec.train
-        losses = label_smoothing.sparse_loss(
-            target,
-            logits,
-            alpha=hyperparameters["alpha"],
-            spread="others" if train.smoothing == "others" else "uniform",
-            prior=self._prior if train.smoothing == "prior" else None,
-        )
+        loss = objective.with_numbers(self._loss, hyperparameters)
+        losses = loss(objective.Answers(target, logits, self._prior))
         weight = ops.cast(target != 0, "float32")
         right = ops.cast(_best(logits) == target, "float32")
         return {
-            "loss": train.loss_scale * ops.sum(weight * losses),
+            "loss": self.spec.train.loss_scale * ops.sum(weight * losses),
             "weight": ops.sum(weight),
             "nll": ops.sum(weight * label_smoothing.nll(target, logits)),
             "accuracy": ops.sum(weight * right),

@@ -39,6 +39,7 @@ OUTSIDE = {
     "decoding": {"keras", "numpy"},
     "models": {"keras", "numpy"},
     "losses": {"keras", "numpy"},
+    "objective": {"keras", "numpy"},
     "optimizers": {"keras", "numpy"},
     "schedules": {"keras", "numpy"},
     "measuring": {"keras", "numpy"},

@@ -83,3 +83,43 @@ def test_runs_that_differ_in_more_are_apart():
         stack.check(steps, "jax")
     with pytest.raises(SpecError, match="wants --engine=jax, got tensorflow"):
         stack.check([steps[0], other], "tensorflow")
+
+
+def test_the_numbers_of_the_runs_loss_can_differ():
+    assert set(stack.FIELDS) == {
+        "alpha",
+        "seed",
+        "teacher.beta",
+        "teacher.seed",
+        "teacher.student_temperature",
+        "teacher.teacher_temperature",
+    }
+
+
+def test_the_numbers_of_a_named_loss_can_differ(two_losses_more):
+    runs = expand(
+        "loss.options.strength:1,2",
+        "teacher.beta:.5,1",
+        experiment="fc_digits_student",
+        changed={"loss.name": "angle"},
+    )
+    assert [
+        (r.spec.loss.options["strength"], r.spec.teacher.beta) for r in runs
+    ] == [(1, 0.5), (1, 1), (2, 0.5), (2, 1)]
+    stack.check(runs, "jax")
+    # What is no number makes another program, and so does another loss.
+    for changed in (
+        {"loss.name": "angle", "loss.options.centred": False},
+        {"loss.name": "soft_targets"},
+    ):
+        other = resolve("fc_digits_student", changed=changed)
+        assert len(stack.groups([*runs, other])) == 2
+    mixed = expand(
+        "loss.options.centred:true,false",
+        experiment="fc_digits_student",
+        changed={"loss.name": "angle"},
+    )
+    with pytest.raises(SpecError, match="loss.options.NUMBER only"):
+        stack.check(mixed, "jax")
+    with pytest.raises(SpecError, match="names no loss"):
+        expand("loss.options.strength:1,2", experiment="fc_digits_student")

@@ -151,3 +151,24 @@ def test_the_arguments_of_a_dataclass_are_its_fields(package):
         "edge": (None, True),
     }
     assert registry.arguments(package, "resnet", "build_nothing") == {}
+
+
+def test_what_a_class_says_of_itself_is_no_argument(tmp_path, package):
+    (tmp_path / package / "alexnet.py").write_text(
+        "import nosuchmodule\n"
+        "@dataclass(frozen=True)\n"
+        "class Loss:\n"
+        "    beta: float\n"
+        "    needs_teacher: ClassVar[bool] = True\n"
+        "    later: ClassVar[str]\n"
+    )
+    assert registry.arguments(package, "alexnet", "Loss") == {
+        "beta": (float, False)
+    }
+    constant = registry.constant(package, "alexnet", "Loss", "needs_teacher")
+    assert constant is True
+    for attribute in ("later", "needs"):
+        with pytest.raises(ValueError, match=f"Loss says no '{attribute}'"):
+            registry.constant(package, "alexnet", "Loss", attribute)
+    with pytest.raises(SpecError, match="did you mean 'alexnet'"):
+        registry.constant(package, "alexnt", "Loss", "needs_teacher")

@@ -619,7 +619,7 @@ DEFAULTS = {
         "logit_reduction": "sum",
         "table": "auto",
     },
-    ExperimentSpec: {"seed": 0, "teacher": None, "smoke": {}},
+    ExperimentSpec: {"seed": 0, "teacher": None, "loss": None, "smoke": {}},
 }
 
 

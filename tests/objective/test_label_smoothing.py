@@ -1,4 +1,4 @@
-"""Tests of ls_tf.losses.label_smoothing."""
+"""Tests of ls_tf.objective.label_smoothing."""
 
 import math
 
@@ -9,7 +9,7 @@ from both import compiled, gradient, tensorflow_only
 from keras import ops
 from scipy.special import log_softmax, softmax
 
-from ls_tf.losses import label_smoothing as ls
+from ls_tf.objective import label_smoothing as ls
 
 ALPHAS = (0.0, 0.05, 0.1, 0.5, 1.0)
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_tf.losses import label_smoothing
+from ls_tf.objective import label_smoothing
 
 REDUCTIONS = ("sum", "mean")
 
@@ -27,12 +27,35 @@ def _as_float(x: Any) -> Any:
     return x if dtype == "float64" else ops.cast(x, "float32")
 
 
-def _check_beta(beta: Any) -> None:
+def check_beta(beta: Any) -> None:
+    """Refuses a weight of the teacher outside [0, 1].
+
+    Args:
+        beta: a Python number; a tensor is let through unchecked.
+
+    Raises:
+        ValueError: if ``beta`` is a number outside [0, 1].
+
+    Source: ours.
+    """
     if _is_number(beta) and not 0 <= beta <= 1:
         raise ValueError(f"wanted beta in [0, 1], got {beta}")
 
 
-def _check_temperatures(teacher: Any, student: Any, scale: bool) -> None:
+def check_temperatures(teacher: Any, student: Any, scale: bool) -> None:
+    """Refuses temperatures that are not positive, or two to be squared.
+
+    Args:
+        teacher: divides the teacher's logits; a tensor is not checked.
+        student: divides the student's; a tensor is not checked.
+        scale: whether the square of the temperature is a factor.
+
+    Raises:
+        ValueError: if a number is not positive, or two differ that have to be
+            one.
+
+    Source: ours.
+    """
     named = {"teacher_temperature": teacher, "student_temperature": student}
     for name, value in named.items():
         if _is_number(value) and not value > 0:
@@ -44,6 +67,20 @@ def _check_temperatures(teacher: Any, student: Any, scale: bool) -> None:
         raise ValueError(
             "scale_by_temperature_squared wants one temperature, got teacher "
             f"{teacher} and student {student}"
+        )
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuses another reduction over the logits than ``REDUCTIONS``.
+
+    Raises:
+        ValueError: if there is no such reduction.
+
+    Source: ours.
+    """
+    if reduction not in REDUCTIONS:
+        raise ValueError(
+            f"wanted a reduction of {', '.join(REDUCTIONS)}, got {reduction!r}"
         )
 
 
@@ -90,8 +127,8 @@ def distillation_loss(
 
     Source: Mueller et al. 2019, section 4.
     """
-    _check_beta(beta)
-    _check_temperatures(
+    check_beta(beta)
+    check_temperatures(
         teacher_temperature, student_temperature, scale_by_temperature_squared
     )
     student = _as_float(logits)
@@ -129,10 +166,7 @@ def half_squared_logit_error(
 
     Source: Mueller et al. 2019, App. A.5.
     """
-    if reduction not in REDUCTIONS:
-        raise ValueError(
-            f"wanted a reduction of {', '.join(REDUCTIONS)}, got {reduction!r}"
-        )
+    check_reduction(reduction)
     student = _as_float(logits)
     teacher = ops.stop_gradient(_as_float(teacher_logits))
     square = ops.square(student - ops.cast(teacher, student.dtype))
@@ -166,6 +200,6 @@ def logit_matching_loss(
 
     Source: Mueller et al. 2019, App. A.5.
     """
-    _check_beta(beta)
+    check_beta(beta)
     soft = half_squared_logit_error(logits, teacher_logits, reduction)
     return _mix(beta, label_smoothing.nll(labels, logits), soft)

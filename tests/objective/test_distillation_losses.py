@@ -1,4 +1,4 @@
-"""Tests of ls_tf.losses.distillation."""
+"""Tests of ls_tf.objective.distillation."""
 
 import math
 
@@ -9,7 +9,7 @@ from both import compiled, gradient
 from keras import ops
 from scipy.special import log_softmax, softmax
 
-from ls_tf.losses import distillation, label_smoothing
+from ls_tf.objective import distillation, label_smoothing
 
 
 def draw(shape=(6, 5), seed=0):

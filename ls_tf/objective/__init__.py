@@ -1,0 +1,1 @@
+"""What is minimised: the formulas, and how a run's loss is put together."""

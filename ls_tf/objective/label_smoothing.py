@@ -1,0 +1,317 @@
+"""Cross-entropy with smoothed labels, and the notations of the literature.
+
+Three numbers describe the same target over K classes:
+
+* ``alpha``: ``(1 - alpha) * onehot + alpha / K`` (Mueller et al. 2019, 1.1;
+  Szegedy et al. 2016). The label holds ``1 - alpha + alpha / K``.
+* ``eps``: ``1 - eps`` on the label and ``eps / (K - 1)`` on every other class
+  (tensor2tensor). ``alpha = eps * K / (K - 1)``.
+* ``p``: the probability on the label, ``p = 1 - eps``. Below ``1 / K`` it is
+  "anti-smoothing", which no ``alpha`` in [0, 1] can express.
+
+Every loss here is per example or token, unreduced, in nats, and in float32 or
+better. Checks of a range apply to Python numbers only: inside a compiled
+function these arguments may be tensors, so that one program serves many
+values.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+SPREADS = ("uniform", "others")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def check_alpha(alpha: Any) -> None:
+    """Refuses a weight of the uniform distribution outside [0, 1].
+
+    Args:
+        alpha: a Python number; a tensor is let through unchecked.
+
+    Raises:
+        ValueError: if ``alpha`` is a number outside [0, 1].
+
+    Source: ours.
+    """
+    if _is_number(alpha) and not 0 <= alpha <= 1:
+        raise ValueError(f"wanted alpha in [0, 1], got {alpha}")
+
+
+def _check_p(p: Any) -> None:
+    if _is_number(p) and not 0 < p <= 1:
+        raise ValueError(
+            f"wanted p, the probability on the label, in (0, 1], got {p}"
+        )
+
+
+def _check_classes(num_classes: int) -> None:
+    if num_classes < 2:
+        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
+
+
+def _check_spread(spread: str, prior: Any, num_classes: int) -> None:
+    if spread not in SPREADS:
+        raise ValueError(
+            f"wanted a spread of {', '.join(SPREADS)}, got {spread!r}"
+        )
+    if spread == "others":
+        _check_classes(num_classes)
+        if prior is not None:
+            raise ValueError("spread 'others' takes no prior")
+    if prior is None:
+        return
+    shape = tuple(prior.shape) if hasattr(prior, "shape") else (len(prior),)
+    if shape != (num_classes,):
+        raise ValueError(
+            f"wanted a prior of shape ({num_classes},), got {shape}"
+        )
+    if not ops.is_tensor(prior):
+        values = [float(value) for value in prior]
+        total = math.fsum(values)
+        if min(values) < 0 or abs(total - 1) > 1e-5:
+            raise ValueError(
+                "wanted a prior of probabilities that sum to 1, got minimum "
+                f"{min(values)} and sum {total}"
+            )
+
+
+def _as_float(x: Any) -> Any:
+    """Converts to a float tensor of at least 32 bits."""
+    x = ops.convert_to_tensor(x)
+    dtype = keras.backend.standardize_dtype(x.dtype)
+    return x if dtype == "float64" else ops.cast(x, "float32")
+
+
+def _pick(values: Any, labels: Any) -> Any:
+    """Takes from values [..., K] the entry of each label [...]."""
+    index = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
+    return ops.squeeze(ops.take_along_axis(values, index, axis=-1), axis=-1)
+
+
+def alpha_to_eps(alpha: Any, num_classes: int) -> Any:
+    """Converts alpha to the mass taken off the label.
+
+    Args:
+        alpha: weight of the uniform distribution over all K classes.
+        num_classes: K, 2 or more.
+
+    Returns:
+        ``alpha * (K - 1) / K``.
+
+    Raises:
+        ValueError: if there are fewer than two classes.
+
+    Source: Mueller et al. 2019, 1.1, against tensor2tensor's form.
+    """
+    _check_classes(num_classes)
+    return alpha * (num_classes - 1) / num_classes
+
+
+def eps_to_alpha(eps: Any, num_classes: int) -> Any:
+    """Converts the mass taken off the label to alpha.
+
+    Args:
+        eps: mass shared by the K - 1 classes other than the label.
+        num_classes: K, 2 or more.
+
+    Returns:
+        ``eps * K / (K - 1)``.
+
+    Raises:
+        ValueError: if there are fewer than two classes.
+
+    Source: Mueller et al. 2019, 1.1, against tensor2tensor's form.
+    """
+    _check_classes(num_classes)
+    return eps * num_classes / (num_classes - 1)
+
+
+def p_to_alpha(p: Any, num_classes: int) -> Any:
+    """Converts the probability on the label to alpha.
+
+    Args:
+        p: probability on the label, in (0, 1].
+        num_classes: K, 2 or more.
+
+    Returns:
+        ``(1 - p) * K / (K - 1)``; above 1 where ``p < 1 / K``.
+
+    Raises:
+        ValueError: if ``p`` is out of range or K is below 2.
+
+    Source: ours, from the two definitions of the module docstring.
+    """
+    _check_p(p)
+    return eps_to_alpha(1 - p, num_classes)
+
+
+def alpha_to_p(alpha: Any, num_classes: int) -> Any:
+    """Converts alpha to the probability on the label.
+
+    Args:
+        alpha: weight of the uniform distribution over all K classes.
+        num_classes: K, 2 or more.
+
+    Returns:
+        ``1 - alpha * (K - 1) / K``, which is ``1 - alpha + alpha / K``.
+
+    Raises:
+        ValueError: if there are fewer than two classes.
+
+    Source: Mueller et al. 2019, 1.1.
+    """
+    return 1 - alpha_to_eps(alpha, num_classes)
+
+
+def soften(
+    labels: Any,
+    alpha: Any,
+    num_classes: int,
+    spread: str = "uniform",
+    prior: Any = None,
+) -> Any:
+    """Mixes one-hot labels with another distribution.
+
+    Args:
+        labels: int [...], class ids.
+        alpha: scalar in [0, 1], weight of the other distribution.
+        num_classes: K.
+        spread: "uniform" takes the distribution over all K classes;
+            "others" takes the one over the K - 1 classes that are not the
+            label, so that ``alpha`` is what the literature calls eps.
+        prior: float [K], probabilities to take instead of the uniform ones
+            (unigram smoothing); only with ``spread="uniform"``.
+
+    Returns:
+        float32 [..., K]: ``(1 - alpha) * onehot + alpha * other``. Each row
+        sums to 1.
+
+    Raises:
+        ValueError: if ``alpha``, ``spread`` or ``prior`` is not as above.
+
+    Source: Mueller et al. 2019, 1.1 (uniform) and App. B (unigram);
+    tensor2tensor (others).
+    """
+    check_alpha(alpha)
+    _check_spread(spread, prior, num_classes)
+    onehot = ops.one_hot(labels, num_classes, dtype="float32")
+    alpha = ops.convert_to_tensor(alpha, dtype="float32")
+    if spread == "others":
+        return (1 - alpha) * onehot + alpha * (1 - onehot) / (num_classes - 1)
+    if prior is not None:
+        return (1 - alpha) * onehot + alpha * ops.convert_to_tensor(
+            prior, dtype="float32"
+        )
+    return (1 - alpha) * onehot + alpha / num_classes
+
+
+def dense_loss(soft_targets: Any, logits: Any) -> Any:
+    """Cross-entropy against whole distributions.
+
+    Args:
+        soft_targets: float [..., K], rows that sum to 1.
+        logits: float [..., K].
+
+    Returns:
+        float [...], nats: ``-sum_k target_k log p_k``.
+
+    Source: Mueller et al. 2019, 1.1.
+    """
+    log_p = ops.log_softmax(_as_float(logits), axis=-1)
+    return -ops.sum(ops.cast(soft_targets, log_p.dtype) * log_p, axis=-1)
+
+
+def nll(labels: Any, logits: Any) -> Any:
+    """Negative log-likelihood of the labels: the loss without smoothing.
+
+    Args:
+        labels: int [...], class ids.
+        logits: float [..., K].
+
+    Returns:
+        float [...], nats: ``-log p_label``.
+
+    Source: Mueller et al. 2019, 1.1.
+    """
+    return -_pick(ops.log_softmax(_as_float(logits), axis=-1), labels)
+
+
+def _mixed(
+    labels: Any, logits: Any, alpha: Any, spread: str, prior: Any
+) -> Any:
+    log_p = ops.log_softmax(_as_float(logits), axis=-1)  # [..., K]
+    num_classes = log_p.shape[-1]
+    _check_spread(spread, prior, num_classes)
+    # Not ops.cast, which takes a Python number through float32.
+    alpha = ops.convert_to_tensor(alpha, dtype=log_p.dtype)
+    hard = -_pick(log_p, labels)  # [...]
+    if spread == "others":
+        rest = -ops.sum(log_p, axis=-1) - hard
+        return (1 - alpha) * hard + alpha * rest / (num_classes - 1)
+    if prior is None:
+        other = -ops.mean(log_p, axis=-1)
+    else:
+        prior = ops.convert_to_tensor(prior, dtype=log_p.dtype)
+        other = -ops.sum(prior * log_p, axis=-1)
+    return (1 - alpha) * hard + alpha * other
+
+
+def sparse_loss(
+    labels: Any,
+    logits: Any,
+    *,
+    alpha: Any,
+    spread: str = "uniform",
+    prior: Any = None,
+) -> Any:
+    """Smoothed cross-entropy from class ids, without building the target.
+
+    Cross-entropy is linear in the target, so the loss is a mixture of the
+    negative log-likelihood and of the mean of ``-log p_k``: a vocabulary of
+    30,000 classes needs no target array of that size.
+
+    Args:
+        labels: int [...], class ids.
+        logits: float [..., K].
+        alpha: scalar in [0, 1], as in ``soften``.
+        spread: as in ``soften``.
+        prior: as in ``soften``.
+
+    Returns:
+        float [...], nats; equals
+        ``dense_loss(soften(labels, alpha, K, spread, prior), logits)``.
+
+    Raises:
+        ValueError: if ``alpha``, ``spread`` or ``prior`` is out of range.
+
+    Source: Mueller et al. 2019, 1.1; the closed form is ours.
+    """
+    check_alpha(alpha)
+    return _mixed(labels, logits, alpha, spread, prior)
+
+
+def target_loss(labels: Any, logits: Any, *, p: Any) -> Any:
+    """Cross-entropy against ``p`` on the label, the rest spread evenly.
+
+    Args:
+        labels: int [...], class ids.
+        logits: float [..., K], K of 2 or more.
+        p: scalar in (0, 1], the probability on the label. 1 is the plain
+            loss, ``1 / K`` the uniform target, less is anti-smoothing.
+
+    Returns:
+        float [...], nats.
+
+    Raises:
+        ValueError: if ``p`` is out of range or K is below 2.
+
+    Source: the literature on label noise writes the target in this form.
+    """
+    _check_p(p)
+    return _mixed(labels, logits, 1 - p, "others", None)
