@@ -89,9 +89,7 @@ def changes(spec: Any, base: Any) -> dict[str, Value]:
         # Naming a loss unsets what it stands for.
         for path in LOSS_STANDS_FOR:
             differences.pop(path, None)
-    return dict(
-        sorted((SHORT_OF.get(p, p), v) for p, v in differences.items())
-    )
+    return dict(sorted((SHORT_OF.get(p, p), v) for p, v in differences.items()))
 
 
 # Words that a value which is no text is written as.
