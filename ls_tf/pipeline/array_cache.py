@@ -9,12 +9,13 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
 from absl import logging
 from etils import epath
 
 from ls_tf.pipeline import contract
 from ls_tf.pipeline.contract import Arrays
+from ls_tf.records.arrays import digests, intact, read_npy
+from ls_tf.records.files import write_files
 
 FOLDER = "ls_tf_arrays"
 VERSION = 1
@@ -54,30 +55,26 @@ def read(cache: epath.Path, name: str, keys: Iterable[str]) -> Arrays | None:
 
     Source: ours.
     """
+    file = cache / f"{name}.json"
     try:
-        manifest = json.loads((cache / f"{name}.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        logging.warning(
-            "Rebuilding %s/%s: %s", cache, name, contract.line(error)
-        )
-        return None
-    try:
+        if not file.exists():
+            return None
+        manifest = json.loads(file.read_text())
         if manifest["version"] != VERSION:
             return None
-        arrays = {}
-        for key in keys:
-            with (cache / f"{name}_{key}.npy").open("rb") as file:
-                arrays[key] = np.load(file, allow_pickle=False)
-            if contract.digest(arrays[key]) != manifest["sha256"][key]:
-                raise ValueError(f"{name}_{key}.npy is not what was written")
+        return {
+            key: intact(
+                read_npy(cache / f"{name}_{key}.npy"),
+                manifest["sha256"][key],
+                f"{name}_{key}.npy",
+            )
+            for key in keys
+        }
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
         logging.warning(
             "Rebuilding %s/%s: %s", cache, name, contract.line(error)
         )
         return None
-    return arrays
 
 
 def write(
@@ -93,32 +90,18 @@ def write(
 
     Source: ours.
     """
-    manifest = {
-        "version": VERSION,
-        **about,
-        "sha256": {key: contract.digest(a) for key, a in arrays.items()},
-    }
-    # Every file appears under its name only when it is whole, and the
-    # manifest last: a reader finds all of it or nothing. The names are the
-    # process's own, for two processes may fill one cache.
-    suffix = f".{os.getpid()}.tmp"
-    names = [f"{name}_{key}.npy" for key in arrays] + [f"{name}.json"]
+    manifest = {"version": VERSION, **about, "sha256": digests(arrays)}
+    text = json.dumps(manifest, indent=2) + "\n"
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        for key, array in arrays.items():
-            with (cache / f"{name}_{key}.npy{suffix}").open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-        (cache / f"{name}.json{suffix}").write_text(
-            json.dumps(manifest, indent=2) + "\n"
+        # The manifest last: a reader finds all of it or nothing.
+        write_files(
+            cache,
+            {
+                **{f"{name}_{key}.npy": a for key, a in arrays.items()},
+                f"{name}.json": text.encode(),
+            },
         )
-        for file_name in names:
-            (cache / f"{file_name}{suffix}").replace(cache / file_name)
     except Exception as error:  # Cloud file systems raise errors of their own.
         logging.warning(
             "Going on without a cache in %s: %s", cache, contract.line(error)
         )
-        for file_name in names:
-            try:
-                (cache / f"{file_name}{suffix}").unlink(missing_ok=True)
-            except Exception:
-                break

@@ -1,7 +1,6 @@
 """What a data set promises, and the small language of splits."""
 
 import dataclasses
-import hashlib
 import re
 from collections.abc import Mapping
 
@@ -177,13 +176,6 @@ def check_views(view: np.ndarray, views: int) -> np.ndarray:
             f"{found.max()}"
         )
     return found
-
-
-def digest(array: np.ndarray) -> str:
-    """Gives the SHA-256 of an array's dtype, shape and values, as hex."""
-    found = hashlib.sha256(f"{array.dtype.str} {array.shape} ".encode())
-    found.update(np.ascontiguousarray(array).data)
-    return found.hexdigest()
 
 
 def line(error: BaseException) -> str:

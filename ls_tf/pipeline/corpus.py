@@ -21,6 +21,7 @@ from ls_tf.pipeline.contract import Arrays, DataError
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 from ls_tf.pipeline.vocabulary import Subwords
+from ls_tf.records.arrays import digest
 
 _KEYS = ("source_tokens", "source_offsets", "target_tokens", "target_offsets")
 # What a prepared file's vocabulary was made of, and must be wanted.
@@ -257,10 +258,10 @@ class _Texts:
         """Gives a split, from the cache if it was encoded before."""
         pairs = self.pairs(split)
         cache = self.cache and self.cache / "tokens"
-        found = hashlib.sha256(subwords.digest.encode())
+        hashed = hashlib.sha256(subwords.digest.encode())
         for array in text_pairs.pack(pairs).values():
-            found.update(contract.digest(array).encode())
-        name = f"{self._module.INFO.name}_{found.hexdigest()[:16]}"
+            hashed.update(digest(array).encode())
+        name = f"{self._module.INFO.name}_{hashed.hexdigest()[:16]}"
         arrays = cache and array_cache.read(cache, name, _KEYS)
         if not arrays:
             arrays = _arrays(

@@ -11,12 +11,9 @@ for translation also ``subwords/model``, the vocabulary's model, and
 are, and their digests.
 """
 
-import contextlib
 import functools
-import io
 import json
 import os
-import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -26,6 +23,8 @@ from etils import epath
 from ls_tf.pipeline import contract, text_pairs
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
+from ls_tf.records.arrays import digests, intact, npz, open_npz
+from ls_tf.records.files import json_bytes, write_bytes
 
 SUFFIX = ".npz"
 VERSION = 1
@@ -122,30 +121,11 @@ def write(
         manifest[_SUBWORDS] = {
             key: value for key, value in subwords.items() if key != "model"
         }
-    manifest["sha256"] = {
-        name: contract.digest(array) for name, array in arrays.items()
-    }
-    text = json.dumps(manifest, indent=1).encode()
-    arrays[_MANIFEST] = np.frombuffer(text, np.uint8)
-    # In memory first: an archive needs a file that can be wound back, which
-    # one in a bucket cannot.
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    _replace(file, buffer.getvalue())
-
-
-def _replace(file: epath.Path, data: bytes) -> None:
-    temporary = file.parent / f".{file.name}.{uuid.uuid4().hex[:8]}.tmp"
+    manifest["sha256"] = digests(arrays)
+    arrays[_MANIFEST] = np.frombuffer(json_bytes(manifest), np.uint8)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(file)
-    except BaseException as error:
-        with contextlib.suppress(Exception):
-            temporary.unlink(missing_ok=True)
-        if not isinstance(error, Exception):
-            raise
-        # Cloud file systems raise errors of their own.
+        write_bytes(file, npz(arrays))
+    except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
             f"cannot write prepared file {file}: {contract.line(error)}"
         ) from error
@@ -159,7 +139,7 @@ def load(info: DatasetInfo, split: str, path: str | os.PathLike[str]) -> Arrays:
 
     Args:
         info: the data set that is wanted.
-        split: see ``_dataset.parse_split``.
+        split: see ``contract.parse_split``.
         path: the file; may be ``gs://``.
 
     Returns:
@@ -263,12 +243,10 @@ def _read(
     """Reads and checks a file; time and size tell one state from another."""
     del changed, size
     try:
-        with np.load(
-            io.BytesIO(epath.Path(name).read_bytes()), allow_pickle=False
-        ) as archive:
-            manifest = json.loads(bytes(archive[_MANIFEST]))
-            if manifest["version"] <= VERSION:
-                return _checked(manifest), _arrays(manifest, archive)
+        archive = open_npz(epath.Path(name))
+        manifest = json.loads(bytes(archive[_MANIFEST]))
+        if manifest["version"] <= VERSION:
+            return _checked(manifest), _arrays(manifest, archive)
     except Exception as error:  # A damaged archive raises nearly anything.
         raise DataError(
             f"{name} is damaged or no prepared file ({contract.line(error)}); "
@@ -294,9 +272,7 @@ def _arrays(
     if _SUBWORDS in manifest:
         splits[_SUBWORDS] = {}
     for name, wanted in manifest["sha256"].items():
-        array = archive[name]
-        if contract.digest(array) != wanted:
-            raise ValueError(f"array {name} is not what was written")
+        array = intact(archive[name], wanted, f"array {name}")
         # What is kept for the next caller must not change under it.
         array.flags.writeable = False
         base, _, key = name.partition("/")

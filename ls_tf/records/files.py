@@ -2,14 +2,15 @@
 
 import contextlib
 import datetime
-import io
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from etils.epath import Path
+
+Contents = Mapping[str, bytes | np.ndarray]
 
 VERSION = 1  # of the record; a record of a newer version is refused
 
@@ -18,38 +19,89 @@ class RunError(ValueError):
     """A run directory that cannot be used; the message is one line."""
 
 
-def _temporary(path: Path) -> Path:
-    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file that is either wholly there or not at all.
-
-    Raises:
-        OSError: the file system refused; nothing is left behind.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A name to write under first; after a failure nothing has it."""
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
     try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        yield temporary
+    except BaseException:
+        with contextlib.suppress(Exception):
+            if temporary.is_dir():
+                temporary.rmtree()
+            else:
+                temporary.unlink(missing_ok=True)
         raise
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """What killed processes left half-written in a folder."""
+    return [
+        path
+        for path in (folder.iterdir() if folder.exists() else ())
+        if path.name.startswith(".") and path.name.endswith(".tmp")
+    ]
+
+
+def _put(path: Path, content: bytes | np.ndarray) -> None:
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        with path.open("wb") as file:
+            np.save(file, content, allow_pickle=False)
+
+
+def write_files(folder: Path, contents: Contents) -> None:
+    """Writes files, each of which is either wholly there or not at all.
+
+    They appear in their order, after all are written: what the last of them
+    says of the others, as a manifest does, is true.
+
+    Args:
+        folder: where; it is made.
+        contents: file name -> bytes, or the array of an ``*.npy`` file.
+
+    Raises:
+        OSError: the file system refused; nothing is left half-written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        written = {}
+        for name, content in contents.items():
+            written[name] = stack.enter_context(_temporary(folder / name))
+            _put(written[name], content)
+        for name, temporary in written.items():
+            temporary.replace(folder / name)
+
+
+def write_folder(folder: Path, contents: Contents) -> None:
+    """Writes a folder that is wholly there or not at all; replaces another.
+
+    Raises:
+        OSError: the file system refused; nothing is left half-written.
+    """
+    with _temporary(folder) as temporary:
+        temporary.mkdir(parents=True)
+        for name, content in contents.items():
+            _put(temporary / name, content)
+        if folder.exists():
+            folder.rmtree()
+        temporary.rename(folder)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes one file as ``write_files`` does."""
+    write_files(path.parent, {path.name: data})
+
+
+def json_bytes(value: Any) -> bytes:
+    """Encodes JSON, a field a line; floats keep all their digits."""
+    return json.dumps(value, indent=1).encode()
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Writes JSON through ``write_bytes``; floats keep all their digits."""
-    text = json.dumps(value, indent=1, sort_keys=False, allow_nan=True)
-    write_bytes(path, (text + "\n").encode())
-
-
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes arrays as one compressed ``.npz`` through ``write_bytes``."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(path, buffer.getvalue())
+    """Writes JSON through ``write_bytes``."""
+    write_bytes(path, json_bytes(value) + b"\n")
 
 
 def now() -> str:

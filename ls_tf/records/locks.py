@@ -11,7 +11,7 @@ from typing import Any
 
 from etils.epath import Path
 
-from ls_tf.records.files import RunError, now, write_json
+from ls_tf.records.files import RunError, leftovers, now, write_json
 
 
 class HeldError(RunError):
@@ -132,16 +132,10 @@ def sweep(path: Path, *, graves: bool = False) -> None:
         graves: also the locks of the dead; kept as long as another process
             may be about to bury the same one.
     """
-    for folder in (path, path / "measurements"):
-        for left in folder.iterdir() if folder.exists() else ():
-            name = left.name
-            if (
-                name.startswith(".")
-                and name.endswith(".tmp")
-                and (graves or not name.startswith(".lock."))
-            ):
-                with contextlib.suppress(OSError):
-                    left.rmtree()
+    for left in leftovers(path) + leftovers(path / "measurements"):
+        if graves or not left.name.startswith(".lock."):
+            with contextlib.suppress(OSError):
+                left.rmtree()
 
 
 def owner_of(lock: Path) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
+from ls_tf.records.arrays import npz, open_npz
 from ls_tf.records.files import (
     VERSION,
     RunError,
     now,
     read_json,
-    write_arrays,
     write_bytes,
     write_json,
 )
@@ -39,7 +39,6 @@ from ls_tf.spec import as_dict
 from ls_tf.spec.resolve import RunIdentity
 
 __all__ = [
-    "VERSION",
     "HeldError",
     "Path",
     "Record",
@@ -47,12 +46,9 @@ __all__ = [
     "RunError",
     "find",
     "holder",
-    "locked",
     "now",
     "opened",
-    "read_json",
     "refuse",
-    "write_arrays",
     "write_bytes",
     "write_json",
 ]
@@ -121,8 +117,7 @@ class Record:
         self.measurement(evaluator, role)
         file = self.path / "measurements" / f"{evaluator}_{role}.npz"
         try:
-            with np.load(io.BytesIO(file.read_bytes())) as arrays:
-                return dict(arrays)
+            return dict(open_npz(file))
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise RunError(f"{file} cannot be read: {error}") from None
 
@@ -233,7 +228,7 @@ class RunDirectory:
         """Writes one measurement."""
         stem = self.path / "measurements"
         if arrays:
-            write_arrays(stem / f"{evaluator}_{role}.npz", arrays)
+            write_bytes(stem / f"{evaluator}_{role}.npz", npz(arrays))
         write_json(
             stem / f"{evaluator}_{role}.json",
             {

@@ -7,6 +7,7 @@ import numpy as np
 
 from ls_tf.protocols import Classifier, Task
 from ls_tf.records import runs
+from ls_tf.records.arrays import digest
 from ls_tf.running.session import Session
 from ls_tf.spec import ExperimentSpec, SpecError, registry
 from ls_tf.spec.resolve import RunIdentity, teacher_of
@@ -119,7 +120,7 @@ def _table(
     stop: "StopRequest",
 ) -> np.ndarray:
     """The teacher's logits on every view of the student's training images."""
-    from ls_tf.pipeline import augment, contract, loading
+    from ls_tf.pipeline import augment, loading
     from ls_tf.training import tables
 
     module = registry.get("ls_tf.data", student.data.name, "data set")
@@ -131,7 +132,7 @@ def _table(
         weights=weights,
         data=student.data.name,
         split=student.data.train,
-        images=contract.digest(images),
+        images=digest(images),
         augmentation=student.data.augmentation,
         examples=len(images),
         views=augment.augmentation(student.data.augmentation).views or 0,

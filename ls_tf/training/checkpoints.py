@@ -7,20 +7,19 @@ before it is kept, so that a kill, a full disk or a damaged file costs at most
 the steps since the previous checkpoint.
 """
 
-import contextlib
-import hashlib
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from absl import logging
+from etils.epath import Path
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from ls_tf.records.runs import Path
+from ls_tf.records.arrays import DamageError, decoded, description
+from ls_tf.records.files import json_bytes, leftovers, write_folder
 from ls_tf.spec import SpecError
 
 _ARRAYS = "arrays.safetensors"
@@ -45,20 +44,6 @@ def _name(step: int) -> str:
     return f"step-{step:09d}"
 
 
-def _manifest(checkpoint: Checkpoint, data: bytes) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "step": checkpoint.step,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
-        "arrays": {
-            name: {"shape": list(array.shape), "dtype": str(array.dtype)}
-            for name, array in checkpoint.arrays.items()
-        },
-        "extra": dict(checkpoint.extra),
-    }
-
-
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint, then drops all but the newest two.
 
@@ -72,34 +57,27 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
     Source: ours.
     """
-    final = folder / _name(checkpoint.step)
-    temporary = folder / f".{final.name}.{uuid.uuid4().hex[:8]}.tmp"
     # safetensors wants C order; a 0-d array is kept 0-d by asarray.
     arrays = {k: np.asarray(v, order="C") for k, v in checkpoint.arrays.items()}
     data = safetensors.save(arrays)
-    try:
-        temporary.mkdir(parents=True)
-        (temporary / _ARRAYS).write_bytes(data)
-        manifest = json.dumps(_manifest(checkpoint, data), indent=1)
-        (temporary / _MANIFEST).write_text(manifest)
-        if final.exists():
-            final.rmtree()
-        temporary.rename(final)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.rmtree()
-        raise
+    manifest = {
+        "version": 1,
+        "step": checkpoint.step,
+        **description(data, arrays),
+        "extra": dict(checkpoint.extra),
+    }
+    write_folder(
+        folder / _name(checkpoint.step),
+        {_ARRAYS: data, _MANIFEST: json_bytes(manifest)},
+    )
     for old in steps(folder)[:-KEPT]:
         (folder / _name(old)).rmtree()
 
 
 def sweep(folder: Path) -> None:
     """Removes what a kill left half-written."""
-    if not folder.exists():
-        return
-    for path in folder.iterdir():
-        if path.name.startswith(".step-") and path.name.endswith(".tmp"):
-            path.rmtree()
+    for path in leftovers(folder):
+        path.rmtree()
 
 
 def steps(folder: Path) -> list[int]:
@@ -122,27 +100,15 @@ def read(folder: Path, step: int) -> Checkpoint:
     path = folder / _name(step)
     try:
         manifest = json.loads((path / _MANIFEST).read_text())
-        data = (path / _ARRAYS).read_bytes()
-        if len(data) != manifest["bytes"]:
-            raise CheckpointError(
-                f"checkpoint {path} is truncated: wanted {manifest['bytes']} "
-                f"bytes, got {len(data)}"
-            )
-        if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
-            raise CheckpointError(
-                f"checkpoint {path} is corrupted: its SHA-256 differs from "
-                "the manifest's"
-            )
-        arrays = safetensors.load(data)
-        for name, about in manifest["arrays"].items():
-            if list(arrays[name].shape) != about["shape"]:
-                raise CheckpointError(
-                    f"checkpoint {path}: array {name} is not as its manifest "
-                    "says"
-                )
+        arrays = decoded(
+            (path / _ARRAYS).read_bytes(),
+            manifest,
+            safetensors.load,
+            f"checkpoint {path}",
+        )
         return Checkpoint(int(manifest["step"]), arrays, manifest["extra"])
-    except CheckpointError:
-        raise
+    except DamageError as error:
+        raise CheckpointError(str(error)) from None
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(
             f"checkpoint {path} cannot be read: {error}"
@@ -175,18 +141,7 @@ def latest(folder: Path) -> Checkpoint | None:
 
     Source: ours.
     """
-    there = steps(folder)
-    for step in reversed(there):
-        try:
-            return read(folder, step)
-        except CheckpointError as error:
-            logging.warning("%s; trying the one before it", error)
-    if there:
-        raise CheckpointError(
-            f"no checkpoint in {folder} can be read; remove the folder to "
-            "train from the start"
-        )
-    return None
+    return latest_common([folder])[0]
 
 
 def latest_common(folders: Sequence[Path]) -> list[Checkpoint | None]:
@@ -208,11 +163,12 @@ def latest_common(folders: Sequence[Path]) -> list[Checkpoint | None]:
         try:
             return [read(folder, step) for folder in folders]
         except CheckpointError as error:
-            logging.warning("%s; trying the step before it", error)
+            logging.warning("%s; trying the one before it", error)
     if common:
+        like, s = (" and its like", "s") if len(folders) > 1 else ("", "")
         raise CheckpointError(
-            f"no checkpoint in {folders[0]} and its like can be read; remove "
-            "the folders to train from the start"
+            f"no checkpoint in {folders[0]}{like} can be read; remove the "
+            f"folder{s} to train from the start"
         )
     return [None] * len(folders)
 

@@ -8,8 +8,6 @@ after its last whole part.
 
 import dataclasses
 import errno
-import hashlib
-import io
 import os
 import sys
 import time
@@ -19,16 +17,17 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+from etils.epath import Path
 
-from ls_tf.records.runs import (
-    Path,
+from ls_tf.records.arrays import digest, read_npy
+from ls_tf.records.files import (
     RunError,
-    locked,
     now,
     read_json,
-    write_bytes,
+    write_files,
     write_json,
 )
+from ls_tf.records.locks import HeldError, locked
 from ls_tf.training.progress import Progress
 from ls_tf.training.stopping import StoppedError, StopRequest
 
@@ -123,15 +122,11 @@ def obtain(
     Source: ours.
     """
     wait = _Wait(title, stop)
-    while not _is_whole(path, key):
-        held = False
+    while _manifest(path, key)["finished"] is None:
         try:
             with locked(path):
-                held = True
                 _Build(path, key, title).run(logits_of, stop)
-        except RunError as error:
-            if held:
-                raise
+        except HeldError as error:
             wait.once(error, len(_manifest(path, key)["parts"]))
         except OSError as error:
             if error.errno not in _REFUSED:
@@ -177,8 +172,8 @@ class _Wait:
 
 def _manifest(path: Path, key: Key) -> dict[str, Any]:
     """The manifest, or a new one; refuses that of another table."""
-    found = read_json(path / _MANIFEST, "table of logits")
-    if found is None:
+    manifest = read_json(path / _MANIFEST, "table of logits")
+    if manifest is None:
         return {
             "version": VERSION,
             **dataclasses.asdict(key),
@@ -188,69 +183,49 @@ def _manifest(path: Path, key: Key) -> dict[str, Any]:
             "finished": None,
         }
     for name, wanted in dataclasses.asdict(key).items():
-        if found.get(name) != wanted:
+        if manifest.get(name) != wanted:
             kind = "teacher" if name in ("teacher", "weights") else "view set"
             raise RunError(
                 f"{path} holds a table of another {kind} ({name} "
-                f"{_short(found.get(name))}, wanted {_short(wanted)}); remove "
-                "it to make it anew"
+                f"{_short(manifest.get(name))}, wanted {_short(wanted)}); "
+                "remove it to make it anew"
             )
-    return found
+    return manifest
 
 
 def _short(value: Any) -> Any:
     return value[:12] if isinstance(value, str) and len(value) == 64 else value
 
 
-def _is_whole(path: Path, key: Key) -> bool:
-    return _manifest(path, key)["finished"] is not None
-
-
-def _part(path: Path, number: int) -> Path:
-    return path / f"logits-{number:05d}.npy"
+def _part(number: int) -> str:
+    return f"logits-{number:05d}.npy"
 
 
 def _read(path: Path, key: Key) -> np.ndarray:
-    """Puts the parts of a finished table together."""
+    """Puts the parts of a finished table together.
+
+    Raises:
+        RunError: a part is missing, truncated or altered.
+    """
     manifest = _manifest(path, key)
     table = np.empty((key.rows, key.classes), np.float16)
     step = int(manifest["part_rows"])
     for number, first in enumerate(range(0, key.rows, step)):
-        wanted = table[first : first + step]
-        wanted[:] = _read_part(path, manifest, number, wanted.shape)
+        file, rows = path / _part(number), table[first : first + step]
+        try:
+            part = read_npy(file, mapped=True)
+            if part.shape != rows.shape or part.dtype != np.float16:
+                raise ValueError(f"{part.dtype} {list(part.shape)}")
+            written = manifest["parts"].get(str(number))
+            if digest(part, values_only=True) != written:
+                raise ValueError("another SHA-256 than was written")
+        except (OSError, ValueError, EOFError) as error:
+            raise RunError(
+                f"{file} is damaged ({' '.join(str(error).split())}); remove "
+                f"{path} to make the table anew"
+            ) from None
+        rows[:] = part
     return table.reshape(key.examples, key.views, key.classes)
-
-
-def _read_part(
-    path: Path, manifest: dict[str, Any], number: int, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Reads one part; local files are mapped, not copied.
-
-    Raises:
-        RunError: missing, truncated or altered.
-    """
-    file = _part(path, number)
-    try:
-        # Cloud file systems have no maps.
-        found: np.ndarray = (
-            np.load(io.BytesIO(file.read_bytes()))
-            if "://" in str(file)
-            else np.load(str(file), mmap_mode="r")
-        )
-        if found.shape != shape or found.dtype != np.float16:
-            raise ValueError(f"{found.dtype} {list(found.shape)}")
-        if manifest["parts"].get(str(number)) != _digest(found):
-            raise ValueError("another SHA-256 than was written")
-    except (OSError, ValueError, EOFError) as error:
-        raise RunError(
-            f"{file} is damaged ({' '.join(str(error).split())}); remove "
-            f"{path} to make the table anew"
-        ) from None
-    return found
-
-
-def _digest(part: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(part).data).hexdigest()
 
 
 class _Build:
@@ -338,19 +313,17 @@ class _Build:
 
     def _rounded(self, logits: np.ndarray) -> np.ndarray:
         with np.errstate(over="ignore"):
-            found = logits.astype(np.float16)
-        if not np.isfinite(found).all():
+            rounded = logits.astype(np.float16)
+        if not np.isfinite(rounded).all():
             largest = float(np.abs(logits).max())
             raise RunError(
                 f"{self._path}: wanted logits up to 65504, as float16 holds, "
                 f"got {largest:g}; teacher.table=never rounds none"
             )
-        return found
+        return rounded
 
     def _write(self, number: int, part: np.ndarray, seconds: float) -> None:
-        buffer = io.BytesIO()
-        np.save(buffer, part)
-        write_bytes(_part(self._path, number), buffer.getvalue())
-        self._manifest["parts"][str(number)] = _digest(part)
+        write_files(self._path, {_part(number): part})
+        self._manifest["parts"][str(number)] = digest(part, values_only=True)
         self._manifest["seconds"] += round(seconds, 3)
         write_json(self._path / _MANIFEST, self._manifest)

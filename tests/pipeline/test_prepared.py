@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from ls_tf.data import digits
-from ls_tf.pipeline import contract, loading, prepared
+from ls_tf.pipeline import loading, prepared
 from ls_tf.pipeline.contract import DataError
+from ls_tf.records.arrays import digest
 
 ROOT = pathlib.Path(__file__).parents[2]
 INFO = dataclasses.replace(
@@ -153,9 +154,7 @@ def test_what_is_in_the_file(file):
     assert manifest["licence"] == INFO.licence
     assert manifest["source"] == INFO.source
     assert manifest["sizes"] == {"train": 30, "test": 10}
-    assert manifest["sha256"]["train/image"] == contract.digest(
-        SPLITS["train"]["image"]
-    )
+    assert manifest["sha256"]["train/image"] == digest(SPLITS["train"]["image"])
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             assert member.compress_type == zipfile.ZIP_DEFLATED

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from etils import epath
 
-from ls_tf.records.runs import RunError, locked
+from ls_tf.records.files import RunError
+from ls_tf.records.locks import locked
 from ls_tf.training import tables
 from ls_tf.training.stopping import StoppedError, StopRequest
 

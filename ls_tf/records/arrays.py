@@ -1,0 +1,124 @@
+"""Named arrays on disk: encoded, and told by their SHA-256.
+
+The array cache and the prepared files of ``pipeline``, the tables and the
+checkpoints of ``training`` and the arrays of measurements are made of these.
+Each says in its own manifest what it keeps; ``files`` makes it whole or not
+there.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from etils.epath import Path
+
+
+class DamageError(ValueError):
+    """Arrays that are not what was written; the message is one line."""
+
+
+def digest(array: np.ndarray, *, values_only: bool = False) -> str:
+    """SHA-256 of an array's dtype, shape and values, as hex."""
+    head = "" if values_only else f"{array.dtype.str} {array.shape} "
+    hashed = hashlib.sha256(head.encode())
+    hashed.update(np.ascontiguousarray(array).data)
+    return hashed.hexdigest()
+
+
+def digests(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """The ``digest`` of each array, for a manifest."""
+    return {name: digest(array) for name, array in arrays.items()}
+
+
+def intact(array: np.ndarray, wanted: str, name: str) -> np.ndarray:
+    """Gives an array back, if it has the digest that its manifest says.
+
+    Raises:
+        DamageError: it was altered; calls it by its name.
+    """
+    if digest(array) != wanted:
+        raise DamageError(f"{name} is not what was written")
+    return array
+
+
+def read_npy(file: Path, *, mapped: bool = False) -> np.ndarray:
+    """Reads a file of one array; a local one can be mapped, not copied.
+
+    Raises:
+        OSError, ValueError, EOFError: missing, no such file, or cut short.
+    """
+    if mapped and "://" not in str(file):
+        array: np.ndarray = np.load(str(file), mmap_mode="r")
+    else:
+        with file.open("rb") as opened:
+            array = np.load(opened, allow_pickle=False)
+    return array
+
+
+def npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Encodes arrays as one compressed archive; equal arrays, equal bytes."""
+    # In memory: an archive needs a file that can be wound back, which one in
+    # a bucket cannot.
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def open_npz(file: Path) -> Mapping[str, np.ndarray]:
+    """Opens what ``npz`` made; an array is decoded when it is asked for.
+
+    Raises:
+        OSError, ValueError, EOFError, BadZipFile: missing or no archive.
+    """
+    archive = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
+    if isinstance(archive, np.ndarray):
+        raise DamageError("it is a single array")
+    opened: Mapping[str, np.ndarray] = archive
+    return opened
+
+
+def _form(array: np.ndarray) -> dict[str, Any]:
+    return {"shape": list(array.shape), "dtype": str(array.dtype)}
+
+
+def description(
+    data: bytes, arrays: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """What a manifest says of one file and of the arrays encoded in it."""
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "arrays": {name: _form(array) for name, array in arrays.items()},
+    }
+
+
+def decoded(
+    data: bytes,
+    manifest: Mapping[str, Any],
+    decode: Callable[[bytes], dict[str, np.ndarray]],
+    name: str,
+) -> dict[str, np.ndarray]:
+    """Decodes a file, if it is as its ``description`` in a manifest says.
+
+    Raises:
+        DamageError: truncated or altered; calls it by its name.
+        KeyError: the manifest lacks a field, or the file an array.
+    """
+    if len(data) != manifest["bytes"]:
+        raise DamageError(
+            f"{name} is truncated: wanted {manifest['bytes']} bytes, got "
+            f"{len(data)}"
+        )
+    if hashlib.sha256(data).hexdigest() != manifest["sha256"]:
+        raise DamageError(
+            f"{name} is corrupted: its SHA-256 differs from the manifest's"
+        )
+    arrays = decode(data)
+    for key, form in manifest["arrays"].items():
+        if _form(arrays[key]) != form:
+            raise DamageError(
+                f"{name}: array {key} is not as its manifest says"
+            )
+    return arrays

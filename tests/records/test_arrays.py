@@ -1,0 +1,327 @@
+"""The store of named arrays: whole files, digests, and the forms on disk.
+
+``stored`` holds a cache, a prepared file, a table and a checkpoint that were
+written before these had one store; what is written now is the same.
+"""
+
+import dataclasses
+import errno
+import hashlib
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+from etils import epath
+
+from ls_tf.data import digits
+from ls_tf.pipeline import array_cache, prepared
+from ls_tf.records import arrays, files
+from ls_tf.records.arrays import DamageError
+from ls_tf.training import checkpoints, tables
+from ls_tf.training.checkpoints import Checkpoint
+from ls_tf.training.stopping import StopRequest
+
+STORED = pathlib.Path(__file__).parent / "stored"
+SPLIT = {
+    "image": np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1),
+    "label": np.arange(4, dtype=np.int32),
+}
+INFO = dataclasses.replace(digits.INFO, name="small", sizes={"train": 4})
+KEY = tables.Key(
+    teacher="a" * 64,
+    weights="b" * 64,
+    data="digits",
+    split="train[:7]",
+    images="c" * 64,
+    augmentation="shift2",
+    examples=7,
+    views=5,
+    classes=3,
+)
+LOGITS = np.arange(105, dtype=np.float32).reshape(35, 3) / 4
+CHECKPOINT = Checkpoint(
+    7,
+    {
+        "model/0000/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
+        "model/0001/seed": np.array([5, 20], np.uint32),
+        "optimizer/0000/iteration": np.array(7, np.int64),
+        "pending/loss": np.zeros(0, np.float32),
+    },
+    {"seconds": 10.5},
+)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return epath.Path(tmp_path)
+
+
+def equal(some, other):
+    assert some.keys() == other.keys()
+    for name in some:
+        assert some[name].dtype == other[name].dtype
+        assert some[name].shape == other[name].shape
+        np.testing.assert_array_equal(some[name], other[name])
+
+
+def contents(path):
+    """File name -> bytes of everything below a folder."""
+    return {
+        str(file.relative_to(path)): file.read_bytes()
+        for file in pathlib.Path(path).rglob("*")
+        if file.is_file()
+    }
+
+
+def make_table(path, logits_of):
+    return tables.obtain(
+        path, KEY, logits_of, title="teacher", stop=StopRequest()
+    )
+
+
+# --- what was written before is read, and written in the same form
+
+
+def test_a_stored_cache_is_read(folder):
+    stored = array_cache.read(epath.Path(STORED) / "cache", "train", SPLIT)
+    equal(stored, SPLIT)
+    about = {"origin": "mnist/3.0.1", "count": 4}
+    array_cache.write(folder, "train", SPLIT, about)
+    assert contents(folder) == contents(STORED / "cache")
+
+
+def test_a_stored_prepared_file_is_read(tmp_path):
+    equal(prepared.load(INFO, "train", STORED / "small.npz"), SPLIT)
+    file = tmp_path / "small.npz"
+    prepared.write(
+        file, experiment="fc_small", info=INFO, splits={"train": SPLIT}
+    )
+    # The compression's bytes are the library's; the manifest is among these.
+    with np.load(file) as now, np.load(STORED / "small.npz") as before:
+        equal(dict(now), dict(before))
+
+
+def test_a_stored_table_is_read_and_made_again(folder, monkeypatch):
+    want = LOGITS.astype(np.float16).reshape(7, 5, 3)
+    stored = make_table(epath.Path(STORED) / "table", None)
+    np.testing.assert_array_equal(stored, want)
+    monkeypatch.setattr(tables, "_PART_ROWS", 16)
+    made = make_table(folder, lambda first, last: LOGITS[first:last])
+    np.testing.assert_array_equal(made, want)
+    now, before = contents(folder), contents(STORED / "table")
+    about, about_before = (
+        json.loads(files.pop("manifest.json")) for files in (now, before)
+    )
+    assert now == before
+    # Times differ.
+    assert list(about) == list(about_before)
+    for name in set(about) - {"seconds", "finished"}:
+        assert about[name] == about_before[name]
+
+
+def test_a_stored_table_that_is_not_finished_goes_on(folder):
+    path = folder / "table"
+    shutil.copytree(STORED / "table", path)
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["parts"]["2"]
+    manifest["finished"] = None
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    (path / "logits-00002.npy").unlink()
+    asked = []
+
+    def logits_of(first, last):
+        asked.append((first, last))
+        return LOGITS[first:last]
+
+    made = make_table(path, logits_of)
+    np.testing.assert_array_equal(made.reshape(35, 3), LOGITS)
+    assert asked == [(32, 35)]
+
+
+def test_a_stored_checkpoint_is_read(folder):
+    stored = checkpoints.latest(epath.Path(STORED) / "checkpoints")
+    assert (stored.step, stored.extra) == (7, {"seconds": 10.5})
+    equal(stored.arrays, CHECKPOINT.arrays)
+    checkpoints.save(folder, CHECKPOINT)
+    assert contents(folder) == contents(STORED / "checkpoints")
+    digest = checkpoints.digest(folder, 7)
+    data = folder / "step-000000007" / "arrays.safetensors"
+    assert digest == hashlib.sha256(data.read_bytes()).hexdigest()
+
+
+# --- digests
+
+
+def test_a_digest_is_of_dtype_shape_and_values():
+    array = np.array([[1, 2], [3, 4]], np.int32)
+    # Little-endian int32, row by row.
+    values = b"\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0"
+    whole = hashlib.sha256(b"<i4 (2, 2) " + values).hexdigest()
+    assert arrays.digest(array) == whole
+    only = hashlib.sha256(values).hexdigest()
+    assert arrays.digest(array, values_only=True) == only
+    assert arrays.digest(array.T) != whole  # values are in C order
+    assert arrays.digest(np.asfortranarray(array)) == whole
+    others = (array.reshape(4), array.astype(np.uint32), array + 1)
+    assert whole not in [arrays.digest(other) for other in others]
+    assert arrays.digest(others[0], values_only=True) == only
+    assert arrays.digests({"a": array}) == {"a": whole}
+
+
+def test_what_was_altered_is_named():
+    array = np.zeros(3)
+    assert arrays.intact(array, arrays.digest(array), "x.npy") is array
+    with pytest.raises(DamageError, match="^x.npy is not what was written$"):
+        arrays.intact(array + 1, arrays.digest(array), "x.npy")
+
+
+# --- files of arrays
+
+
+def test_a_local_file_is_mapped_where_that_is_asked_for(folder):
+    files.write_files(folder, {"a.npy": np.arange(6.0)})
+    mapped = arrays.read_npy(folder / "a.npy", mapped=True)
+    copied = arrays.read_npy(folder / "a.npy")
+    assert isinstance(mapped, np.memmap)
+    assert not isinstance(copied, np.memmap)
+    np.testing.assert_array_equal(mapped, copied)
+
+
+def test_a_bucket_has_no_maps(folder):
+    class Bucket:
+        def __str__(self):
+            return "gs://bucket/a.npy"
+
+        def open(self, mode):
+            return (folder / "a.npy").open(mode)
+
+    files.write_files(folder, {"a.npy": np.arange(6.0)})
+    array = arrays.read_npy(Bucket(), mapped=True)
+    np.testing.assert_array_equal(array, np.arange(6.0))
+
+
+def test_an_archive_gives_what_was_put_in(folder):
+    named = {"a/b": np.arange(3), "c": np.zeros((0, 2), np.float32)}
+    (folder / "a.npz").write_bytes(arrays.npz(named))
+    equal(dict(arrays.open_npz(folder / "a.npz")), named)
+    assert arrays.npz(named) == arrays.npz(named)
+    files.write_files(folder, {"a.npz": np.zeros(3)})
+    with pytest.raises(ValueError, match="it is a single array"):
+        arrays.open_npz(folder / "a.npz")
+    np.savez(str(folder / "a.npz"), a=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        dict(arrays.open_npz(folder / "a.npz"))
+
+
+def test_a_description_tells_what_is_cut_short_or_altered():
+    named = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(1, np.int64)}
+    data = arrays.npz(named)
+    about = arrays.description(data, named)
+    assert about == {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "arrays": {
+            "a": {"shape": [2, 3], "dtype": "float64"},
+            "b": {"shape": [], "dtype": "int64"},
+        },
+    }
+
+    def says(text, data=data, arrays_of=named, **changed):
+        with pytest.raises(DamageError, match=f"^it{text}$"):
+            arrays.decoded(data, about | changed, lambda _: arrays_of, "it")
+
+    assert arrays.decoded(data, about, lambda _: named, "it") is named
+    says(
+        f" is truncated: wanted {len(data)} bytes, got {len(data) - 1}",
+        data[:-1],
+    )
+    says(
+        " is corrupted: its SHA-256 differs from the manifest's",
+        b"\0" + data[1:],
+    )
+    for other in (named["a"].T, named["a"].astype(np.float32)):
+        says(
+            ": array a is not as its manifest says",
+            arrays_of=named | {"a": other},
+        )
+    with pytest.raises(KeyError, match="b"):
+        arrays.decoded(data, about, lambda _: {"a": named["a"]}, "it")
+
+
+# --- whole or not there
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+class FullDisk:
+    """Lets so many files be written, and of the next a half."""
+
+    def __init__(self, monkeypatch, folder, room, error):
+        self.room, self.error = room, error
+        self.write = type(folder).write_bytes
+        monkeypatch.setattr(
+            type(folder), "write_bytes", lambda path, data: self(path, data)
+        )
+
+    def __call__(self, path, data):
+        self.room -= 1
+        if self.room < 0:
+            self.write(path, data[: len(data) // 2])
+            raise self.error
+        return self.write(path, data)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()]
+)
+@pytest.mark.parametrize("write", [files.write_files, files.write_folder])
+def test_a_failure_leaves_what_was_there(folder, monkeypatch, write, error):
+    place = folder / "place"
+    before = {"a": b"before", "b": b"before"}
+    write(place, before)
+    FullDisk(monkeypatch, folder, 1, error)
+    with pytest.raises(type(error)):
+        write(place, {"a": b"after", "b": b"after"})
+    monkeypatch.undo()
+    assert contents(place) == before
+    assert names(folder) == ["place"]
+
+
+def test_files_appear_after_all_are_written_in_their_order(folder, monkeypatch):
+    place, appeared = folder / "place", []
+    replace = type(folder).replace
+
+    def noted(path, target):
+        appeared.append((target.name, len(list(path.parent.iterdir()))))
+        return replace(path, target)
+
+    monkeypatch.setattr(type(folder), "replace", noted)
+    files.write_files(
+        place, {"b.npy": np.zeros(2), "a.npy": np.ones(2), "c.json": b"{}"}
+    )
+    assert appeared == [("b.npy", 3), ("a.npy", 3), ("c.json", 3)]
+    assert names(place) == ["a.npy", "b.npy", "c.json"]
+
+
+def test_a_folder_is_replaced_whole(folder):
+    place = folder / "deep" / "place"
+    files.write_folder(place, {"a": b"1", "b": b"1"})
+    files.write_folder(place, {"c": b"2"})
+    assert contents(place) == {"c": b"2"}
+    assert names(place.parent) == ["place"]
+
+
+def test_what_a_kill_left_is_found(folder):
+    assert files.leftovers(folder / "none") == []
+    (folder / ".a.npy.12345678.tmp").write_bytes(b"half")
+    (folder / ".step-000000020.abcd.tmp").mkdir()
+    for other in ("a.npy", ".hidden", "b.tmp"):
+        (folder / other).write_bytes(b"")
+    assert sorted(path.name for path in files.leftovers(folder)) == [
+        ".a.npy.12345678.tmp",
+        ".step-000000020.abcd.tmp",
+    ]
