@@ -48,6 +48,9 @@ setup(
             "mypy>=1.11",
             "pandas-stubs",
             "jax>=0.8",  # the tests run both engines
+            # A test installs the package, without a network.
+            "setuptools>=64",
+            "wheel>=0.38",
         ],
         # The JAX engine, on a CPU, on CUDA GPUs and on Cloud TPUs. gcsfs
         # reaches gs:// on a machine without TensorFlow.
