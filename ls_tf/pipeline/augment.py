@@ -186,8 +186,8 @@ def compiled(apply: Apply) -> Apply:
         return apply
     import tensorflow as tf
 
-    found: Apply = tf.function(apply, jit_compile=True, autograph=False)
-    return found
+    compiled: Apply = tf.function(apply, jit_compile=True, autograph=False)
+    return compiled
 
 
 def evaluation_images(images: Tensor) -> Tensor:

@@ -45,11 +45,11 @@ def boundaries(longest: int) -> np.ndarray:
     boundary is the first length that no longer fits; here it is the last
     that does.
     """
-    found, next_one = [], 8
-    while next_one < longest:
-        found.append(next_one)
-        next_one = max(next_one + 1, int(next_one * 1.1))
-    return np.array([*found, longest], np.int64)
+    lengths, length = [], 8
+    while length < longest:
+        lengths.append(length)
+        length = max(length + 1, int(length * 1.1))
+    return np.array([*lengths, longest], np.int64)
 
 
 def rows_of(batch_tokens: int, length: int) -> int:
@@ -124,24 +124,24 @@ class BucketPlan:
         if most_shapes < 1:
             raise ValueError(f"wanted 1 shape or more, got {most_shapes}")
         source, target = source[kept], target[kept]
-        found, bucket = _shapes(source, target, most_shapes, batch_tokens)
+        shapes, bucket = _shapes(source, target, most_shapes, batch_tokens)
         self._seed = seed
         self.num_examples = len(kept)
         self.left_out = len(longer) - len(kept)
         self.shapes = tuple(
             Shape(rows_of(batch_tokens, int(max(shape))), *map(int, shape))
-            for shape in found
+            for shape in shapes
         )
         self._members = [
-            kept[bucket == b].astype(np.int32) for b in range(len(found))
+            kept[bucket == b].astype(np.int32) for b in range(len(shapes))
         ]
         self._counts = np.array([len(m) for m in self._members], np.int64)
-        self._rows = np.array([s.rows for s in self.shapes], np.int64)
-        positions = int(self._counts @ found.sum(axis=1))
+        self._batch_rows = np.array([s.rows for s in self.shapes], np.int64)
+        positions = int(self._counts @ shapes.sum(axis=1))
         self.padding = 1 - int(source.sum() + target.sum()) / positions
-        self.steps_per_epoch = float((self._counts / self._rows).sum())
+        self.steps_per_epoch = float((self._counts / self._batch_rows).sum())
         self._epochs: dict[int, np.ndarray] = {}
-        self._orders: list[dict[int, np.ndarray]] = [{} for _ in found]
+        self._orders: list[dict[int, np.ndarray]] = [{} for _ in shapes]
 
     def steps(self, start: int, count: int) -> dict[str, np.ndarray]:
         """Gives the plan of the steps from start on that have one shape.
@@ -191,7 +191,7 @@ class BucketPlan:
 
     def _batches_before(self, epoch: int) -> np.ndarray:
         """Batches of each bucket that are whole when an epoch begins."""
-        return epoch * self._counts // self._rows
+        return epoch * self._counts // self._batch_rows
 
     def _steps_before(self, epoch: int) -> int:
         return int(self._batches_before(epoch).sum())
@@ -281,9 +281,9 @@ def evaluation_batches(
     source, target = np.asarray(source_lengths), np.asarray(target_lengths)
     if not len(source):
         raise ValueError("wanted one pair or more, got none")
-    found, bucket = _shapes(source, target, most_shapes, None)
+    shapes, bucket = _shapes(source, target, most_shapes, None)
     batches = []
-    for b, shape in enumerate(found):
+    for b, shape in enumerate(shapes):
         members = np.flatnonzero(bucket == b).astype(np.int32)
         most = max(rows_of(batch_tokens, int(shape.max())), 1)
         count = -(-len(members) // most)
@@ -354,19 +354,19 @@ def _unique(
         source.astype(np.int64) * base + target, return_inverse=True
     )
     weights = np.ones(len(which)) if counts is None else counts
-    found = np.bincount(which, weights, len(keys)).astype(np.int64)
-    return np.stack(np.divmod(keys, base), axis=1), found, which
+    totals = np.bincount(which, weights, len(keys)).astype(np.int64)
+    return np.stack(np.divmod(keys, base), axis=1), totals, which
 
 
 def _costs(
-    shapes: np.ndarray, counts: np.ndarray, one: np.integer | int
+    shapes: np.ndarray, counts: np.ndarray, chosen: np.integer | int
 ) -> np.ndarray:
     """Positions that merging a shape with each other one adds, float [K]."""
-    merged = np.maximum(shapes, shapes[one]).sum(axis=1)
+    merged = np.maximum(shapes, shapes[chosen]).sum(axis=1)
     own = counts * shapes.sum(axis=1)
-    added = (counts + counts[one]) * merged - own - own[one]
+    added = (counts + counts[chosen]) * merged - own - own[chosen]
     costs: np.ndarray = added.astype(np.float64)
-    costs[one] = np.inf
+    costs[chosen] = np.inf
     return costs
 
 
@@ -384,8 +384,8 @@ def _merged(cells: np.ndarray, counts: np.ndarray, most: int) -> np.ndarray:
         costs[j] = costs[:, j] = np.inf
         row = np.where(alive, _costs(cells, counts, i), np.inf)
         costs[i] = costs[:, i] = row
-    found: np.ndarray = cells[alive]
-    return found
+    merged: np.ndarray = cells[alive]
+    return merged
 
 
 def _assigned(

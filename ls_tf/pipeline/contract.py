@@ -165,17 +165,17 @@ def check_views(view: np.ndarray, views: int) -> np.ndarray:
     Raises:
         ValueError: if they are of another type or out of range.
     """
-    found = np.asarray(view)
-    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
+    view = np.asarray(view)
+    if view.ndim != 1 or not np.issubdtype(view.dtype, np.integer):
         raise ValueError(
-            f"wanted integer views [n], got {found.dtype} {list(found.shape)}"
+            f"wanted integer views [n], got {view.dtype} {list(view.shape)}"
         )
-    if found.size and (found.min() < 0 or found.max() >= views):
+    if view.size and (view.min() < 0 or view.max() >= views):
         raise ValueError(
-            f"wanted views from 0 to {views - 1}, got {found.min()} to "
-            f"{found.max()}"
+            f"wanted views from 0 to {views - 1}, got {view.min()} to "
+            f"{view.max()}"
         )
-    return found
+    return view
 
 
 def line(error: BaseException) -> str:

@@ -224,10 +224,10 @@ def _pixels(resident: Tensor, row: Tensor, column: Tensor) -> Tensor:
     within = ops.reshape(within, (-1, 1, size * channels))
     # ... and [B, size, size * C] among all.
     at = ops.expand_dims(row * (width * channels), -1) + within
-    found = ops.take(
+    values = ops.take(
         ops.reshape(resident, (-1,)), ops.reshape(at, (-1,)), axis=0
     )
-    return _as_float(ops.reshape(found, (-1, size, size, channels)))
+    return _as_float(ops.reshape(values, (-1, size, size, channels)))
 
 
 def _scaling(

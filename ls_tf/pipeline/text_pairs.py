@@ -91,10 +91,10 @@ def check(info: TextInfo, base: str, arrays: Arrays) -> None:
                 f"{where}: wanted texts as uint8 [bytes], got {array.dtype} "
                 f"{list(array.shape)}"
             )
-        found = int(np.count_nonzero(array == _LINE_BREAK)) + 1
-        if found != size:
+        count = int(np.count_nonzero(array == _LINE_BREAK)) + 1
+        if count != size:
             raise DataError(
-                f"{where}: wanted {size} pairs, got {found} lines of {key}"
+                f"{where}: wanted {size} pairs, got {count} lines of {key}"
             )
 
 
@@ -184,7 +184,7 @@ def lines(data: bytes, name: str) -> list[str]:
             f"0x{data[error.start]:02x} at position {column} of the line "
             f"({error.reason})"
         ) from error
-    found = text.split("\n")
-    if not found[-1]:
-        found.pop()
-    return [line.strip() for line in found]
+    texts = text.split("\n")
+    if not texts[-1]:
+        texts.pop()
+    return [line.strip() for line in texts]

@@ -104,16 +104,16 @@ class Subwords:
         """
         tokens, lengths = [], []
         for start in range(0, len(texts), _CHUNK):
-            found = self._processor.encode(
+            ids = self._processor.encode(
                 list(_spelt(texts[start : start + _CHUNK])),
                 out_type=int,
                 add_eos=True,
                 num_threads=-1,
             )
-            lengths.append(np.fromiter(map(len, found), np.int64, len(found)))
+            lengths.append(np.fromiter(map(len, ids), np.int64, len(ids)))
             tokens.append(
                 np.fromiter(
-                    itertools.chain.from_iterable(found),
+                    itertools.chain.from_iterable(ids),
                     np.int32,
                     int(lengths[-1].sum()),
                 )
@@ -156,10 +156,10 @@ class Subwords:
                 )
             kept.append(array[array != PAD].tolist())
         # An empty batch, or one of empty rows, tells sentencepiece no type.
-        found = self._processor.decode(kept) if any(kept) else [""] * len(kept)
+        texts = self._processor.decode(kept) if any(kept) else [""] * len(kept)
         for plain, spelling in reversed(_SPELLINGS):
-            found = [text.replace(spelling, plain) for text in found]
-        return found
+            texts = [text.replace(spelling, plain) for text in texts]
+        return texts
 
 
 def learn(
@@ -200,9 +200,9 @@ def learn(
     asked = json.dumps({**_SETTINGS, "vocab_size": size}, sort_keys=True)
     digest = hashlib.sha256(f"{asked}\n{text}".encode()).hexdigest()
     file = f"{name}_{size}_{digest[:16]}"
-    found = cache_dir and array_cache.read(cache_dir, file, ("model",))
-    if found:
-        return Subwords(found["model"].tobytes())
+    kept = cache_dir and array_cache.read(cache_dir, file, ("model",))
+    if kept:
+        return Subwords(kept["model"].tobytes())
     model = _learnt(sample, size)
     if cache_dir:
         array_cache.write(

@@ -117,8 +117,8 @@ def read_json(file: Path, what: str) -> dict[str, Any] | None:
         RunError: unreadable, damaged or of a newer version.
     """
     try:
-        found = json.loads(file.read_text())
-        version = int(found["version"])
+        content = json.loads(file.read_text())
+        version = int(content["version"])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -133,4 +133,4 @@ def read_json(file: Path, what: str) -> dict[str, Any] | None:
             f"{file} has record version {version}; this program reads up to "
             f"{VERSION}: use a newer ls_tf"
         )
-    return dict(found)
+    return dict(content)

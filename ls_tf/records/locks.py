@@ -101,9 +101,9 @@ def _take(path: Path, owner: dict[str, Any]) -> None:
         except OSError as error:
             if error.errno not in (None, errno.EEXIST, errno.ENOTEMPTY):
                 raise
-        there = owner_of(lock)
-        if is_abandoned(there):
-            _bury(path, there)
+        holder = owner_of(lock)
+        if is_abandoned(holder):
+            _bury(path, holder)
         elif lock.exists():
             break
     with contextlib.suppress(OSError):
@@ -141,10 +141,10 @@ def sweep(path: Path, *, graves: bool = False) -> None:
 def owner_of(lock: Path) -> dict[str, Any]:
     """Who made a lock; empty if that cannot be read."""
     try:
-        found = json.loads((lock / "owner.json").read_text())
+        owner = json.loads((lock / "owner.json").read_text())
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return owner if isinstance(owner, dict) else {}
 
 
 def is_abandoned(owner: Mapping[str, Any]) -> bool:

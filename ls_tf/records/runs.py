@@ -95,18 +95,18 @@ class Record:
         """
         folder = self.path / "measurements"
         file = folder / f"{evaluator}_{role}.json"
-        found = read_json(file, "measurement")
-        if found is None:
-            there = sorted(
+        measurement = read_json(file, "measurement")
+        if measurement is None:
+            existing = sorted(
                 p.name[: -len(".json")]
                 for p in (folder.iterdir() if folder.exists() else ())
                 if p.name.endswith(".json")
             )
             raise RunError(
                 f"{self.path} has no measurement {evaluator}_{role}; "
-                f"existing: {', '.join(there) or 'none'}"
+                f"existing: {', '.join(existing) or 'none'}"
             )
-        return found
+        return measurement
 
     def arrays(self, evaluator: str, role: str) -> dict[str, np.ndarray]:
         """The arrays of one measurement.
