@@ -1,17 +1,20 @@
 """The four curves of figure 5: teachers, students, and what taught them."""
 
+import operator
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib import patheffects
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, tables
-from ls_tf.pages.blocks import NO_RUN, Need
+from ls_tf.pages import canvas, declared, tables
+from ls_tf.pages.blocks import Block, Need, Picture
+from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs
+from ls_tf.pages.tables import Spread
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
 
@@ -28,9 +31,6 @@ _STYLES = {
     BY_TEMPERATURE: (canvas.VERMILION, "^", "-"),
     BY_SMOOTHED: (canvas.GREEN, "D", "-"),
 }
-
-# seed -> value
-_Values = dict[int, float]
 
 
 def teacher(student: str, alpha: float) -> tuple[str, dict[str, Value]]:
@@ -51,6 +51,7 @@ class Setting:
         temperatures: of the hard teacher.
         seeds: of every run.
         headline: whether ``--run_missing`` trains seed 0.
+        file: of the picture.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Setting:
     temperatures: tuple[float, ...]
     seeds: tuple[int, ...]
     headline: bool
+    file: str = "curves"
 
     def points(self, curve: str) -> tuple[float, ...]:
         """The alphas of a curve, or its temperatures.
@@ -69,6 +71,8 @@ class Setting:
 
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
+        if curve == BY_SMOOTHED and at == 0:
+            curve, at = BY_TEMPERATURE, 1.0
         if curve == TEACHER:
             return teacher(self.student, at)
         if curve == STUDENT:
@@ -76,15 +80,6 @@ class Setting:
         if curve == BY_TEMPERATURE:
             return self.student, {"teacher.teacher_temperature": at}
         return self.student, {"teacher.changes.alpha": at}
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point of a curve: its place in the sweep, and seed -> numbers."""
-
-    at: float
-    gamma: _Values
-    accuracy: _Values
 
 
 def needs(setting: Setting) -> Iterable[Need]:
@@ -111,93 +106,76 @@ def needs(setting: Setting) -> Iterable[Need]:
 
 def smoothness(record: Record) -> float:
     """The gamma of a student's teacher: exact, or on unaugmented images."""
-    found = record.scalars("smoothness", "train")
-    return found.get("gamma", found["gamma_unaugmented"])
+    scalars = record.scalars("smoothness", "train")
+    return scalars.get("gamma", scalars["gamma_unaugmented"])
 
 
-def found(
-    records: Mapping[Need, Record], setting: Setting, curve: str, at: float
-) -> dict[int, Record]:
-    """Picks the records of one point: seed -> record."""
-    if curve == BY_SMOOTHED and at == 0:
-        curve, at = BY_TEMPERATURE, 1.0
-    experiment, changes = setting.run(curve, at)
-    return tables.by_seed(records, experiment, changes)
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve: its place in the sweep, and its runs."""
+
+    setting: str
+    curve: str
+    at: float
+    runs: Runs
+
+    @property
+    def alpha(self) -> float:
+        """The smoothing of the labels, or of the teacher."""
+        return 0.0 if self.curve == BY_TEMPERATURE else self.at
+
+    @property
+    def temperature(self) -> float | None:
+        """What divides the teacher's logits; None for labels."""
+        if self.curve == BY_TEMPERATURE:
+            return self.at
+        return 1.0 if self.curve == BY_SMOOTHED else None
+
+    @property
+    def gammas(self) -> dict[int, float]:
+        """Seed -> gamma; that of a network on labels is its alpha."""
+        if self.curve in (TEACHER, STUDENT):
+            return dict.fromkeys(self.runs, self.at)
+        return {seed: smoothness(run) for seed, run in self.runs.items()}
+
+    def accuracy(self) -> Spread | None:
+        """Its accuracy over the seeds; None without a run."""
+        return ACCURACY.over(self.runs)
+
+    @property
+    def gamma(self) -> float | None:
+        """The mean over seeds; None without a run."""
+        return tables.mean(self.gammas.values())
 
 
-def points(
-    records: Mapping[Need, Record], setting: Setting, curve: str
-) -> list[Point]:
-    """Reads the points of a curve that have a run.
-
-    gamma of a network on labels is its alpha.
-    """
-    all_of = []
-    for at in setting.points(curve):
-        some = found(records, setting, curve, at)
-        if not some:
-            continue
-        on_labels = curve in (TEACHER, STUDENT)
-        gamma = {s: at if on_labels else smoothness(r) for s, r in some.items()}
-        all_of.append(Point(at, gamma, tables.percent(some)))
-    return all_of
+_Curves = Mapping[str, Sequence[Point]]
 
 
-def table(
-    records: Mapping[Need, Record], settings: Iterable[Setting]
-) -> pd.DataFrame:
-    """Gives one row for each point, with or without a run."""
-    rows: list[tuple[Any, ...]] = []
-    for setting in settings:
-        for curve in CURVES:
-            there = {p.at: p for p in points(records, setting, curve)}
-            for at in setting.points(curve):
-                point = there.get(at)
-                is_t = curve == BY_TEMPERATURE
-                alpha, temperature = (0.0, at) if is_t else (at, None)
-                if curve == BY_SMOOTHED:
-                    temperature = 1.0
-                name = (setting.name, curve, alpha, temperature)
-                over = tables.spread(point.accuracy.values()) if point else None
-                if point is None or over is None:
-                    rows.append((*name, None, NO_RUN, None, None, 0))
-                    continue
-                gamma = statistics.fmean(point.gamma.values())
-                rows.append(
-                    (*name, gamma, over.mean, over.low, over.high, over.count)
-                )
-    columns = (
-        "setting", "curve", "alpha", "T", "gamma", "accuracy %, mean",
-        "lowest", "highest", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+def _curves(records: Records, setting: Setting) -> _Curves:
+    """All points, with or without a run."""
+    return {
+        curve: [
+            Point(
+                setting.name,
+                curve,
+                at,
+                tables.by_seed(records, *setting.run(curve, at)),
+            )
+            for at in setting.points(curve)
+        ]
+        for curve in CURVES
+    }
 
 
-FORMATS = {
-    "alpha": "g",
-    "T": "g",
-    "gamma": ".4f",
-    "accuracy %, mean": ".2f",
-    "lowest": ".2f",
-    "highest": ".2f",
-}
-
-
-def figure(records: Mapping[Need, Record], setting: Setting) -> Figure | None:
+def _figure(curves: _Curves) -> Figure | None:
     """Draws accuracy against gamma; None if there is no run."""
-    drawn = Figure(figsize=(8, 6.4), layout="constrained")
-    top, below = drawn.subplots(
+    figure = Figure(figsize=(8, 6.4), layout="constrained")
+    top, below = figure.subplots(
         2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 2]}
     )
-    is_empty = True
-    for curve in CURVES:
-        some = points(records, setting, curve)
-        axes = top if curve == TEACHER else below
-        if some:
-            is_empty = False
-            _curve(axes, curve, some)
-    if is_empty:
-        return None
+    for curve, points in curves.items():
+        finished = [p for p in points if p.runs]
+        _draw(top if curve == TEACHER else below, curve, finished)
     for axes in (top, below):
         canvas.plain(axes)
         if axes.has_data():
@@ -205,169 +183,127 @@ def figure(records: Mapping[Need, Record], setting: Setting) -> Figure | None:
     top.set_ylabel("teacher's accuracy, %")
     below.set_ylabel("student's accuracy, %")
     below.set_xlabel("gamma (of labels: alpha)")
-    return drawn
+    return figure if top.has_data() or below.has_data() else None
 
 
-def _curve(axes: Any, curve: str, some: list[Point]) -> None:
-    """A line through the means, a band from the lowest to the highest seed."""
+def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
+    """Draws one curve; the points of the hard teacher are named by T."""
     colour, marker, dashes = _STYLES[curve]
-    x = [statistics.fmean(p.gamma.values()) for p in some]
-    spreads = [tables.spread(p.accuracy.values()) for p in some]
-    mean, low, high = (
-        [getattr(s, name) for s in spreads] for name in ("mean", "low", "high")
-    )
-    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.plot(
-        x,
-        mean,
+    gammas = [statistics.fmean(p.gammas.values()) for p in points]
+    accuracies = [p.accuracy() for p in points]
+    canvas.band(
+        axes,
+        zip(gammas, accuracies, strict=True),
+        opacity=0.18,
         color=colour,
         marker=marker,
         linestyle=dashes,
         markersize=5.5,
         label=curve,
     )
-    if curve == BY_TEMPERATURE:
-        for place, height, point in zip(x, mean, some, strict=True):
-            axes.annotate(
-                f"{point.at:g}",
-                (place, height),
-                xytext=(-7, -12),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-                color=colour,
-                zorder=5,  # readable on other curves
-                path_effects=[
-                    patheffects.withStroke(linewidth=3, foreground="w")
-                ],
-            )
+    if curve != BY_TEMPERATURE:
+        return
+    for point, gamma in zip(points, gammas, strict=True):
+        axes.annotate(
+            f"{point.at:g}",
+            (gamma, statistics.fmean(ACCURACY.of(point.runs).values())),
+            xytext=(-7, -12),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+            color=colour,
+            zorder=5,  # readable on other curves
+            path_effects=[patheffects.withStroke(linewidth=3, foreground="w")],
+        )
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """Two numbers of one seed, the first claimed to be the lower."""
+class _Accuracy:
+    """An accuracy of each seed: of the points of a curve, taken together."""
 
-    text: str
-    lower: str
-    higher: str
-    numbers: Callable[["_Seed"], tuple[float, float] | None]
-    or_equal: bool = False
+    label: str
+    curve: str
+    takes: Callable[[float], bool] = lambda at: True
+    together: Callable[[Sequence[float]], float] = statistics.fmean
 
-
-class _Seed:
-    """One seed's points: curve -> place -> (gamma, accuracy)."""
-
-    def __init__(self, curves: Mapping[str, list[Point]], seed: int) -> None:
-        self._of = {
-            name: {
-                p.at: (p.gamma[seed], p.accuracy[seed])
-                for p in some
-                if seed in p.accuracy
-            }
-            for name, some in curves.items()
-        }
-
-    def at(self, curve: str, place: float) -> float | None:
-        """An accuracy, if there is its run."""
-        pair = self._of[curve].get(place)
-        return None if pair is None else pair[1]
-
-    def beyond(self, curve: str, place: float) -> list[float]:
-        """The accuracies at all places above one."""
-        return [a for at, (_, a) in self._of[curve].items() if at > place]
-
-    def all(self, curve: str) -> list[tuple[float, float]]:
-        """(gamma, accuracy), in the order of the sweep."""
-        return list(self._of[curve].values())
+    def of(self, curves: _Curves) -> dict[int, float]:
+        """Seed -> accuracy, of the seeds that have such a point."""
+        values: dict[int, list[float]] = defaultdict(list)
+        for point in curves[self.curve]:
+            if self.takes(point.at):
+                for seed, accuracy in ACCURACY.of(point.runs).items():
+                    values[seed].append(accuracy)
+        return {seed: self.together(some) for seed, some in values.items()}
 
 
-def _teachers(seed: _Seed) -> tuple[float, float] | None:
-    hard, smoothed = seed.at(TEACHER, 0.0), seed.at(TEACHER, 0.6)
-    return None if hard is None or smoothed is None else (hard, smoothed)
+class _AtSameGamma(_Accuracy):
+    """The student on labels where these are as smooth as smoothed teachers."""
+
+    def of(self, curves: _Curves) -> dict[int, float]:
+        """Seed -> accuracy, read off the seed's own curve."""
+        smoothed = [p.gammas for p in curves[BY_SMOOTHED] if p.at > 0]
+        alone: dict[int, list[tuple[float, float]]] = defaultdict(list)
+        for point in curves[self.curve]:
+            for seed, accuracy in ACCURACY.of(point.runs).items():
+                alone[seed].append((point.gammas[seed], accuracy))
+        values = {}
+        for seed, points in alone.items():
+            gammas = [
+                of_point[seed] for of_point in smoothed if seed in of_point
+            ]
+            if gammas and len(points) > 1:
+                x, y = np.asarray(sorted(points)).T
+                values[seed] = float(np.interp(gammas, x, y).mean())
+        return values
 
 
-def _labels(seed: _Seed) -> tuple[float, float] | None:
-    hard, smoothed = seed.at(STUDENT, 0.0), seed.beyond(STUDENT, 0.0)
-    if hard is None or not smoothed:
-        return None
-    return statistics.fmean(smoothed), hard
+def _is(place: float) -> Callable[[float], bool]:
+    return lambda at: at == place
 
 
-def _everywhere(seed: _Seed) -> tuple[float, float] | None:
-    hard, taught = seed.at(STUDENT, 0.0), seed.all(BY_TEMPERATURE)
-    if hard is None or not taught:
-        return None
-    return hard, min(accuracy for _, accuracy in taught)
+def _above(place: float) -> Callable[[float], bool]:
+    return lambda at: at > place
 
 
-def _on_average(seed: _Seed) -> tuple[float, float] | None:
-    hard, taught = seed.at(STUDENT, 0.0), seed.all(BY_TEMPERATURE)
-    if hard is None or not taught:
-        return None
-    return hard, statistics.fmean(accuracy for _, accuracy in taught)
+_ON_HARD_LABELS = _Accuracy("on hard labels", STUDENT, _is(0))
+_SMOOTHED = _Accuracy("mean over smoothed teachers", BY_SMOOTHED, _above(0))
 
-
-def _directly(seed: _Seed) -> tuple[float, float] | None:
-    """Students of smoothed teachers, and on labels as smooth as these."""
-    taught = seed.all(BY_SMOOTHED)[1:]
-    alone = sorted(seed.all(STUDENT))
-    if not taught or len(alone) < 2:
-        return None
-    x, y = np.asarray(alone).T
-    gammas, accuracies = np.asarray(taught).T
-    return float(accuracies.mean()), float(np.interp(gammas, x, y).mean())
-
-
-def _against_hard(seed: _Seed) -> tuple[float, float] | None:
-    smoothed = seed.beyond(BY_SMOOTHED, 0.0)
-    tempered = seed.beyond(BY_TEMPERATURE, 1.0)
-    if not smoothed or not tempered:
-        return None
-    return statistics.fmean(smoothed), statistics.fmean(tempered)
-
-
+# Claim, what is lower, what is higher.
 _CLAIMS = (
-    _Claim(
+    (
         "a smoothed teacher is more accurate than the hard one",
-        "alpha = 0",
-        "alpha = 0.6",
-        _teachers,
+        _Accuracy("alpha = 0", TEACHER, _is(0)),
+        _Accuracy("alpha = 0.6", TEACHER, _is(0.6)),
     ),
-    _Claim(
+    (
         "smoothing hurts the student on labels",
-        "mean over alpha > 0",
-        "alpha = 0",
-        _labels,
+        _Accuracy("mean over alpha > 0", STUDENT, _above(0)),
+        _Accuracy("alpha = 0", STUDENT, _is(0)),
     ),
-    _Claim(
+    (
         "distillation from the hard teacher beats the student's baseline at "
         "every T",
-        "on hard labels",
-        "worst T",
-        _everywhere,
+        _ON_HARD_LABELS,
+        _Accuracy("worst T", BY_TEMPERATURE, together=min),
     ),
-    _Claim(
+    (
         "distillation from the hard teacher beats it on average over T",
-        "on hard labels",
-        "mean over T",
-        _on_average,
+        _ON_HARD_LABELS,
+        _Accuracy("mean over T", BY_TEMPERATURE),
     ),
-    _Claim(
+    (
         "a smoothed teacher is no better than smoothing the student directly",
-        "mean over smoothed teachers",
-        "on labels, same gamma",
-        _directly,
-        or_equal=True,
+        _SMOOTHED,
+        _AtSameGamma("on labels, same gamma", STUDENT),
     ),
-    _Claim(
+    (
         "the hard teacher at T > 1 teaches better than smoothed ones",
-        "mean over smoothed teachers",
-        "mean over T > 1",
-        _against_hard,
+        _SMOOTHED,
+        _Accuracy("mean over T > 1", BY_TEMPERATURE, _above(1)),
     ),
 )
-
-CLAIMS_CAPTION = (
+_OVER_SEEDS = ("accuracy %, mean", "lowest", "highest", "seeds")
+_CLAIMS_CAPTION = (
     "Claims of Müller et al. 2019, section 4 and figure 5. “Lower” and "
     "“higher” are the accuracies, %, that the claim names so, means over the "
     "seeds; “seeds for it” counts the single seeds that agree. A mean is over "
@@ -376,66 +312,85 @@ CLAIMS_CAPTION = (
     "between its points and level beyond the last. No difference counts as too "
     "small."
 )
-CLAIM_FORMATS = {
-    "lower": ".2f",
-    "higher": ".2f",
-    "difference": "+.2f",
-}
 
 
-def _less_or_equal(left: float, right: float) -> bool:
-    return left <= right
-
-
-def claims(
-    records: Mapping[Need, Record], settings: Iterable[Setting]
-) -> pd.DataFrame:
-    """Gives each claim as yes or no with its numbers."""
-    rows: list[tuple[Any, ...]] = []
-    for setting in settings:
-        curves = {c: points(records, setting, c) for c in CURVES}
-        for claim in _CLAIMS:
-            lower: _Values = {}
-            higher: _Values = {}
-            for seed in setting.seeds:
-                pair = claim.numbers(_Seed(curves, seed))
-                if pair is not None:
-                    lower[seed], higher[seed] = pair
-            compared = tables.less_over_seeds(
-                lower,
-                higher,
-                _less_or_equal if claim.or_equal else tables.is_less,
-            )
-            sign = "≤" if claim.or_equal else "<"
-            numbers: tuple[Any, ...] = (None,) * 3
-            if compared.seeds:
-                left, right = compared.left, compared.right
-                numbers = (left, right, right - left)
-            rows.append(
-                (
-                    setting.name,
-                    claim.text,
-                    f"{claim.lower} {sign} {claim.higher}",
-                    *numbers,
-                    tables.verdict(compared),
-                    compared.seeds_for,
-                    compared.seeds,
-                )
-            )
-    columns = (
-        "setting", "claim", "compared", "lower", "higher", "difference",
-        "holds", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
-
-
-def sentences(data: pd.DataFrame) -> tuple[str, ...]:
-    """The claims that can be judged, each as one line."""
-    return tuple(
-        f"{setting}: {claim}: {holds} ({tables.cell(low, '.2f')} and "
-        f"{tables.cell(high, '.2f')} %, {count} of {seeds} seeds)."
-        for setting, claim, _, low, high, _, holds, count, seeds in (
-            data.itertuples(index=False, name=None)
+def _claims(
+    setting: Setting, curves: _Curves
+) -> Iterable[Claim[tuple[str, str]]]:
+    for text, lower, higher in _CLAIMS:
+        or_equal = isinstance(higher, _AtSameGamma)  # "no better"
+        sign = "≤" if or_equal else "<"
+        yield Claim(
+            (setting.name, f"{lower.label} {sign} {higher.label}"),
+            lower.of(curves),
+            higher.of(curves),
+            text,
+            agrees=operator.le if or_equal else tables.is_less,
         )
-        if seeds
+
+
+def blocks(
+    records: Records, settings: Mapping[Setting, str], caption: str
+) -> Iterable[Block]:
+    """Gives what a page of such curves has below its first paragraph.
+
+    Args:
+        records: of the report.
+        settings: each with the caption of its picture.
+        caption: of the table of all points.
+
+    Yields:
+        Block: the claims as a list, a picture of each setting that has a run,
+        the claims and the points as tables.
+
+    Source: Mueller et al. 2019, figure 5.
+    """
+    curves = {setting: _curves(records, setting) for setting in settings}
+    claims = [c for s, of_s in curves.items() for c in _claims(s, of_s)]
+    yield declared.findings(
+        declared.sentences(
+            claims,
+            "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count}).",
+        )
+    )
+    for setting, words in settings.items():
+        figure = _figure(curves[setting])
+        if figure:
+            yield Picture(figure, setting.file, words)
+    yield declared.table(
+        "claims",
+        _CLAIMS_CAPTION,
+        claims,
+        (
+            ("setting", lambda c: c.of[0], ""),
+            ("claim", lambda c: c.text, ""),
+            ("compared", lambda c: c.of[1], ""),
+            ("lower", lambda c: c.low, ".2f"),
+            ("higher", lambda c: c.high, ".2f"),
+            ("difference", lambda c: c.rise, "+.2f"),
+            ("holds", lambda c: c.holds, ""),
+            *declared.SEEDS,
+        ),
+    )
+    yield declared.table(
+        "curves",
+        caption,
+        [
+            p
+            for of_s in curves.values()
+            for points in of_s.values()
+            for p in points
+        ],
+        (
+            ("setting", lambda p: p.setting, ""),
+            ("curve", lambda p: p.curve, ""),
+            (
+                "alpha",
+                lambda p: 0.0 if p.curve == BY_TEMPERATURE else p.at,
+                "g",
+            ),
+            ("T", lambda p: p.temperature, "g"),
+            ("gamma", lambda p: p.gamma, ".4f"),
+            *declared.over_seeds(Point.accuracy, ".2f", *_OVER_SEEDS),
+        ),
     )

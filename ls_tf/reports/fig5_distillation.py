@@ -9,14 +9,12 @@ Source: Mueller et al. 2019, section 4 and figure 5.
 Run: python run_experiment.py --report=fig5_distillation
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import cifar, distillation, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import cifar, declared, distillation, tables
+from ls_tf.pages.blocks import Block, Need, Text
+from ls_tf.pages.declared import ACCURACY, Column, Records, or_no_run
 from ls_tf.spec import Value, registry
 
 TITLE = "Distillation on CIFAR-10 against the smoothness of the teacher"
@@ -30,6 +28,7 @@ _SHORT = distillation.Setting(
     temperatures=_TEMPERATURES,
     seeds=cifar.SEEDS,
     headline=True,
+    file="curves_short",
 )
 _FULL = distillation.Setting(
     "ResNet-56 and AlexNet",
@@ -40,7 +39,6 @@ _FULL = distillation.Setting(
     headline=False,
 )
 _SETTINGS = (_FULL, _SHORT)
-_FILES = {_FULL: "curves", _SHORT: "curves_short"}
 
 # Some of the short students again, with one thing changed: what holds flat
 # answers back. The longer ones have the step counts of this experiment.
@@ -91,60 +89,35 @@ REQUIRES = (
 )
 
 
-_SHOWN = tuple(f"{_whose(t)}, %" for t in (None, *_VARIED))
-_GAPS = tuple(f"{_whose(t)} less labels" for t in _VARIED)
+@dataclass(frozen=True)
+class _Students:
+    """Students on labels and of the hard teacher, with one thing changed."""
+
+    records: Records
+    variation: str
+
+    def accuracy(self, temperature: float | None) -> float | None:
+        run = _varied(self.variation, temperature)
+        return ACCURACY.of(tables.by_seed(self.records, *run)).get(0)
+
+    def gain(self, temperature: float) -> float | None:
+        """How much better the student at T is than the one on labels."""
+        taught, alone = self.accuracy(temperature), self.accuracy(None)
+        return None if taught is None or alone is None else taught - alone
 
 
-def _variations(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Students with one thing changed, and how far each is from labels."""
-    rows = []
-    for variation in _VARIATIONS:
-        on_labels, *taught = (
-            tables.percent(tables.by_seed(records, *_varied(variation, t))).get(
-                0
-            )
-            for t in (None, *_VARIED)
-        )
-        gaps = [
-            NO_RUN if a is None or on_labels is None else a - on_labels
-            for a in taught
-        ]
-        shown = [NO_RUN if a is None else a for a in (on_labels, *taught)]
-        rows.append((variation, *shown, *gaps))
-    return tables.frame(("students", *_SHOWN, *_GAPS), rows)
+def _accuracy_at(temperature: float | None) -> Column[_Students]:
+    heading = f"{_whose(temperature)}, %"
+    return heading, lambda s: or_no_run(s.accuracy(temperature)), ".2f"
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the curves as a table, the claims, and varied students."""
-    return {
-        "curves": distillation.table(records, _SETTINGS),
-        "claims": distillation.claims(records, _SETTINGS),
-        "variations": _variations(records),
-    }
+def _gain_at(temperature: float) -> Column[_Students]:
+    heading = f"{_whose(temperature)} less labels"
+    return heading, lambda s: or_no_run(s.gain(temperature)), "+.2f"
 
 
-def draw(
-    records: Mapping[Need, Record],
-) -> dict[distillation.Setting, Figure]:
-    """Draws the curves of each setting that has a run."""
-    figures = {s: distillation.figure(records, s) for s in _SETTINGS}
-    return {s: figure for s, figure in figures.items() if figure is not None}
-
-
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    lines = distillation.sentences(data["claims"])
-    pictures = [
-        Picture(
-            figure,
-            _FILES[setting],
-            f"{setting.name}: accuracy against gamma. The line is the mean and "
-            "the band the range over seeds, without a band there is one; the "
-            f"numbers are temperatures. {cifar.SPLIT} {cifar.JPEG}",
-        )
-        for setting, figure in draw(records).items()
-    ]
     yield Text(
         "Does a more accurate teacher teach better? AlexNets on smoothed "
         "labels, on the answers of a ResNet with hard targets at temperature "
@@ -155,28 +128,29 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "not stored, as for the short students, over the images without "
         f"augmentation. {cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
     )
-    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
-    yield from pictures
-    yield Table(
-        data["claims"],
-        "claims",
-        distillation.CLAIMS_CAPTION,
-        distillation.CLAIM_FORMATS,
-    )
-    yield Table(
-        data["curves"],
-        "curves",
+    yield from distillation.blocks(
+        records,
+        {
+            setting: f"{setting.name}: accuracy against gamma. The line is the "
+            "mean and the band the range over seeds, without a band there is "
+            "one; the "
+            f"numbers are temperatures. {cifar.SPLIT} {cifar.JPEG}"
+            for setting in _SETTINGS
+        },
         f"Accuracy, %, and gamma. {cifar.SPLIT} The paper prints no numbers "
         f"beside its figure. {cifar.JPEG}",
-        distillation.FORMATS,
     )
-    yield Table(
-        data["variations"],
+    yield declared.table(
         "variations",
         "What holds the students of flat answers back: short students on "
         "labels without smoothing and of the hard teacher at T; with the steps "
         "doubled; with a tenth of Müller et al.'s weight decay, as "
         "TensorFlow's tutorial has it. Accuracy, and the accuracy less that on "
         f"labels of the same row. Seed 0, bfloat16. {cifar.SPLIT} {cifar.JPEG}",
-        dict.fromkeys(_SHOWN, ".2f") | dict.fromkeys(_GAPS, "+.2f"),
+        [_Students(records, variation) for variation in _VARIATIONS],
+        (
+            ("students", lambda s: s.variation, ""),
+            *(_accuracy_at(t) for t in (None, *_VARIED)),
+            *(_gain_at(t) for t in _VARIED),
+        ),
     )

@@ -9,14 +9,10 @@ Source: Wagner et al. 2023, figure 7; Mueller et al. 2019, figure 5.
 Run: python run_experiment.py --report=mnist_distillation_curves
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import distillation, networks
-from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import declared, distillation, networks
+from ls_tf.pages.blocks import Block, Text
 
 TITLE = "Distillation on MNIST against the smoothness of the teacher"
 PARTIAL = True
@@ -33,33 +29,8 @@ _SETTING = distillation.Setting(
 REQUIRES = tuple(distillation.needs(_SETTING))
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the curves as a table, and the claims."""
-    return {
-        "curves": distillation.table(records, [_SETTING]),
-        "claims": distillation.claims(records, [_SETTING]),
-    }
-
-
-def draw(records: Mapping[Need, Record]) -> Figure | None:
-    """Draws the four curves; None if there is no run."""
-    return distillation.figure(records, _SETTING)
-
-
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: declared.Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    figure = draw(records)
-    lines = distillation.sentences(data["claims"])
-    picture = figure and Picture(
-        figure,
-        "curves",
-        "Test accuracy against gamma: the probability that the labels, or the "
-        "teacher's answers, leave to the other classes, times K / (K - 1). The "
-        "line is the mean and the band the range over seeds, without a band "
-        "there is one; the numbers are temperatures. A student has the seed of "
-        "its teacher.",
-    )
     yield Text(
         "Does a more accurate teacher teach better? Teachers with more and "
         "more label smoothing, and students of 800 + 800 units: on labels "
@@ -68,20 +39,18 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "see its probabilities alone (beta = 1, student's temperature 1). All "
         f"teachers are trained without dropout. {networks.COMMANDS}"
     )
-    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
-    yield from [picture] if picture else []
-    yield Table(
-        data["claims"],
-        "claims",
-        distillation.CLAIMS_CAPTION,
-        distillation.CLAIM_FORMATS,
+    caption = (
+        "Test accuracy against gamma: the probability that the labels, or the "
+        "teacher's answers, leave to the other classes, times K / (K - 1). The "
+        "line is the mean and the band the range over seeds, without a band "
+        "there is one; the numbers are temperatures. A student has the seed of "
+        "its teacher."
     )
-    yield Table(
-        data["curves"],
-        "curves",
+    yield from distillation.blocks(
+        records,
+        {_SETTING: caption},
         "Accuracy on the 10,000 test images, %, and gamma on the training "
         "images as the student sees them; of labels it is alpha. The first "
         "student of smoothed teachers, alpha = 0, is that of the hard one at T "
         "= 1.",
-        distillation.FORMATS,
     )
