@@ -89,6 +89,14 @@ def of(
     return tables.by_seed(records, network.experiment, {"alpha": alpha})
 
 
+def first_runs(
+    records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
+) -> dict[float, Record]:
+    """Picks the first seed of each alpha that has a run."""
+    runs = {alpha: of(records, network, alpha) for alpha in alphas}
+    return {a: next(iter(some.values())) for a, some in runs.items() if some}
+
+
 def steps(found: Iterable[Record]) -> int | str | None:
     """Reads how long the runs were trained; None if there is no run."""
     counts = sorted({record.run["steps"] for record in found})

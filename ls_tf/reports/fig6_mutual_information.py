@@ -13,16 +13,15 @@ Run: OMP_NUM_THREADS=1 python run_experiment.py --report=fig6_mutual_information
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ls_tf.analysis import mutual_information
-from ls_tf.pages import canvas, cifar, networks, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
+from ls_tf.pages import canvas, cifar, declared, networks
+from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
+from ls_tf.pages.declared import Claim, Column, Records, Values
 from ls_tf.records.runs import Record
 
 TITLE = "Information about the example in the logits of a teacher"
@@ -35,16 +34,12 @@ _ALPHAS = (0.0, 0.1)
 _STYLES = {0.0: (canvas.BLUE, "o"), 0.1: (canvas.VERMILION, "D")}
 
 REQUIRES = tuple(
-    Need(
-        network.experiment,
-        {"alpha": alpha},
-        seed,
-        optional=seed != 0 or network is not _SHORT,
-        row=f"{network.label}, alpha = {alpha:g}",
-    )
+    need
     for network in _NETWORKS
     for seed in networks.SEEDS
-    for alpha in _ALPHAS
+    for need in networks.needs(
+        network, _ALPHAS, (seed,), _ALPHAS if network is _SHORT else ()
+    )
 )
 
 _NAME = "mutual_information"
@@ -83,8 +78,10 @@ def _curve(record: Record, evaluator: str = _NAME) -> _Curve:
     )
 
 
-def _neighbours(record: Record) -> float | None:
+def _neighbours(record: Record | None) -> float | None:
     """scikit-learn's estimate; None if views do not suffice or are equal."""
+    if record is None:
+        return None
     samples = record.arrays(_NAME, "train")["samples"]
     try:
         return mutual_information.neighbour_estimate(samples)
@@ -92,57 +89,65 @@ def _neighbours(record: Record) -> float | None:
         return None
 
 
-def _end(record: Record) -> tuple[Any, ...]:
-    at = record.scalars(_NAME, "train")
-    exact = record.scalars(_EXACT, "train")
-    return (
-        at["information"],
-        at["bias"],
-        at["information_less_bias"],
-        _neighbours(record),
-        exact["information"],
-        at["information_one_view"],
-        at["information_sigma_by_class"],
-        at["information_as_printed"],
-        at["sigma"],
-        at["limit"],
-    )
+@dataclass(frozen=True)
+class _Run:
+    """A run of a network, or that there is none."""
+
+    network: networks.Network
+    alpha: float
+    seed: int | None = None
+    record: Record | None = None
 
 
-_END = (
-    "estimate", "bias", "less bias", "nearest neighbours", "all views",
-    "one view", "sigma by class", "as printed", "sigma", "log N",
-)  # fmt: skip
-
-
-def _ends(records: Mapping[Need, Record]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
+def _runs(records: Records) -> Iterable[_Run]:
+    """All runs; one that is empty for a network and alpha without any."""
     for network in _NETWORKS:
         for alpha in _ALPHAS:
-            found = networks.of(records, network, alpha)
-            name = (network.label, alpha)
-            if not found:
-                rows.append((*name, None, NO_RUN, *(None,) * (len(_END) - 1)))
-            rows += [(*name, s, *_end(record)) for s, record in found.items()]
-    return tables.frame(("network", "alpha", "seed", *_END), rows)
+            runs = networks.of(records, network, alpha)
+            for seed, record in runs.items():
+                yield _Run(network, alpha, seed, record)
+            if not runs:
+                yield _Run(network, alpha)
 
 
-def _points(records: Mapping[Need, Record]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for network in _NETWORKS:
-        for alpha in _ALPHAS:
-            for seed, record in networks.of(records, network, alpha).items():
-                curve = _curve(record)
-                rows += [
-                    (network.label, alpha, seed, step, *pair)
-                    for step, *pair in zip(
-                        curve.steps.tolist(),
-                        *(v.tolist() for v in curve.values.values()),
-                        strict=True,
-                    )
-                ]
-    columns = ("network", "alpha", "seed", "step", "estimate", "less bias")
-    return tables.frame(columns, rows)
+def _at_end(
+    heading: str, name: str, evaluator: str = _NAME, without: object = None
+) -> Column[_Run]:
+    """A column for a number at the end of the training."""
+
+    def value(run: _Run) -> object:
+        if run.record is None:
+            return without
+        return run.record.scalars(evaluator, "train")[name]
+
+    return heading, value, ".3f"
+
+
+_END: tuple[Column[_Run], ...] = (
+    ("network", lambda run: run.network.label, ""),
+    ("alpha", lambda run: run.alpha, "g"),
+    ("seed", lambda run: run.seed, ""),
+    _at_end("estimate", "information", without=NO_RUN),
+    _at_end("bias", "bias"),
+    _at_end("less bias", "information_less_bias"),
+    ("nearest neighbours", lambda run: _neighbours(run.record), ".3f"),
+    _at_end("all views", "information", _EXACT),
+    _at_end("one view", "information_one_view"),
+    _at_end("sigma by class", "information_sigma_by_class"),
+    _at_end("as printed", "information_as_printed"),
+    _at_end("sigma", "sigma"),
+    _at_end("log N", "limit"),
+)
+
+
+def _points(runs: Iterable[_Run]) -> Iterable[tuple[_Run, tuple[float, ...]]]:
+    """The curves: run -> step, estimate, estimate less its bias."""
+    for run in runs:
+        if run.record is not None:
+            curve = _curve(run.record)
+            columns = [curve.steps, *curve.values.values()]
+            for point in zip(*(c.tolist() for c in columns), strict=True):
+                yield run, point
 
 
 def _shape(record: Record) -> dict[str, float]:
@@ -163,18 +168,9 @@ def _shape(record: Record) -> dict[str, float]:
     }
 
 
-_Values = dict[int, float]
-_Numbers = Mapping[int, Mapping[str, float]]  # seed -> name -> value
-
-
-def _of(found: _Numbers, name: str) -> _Values:
-    return {seed: numbers[name] for seed, numbers in found.items()}
-
-
-def _pairs(
-    records: Mapping[Need, Record], network: networks.Network
-) -> list[tuple[str, _Values, _Values]]:
-    """The claims: text, what is lower, what is higher."""
+def _claims(
+    records: Records, network: networks.Network
+) -> Iterable[Claim[str]]:
     hard, smoothed = (
         {
             seed: _shape(record) | record.scalars(_NAME, "train")
@@ -182,165 +178,80 @@ def _pairs(
         }
         for alpha in _ALPHAS
     )
+    log_2 = dict.fromkeys(networks.SEEDS, math.log(2))
 
-    found = []
-    for alpha, some in zip(_ALPHAS, (hard, smoothed), strict=True):
-        where = f"alpha = {alpha:g}"
-        found += [
-            (
-                f"{where}: it is smaller at the first point than later",
-                _of(some, "first"),
-                _of(some, "peak"),
-            ),
-            (
-                f"{where}: it falls from its highest point to the end",
-                _of(some, "last"),
-                _of(some, "peak"),
-            ),
-        ]
-    return [*found, *_compared(hard, smoothed)]
+    def of(numbers: Mapping[int, Mapping[str, float]], name: str) -> Values:
+        return {seed: named[name] for seed, named in numbers.items()}
 
+    def claim(text: str, lower: Values, higher: Values) -> Claim[str]:
+        return Claim(network.label, lower, higher, text)
 
-def _compared(
-    hard: _Numbers, smoothed: _Numbers
-) -> list[tuple[str, _Values, _Values]]:
-    """The claims about smoothing, as in ``_pairs``."""
-    collapsed = dict.fromkeys(networks.SEEDS, math.log(2))
-    return [
-        (
-            "it falls faster with smoothing (nats in 1,000 steps)",
-            _of(hard, "fall"),
-            _of(smoothed, "fall"),
-        ),
-        (
-            "smoothing lowers it at the end",
-            _of(smoothed, "information"),
-            _of(hard, "information"),
-        ),
-        (
-            "with smoothing it ends above log 2",
-            collapsed,
-            _of(smoothed, "information"),
-        ),
-        (
-            "with smoothing it ends above log 2 when the bias is taken off",
-            collapsed,
-            _of(smoothed, "information_less_bias"),
-        ),
-    ]
-
-
-def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for network in _NETWORKS:
-        for claim, left, right in _pairs(records, network):
-            found = tables.less_over_seeds(left, right)
-            numbers = (found.left, found.right) if found.seeds else (None, None)
-            rows.append(
-                (
-                    network.label,
-                    claim,
-                    *numbers,
-                    tables.verdict(found),
-                    found.seeds_for,
-                    found.seeds,
-                )
-            )
-    columns = (
-        "network", "claim", "lower", "higher", "holds", "seeds for it", "seeds"
-    )  # fmt: skip
-    return tables.frame(columns, rows)
-
-
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the estimates at the end, the claims and the curves."""
-    return {
-        "end": _ends(records),
-        "claims": _claims(records),
-        "curves": _points(records),
-    }
-
-
-def _legend(axes: Any, alphas: list[float]) -> None:
-    """Names colours and kinds of line, each once."""
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=_STYLES[a][0],
-            marker=_STYLES[a][1],
-            markersize=5,
-            label=f"alpha = {a:g}",
+    for alpha, numbers in zip(_ALPHAS, (hard, smoothed), strict=True):
+        yield claim(
+            f"alpha = {alpha:g}: it is smaller at the first point than later",
+            of(numbers, "first"),
+            of(numbers, "peak"),
         )
-        for a in alphas
-    ]
-    grey = canvas.GREY
-    handles += [
-        Line2D(
-            [], [], color=grey, linestyle="--", label="less the bias of five"
-            " views"
-        ),
-        Line2D(
-            [], [], color=grey, linestyle="none", marker="x",
-            label="over all 162 views",
-        ),
-        Line2D([], [], color=grey, linestyle=":", label="log 2"),
-    ]  # fmt: skip
-    axes.legend(handles=handles, frameon=False, fontsize=9, ncols=2)
-
-
-def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
-    """Draws the curves of each network that has a run, seed 0 or the first."""
-    figures = {}
-    for network in _NETWORKS:
-        found = {
-            alpha: next(iter(some.values()))
-            for alpha in _ALPHAS
-            if (some := networks.of(records, network, alpha))
-        }
-        if not found:
-            continue
-        figure = Figure(figsize=(8, 4.6), layout="constrained")
-        axes = figure.subplots()
-        for alpha, record in found.items():
-            colour, marker = _STYLES[alpha]
-            curve, exact = _curve(record), _curve(record, _EXACT)
-            axes.plot(
-                curve.steps,
-                curve.values["information"],
-                color=colour,
-                marker=marker,
-                markersize=4.5,
-            )
-            axes.plot(
-                curve.steps,
-                curve.values["information_less_bias"],
-                color=colour,
-                linestyle="--",
-            )
-            axes.plot(
-                exact.steps, exact.values["information"], "x", color=colour
-            )
-        axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("training step")
-        axes.set_ylabel("information, nats")
-        canvas.plain(axes)
-        _legend(axes, list(found))
-        figures[network] = figure
-    return figures
-
-
-def _lines(claims: pd.DataFrame) -> tuple[str, ...]:
-    return tuple(
-        f"{network}: {claim}: {holds}, {tables.cell(low, '.3f')} < "
-        f"{tables.cell(high, '.3f')} ({count} of {seeds} seeds)."
-        for network, claim, low, high, holds, count, seeds in (
-            claims.itertuples(index=False, name=None)
+        yield claim(
+            f"alpha = {alpha:g}: it falls from its highest point to the end",
+            of(numbers, "last"),
+            of(numbers, "peak"),
         )
-        if seeds
+    yield claim(
+        "it falls faster with smoothing (nats in 1,000 steps)",
+        of(hard, "fall"),
+        of(smoothed, "fall"),
     )
+    yield claim(
+        "smoothing lowers it at the end",
+        of(smoothed, "information"),
+        of(hard, "information"),
+    )
+    above = "with smoothing it ends above log 2"
+    yield claim(above, log_2, of(smoothed, "information"))
+    yield claim(
+        f"{above} when the bias is taken off",
+        log_2,
+        of(smoothed, "information_less_bias"),
+    )
+
+
+def _draw(axes: Axes, alpha: float, record: Record) -> None:
+    colour, marker = _STYLES[alpha]
+    curve, exact = _curve(record), _curve(record, _EXACT)
+    estimate, less_bias = curve.values.values()
+    axes.plot(
+        curve.steps, estimate, color=colour, marker=marker, markersize=4.5
+    )
+    axes.plot(curve.steps, less_bias, color=colour, linestyle="--")
+    axes.plot(exact.steps, exact.values["information"], "x", color=colour)
+
+
+def _figure(runs: Mapping[float, Record]) -> Figure:
+    """Draws the curves of one network: alpha -> run."""
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for alpha, record in runs.items():
+        _draw(axes, alpha, record)
+    axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("training step")
+    axes.set_ylabel("information, nats")
+    canvas.plain(axes)
+    handles = [
+        canvas.key(f"alpha = {a:g}", color=colour, marker=marker, markersize=5)
+        for a, (colour, marker) in _STYLES.items()
+        if a in runs
+    ]
+    grey = {"color": canvas.GREY}
+    handles += [
+        canvas.key("less the bias of five views", **grey, linestyle="--"),
+        canvas.key("over all 162 views", **grey, linestyle="none", marker="x"),
+        canvas.key("log 2", **grey, linestyle=":"),
+    ]
+    axes.legend(handles=handles, frameon=False, fontsize=9, ncols=2)
+    return figure
 
 
 def _text() -> Text:
@@ -361,25 +272,28 @@ def _text() -> Text:
     )
 
 
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    lines = _lines(data["claims"])
-    pictures = [
-        Picture(
-            figure,
-            _NETWORKS[network],
-            f"{network.label}: the information over the training, first seed. "
-            "Solid: averaged over five views of each image. Dashed: the same "
-            f"less its bias. Crosses: over all 162 views. {cifar.JPEG}",
-        )
-        for network, figure in draw(records).items()
-    ]
+    runs = tuple(_runs(records))
+    claims = [claim for n in _NETWORKS for claim in _claims(records, n)]
     yield _text()
-    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
-    yield from pictures
-    yield Table(
-        data["end"],
+    yield declared.findings(
+        declared.sentences(
+            claims, "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
+        )
+    )
+    for network, name in _NETWORKS.items():
+        first = networks.first_runs(records, network, _ALPHAS)
+        if first:
+            yield Picture(
+                _figure(first),
+                name,
+                f"{network.label}: the information over the training, first "
+                "seed. Solid: averaged over five views of each image. Dashed: "
+                "the same less its bias. Crosses: over all 162 views. "
+                f"{cifar.JPEG}",
+            )
+    yield declared.table(
         "end",
         "At the end of the training, nats; sigma in logits. “Less bias”: the "
         "estimate less 1/2 log(L / (L − 1)), L = 5. “Nearest neighbours”: "
@@ -388,18 +302,30 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "all views where some images' views vary less than others', which one "
         "sigma levels out. “As printed”: the paper's formula, letter by "
         f"letter. {cifar.JPEG}",
-        {"alpha": "g", **dict.fromkeys(_END, ".3f")},
+        runs,
+        _END,
     )
-    yield Table(
-        data["claims"],
+    yield declared.table(
         "claims",
         "Claims of Müller et al. 2019, section 4, nats, means over seeds. The "
         "first point is the first measurement, not the start.",
-        {"lower": ".3f", "higher": ".3f"},
+        claims,
+        (
+            ("network", lambda claim: claim.of, ""),
+            ("claim", lambda claim: claim.text, ""),
+            *declared.judged(".3f"),
+        ),
     )
-    yield Table(
-        data["curves"],
+    yield declared.table(
         "curves",
         "The numbers of the curves, nats.",
-        {"alpha": "g", "estimate": ".3f", "less bias": ".3f"},
+        _points(runs),
+        (
+            ("network", lambda p: p[0].network.label, ""),
+            ("alpha", lambda p: p[0].alpha, "g"),
+            ("seed", lambda p: p[0].seed, ""),
+            ("step", lambda p: p[1][0], ""),
+            ("estimate", lambda p: p[1][1], ".3f"),
+            ("less bias", lambda p: p[1][2], ".3f"),
+        ),
     )

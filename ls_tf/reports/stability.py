@@ -10,23 +10,33 @@ Run: python run_experiment.py --report=stability
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
 from ls_tf.pages import (
     canvas,
     cifar,
+    declared,
     distillation,
     networks,
     quoted,
     tables,
 )
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
+from ls_tf.pages.blocks import Block, Need, Picture, Text
+from ls_tf.pages.declared import (
+    ACCURACY,
+    Claim,
+    Column,
+    Number,
+    Records,
+    Runs,
+    or_no_run,
+)
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -55,16 +65,12 @@ def _mixed(weight: float, alpha: float) -> dict[str, Value]:
 
 REQUIRES = (
     *(
-        Need(
-            network.experiment,
-            {"alpha": alpha},
-            seed,
-            optional=seed != 0 or network is not _SMALL,
-            row=f"{network.label}, alpha = {alpha:g}",
-        )
+        need
         for network in _NETWORKS
         for seed in networks.SEEDS
-        for alpha in _ALPHAS
+        for need in networks.needs(
+            network, _ALPHAS, (seed,), _ALPHAS if network is _SMALL else ()
+        )
     ),
     *(
         Need(
@@ -91,109 +97,99 @@ REQUIRES = (
     ),
 )
 
-# scalar -> (what it is, whether smoothing is said to lower it)
-_READINGS: Mapping[str, tuple[str, bool]] = {
-    "intra_std": ("within classes: deviation", True),
-    "intra_variance": ("within classes: variance", True),
-    "intra_vector": ("within classes: vector", True),
-    "inter_std": ("between classes: deviation", True),
-    "inter_variance": ("between classes: variance", True),
-    "inter_vector": ("between classes: vector", True),
-    "dc_relative": ("distance of the alike classes, relative", False),
-}
 
-
-def _target(found: Mapping[int, Record]) -> dict[int, float]:
-    """The mean probability of the right class: seed -> value."""
-    return {
-        seed: float(
-            np.nanmean(
-                np.diag(record.arrays("stability", "report")["mean_probs"])
-            )
-        )
-        for seed, record in found.items()
-    }
-
-
-def _off_diagonal(square: np.ndarray) -> np.ndarray:
-    found: np.ndarray = square[~np.eye(len(square), dtype=bool)]
-    return found
-
-
-def _minor(found: Mapping[int, Record]) -> dict[int, float]:
-    """The mean variance off the target: seed -> value."""
-    return {
-        seed: float(
-            np.nanmean(
-                _off_diagonal(
-                    record.arrays("stability", "report")["variance_probs"]
-                )
-            )
-        )
-        for seed, record in found.items()
-    }
-
-
-def _measures(found: Mapping[int, Record]) -> dict[str, dict[int, float]]:
-    """Every measure of figure and tables: what it is -> seed -> value."""
-    all_of = {
-        what: tables.scalar(found, name, "stability")
-        for name, (what, _) in _READINGS.items()
-    }
-    all_of["probability of the target: mean"] = _target(found)
-    all_of["probabilities off the target: variance"] = _minor(found)
-    return all_of
-
-
-_RISES = frozenset(what for what, lower in _READINGS.values() if not lower)
-
-
+_PAPER = quoted.numbers("stability")
 _OF_SHEN = (
     "Printed: another task, ResNet-50 on ImageNet and a ResNet-18 taught by "
     "it; only the signs of the differences are to be compared."
 )
-_PRINTED = ("Shen et al., alpha=0", "Shen et al., alpha=0.1")
 
 
-def _printed(row: str) -> tuple[tables.AsPrinted | None, ...]:
-    """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
-    numbers = quoted.numbers("stability")
-    return tuple(numbers.get((row, str(a))) for a in _ALPHAS)
+def _square(record: Record, name: str) -> np.ndarray:
+    """Numbers of the images of each class (rows) for each class, float64."""
+    square: np.ndarray = record.arrays("stability", "report")[name]
+    return square
 
 
-def _spreads(records: Mapping[Need, Record]) -> pd.DataFrame:
-    rows: list[tuple[Any, ...]] = []
-    for network in _NETWORKS:
-        hard, smoothed = (
-            _measures(networks.of(records, network, a)) for a in _ALPHAS
+def _off_diagonal(square: np.ndarray) -> np.ndarray:
+    others: np.ndarray = square[~np.eye(len(square), dtype=bool)]
+    return others
+
+
+def _target(runs: Runs) -> dict[int, float]:
+    """The mean probability of the right class: seed -> value."""
+    return {
+        seed: float(np.nanmean(np.diag(_square(record, "mean_probs"))))
+        for seed, record in runs.items()
+    }
+
+
+def _minor(runs: Runs) -> dict[int, float]:
+    """The mean variance off the target: seed -> value."""
+    return {
+        seed: float(
+            np.nanmean(_off_diagonal(_square(record, "variance_probs")))
         )
-        for what in hard:
-            pair = (smoothed[what], hard[what])
-            if what in _RISES:
-                pair = (hard[what], smoothed[what])
-            found = tables.less_over_seeds(*pair)
-            left, right = found.left, found.right
-            if what in _RISES:
-                left, right = right, left
-            numbers = (right, left) if found.seeds else (NO_RUN, NO_RUN)
-            word = "higher" if what in _RISES else "lower"
-            rows.append(
-                (
-                    network.label,
-                    what,
-                    *_printed(what),
-                    *numbers,
-                    f"{word} with smoothing?",
-                    tables.verdict(found),
-                    found.seeds_for,
-                    found.seeds,
-                )
-            )
-    columns = (
-        "network", "measure", *_PRINTED, "alpha=0", "alpha=0.1", "claim",
-        "holds", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+        for seed, record in runs.items()
+    }
+
+
+# What it is -> what reads it; smoothing is said to raise one and to lower the
+# others.
+_RISES = "distance of the alike classes, relative"
+_MEASURES: Mapping[str, Callable[[Runs], dict[int, float]]] = {
+    "within classes: deviation": Number("stability", "intra_std").of,
+    "within classes: variance": Number("stability", "intra_variance").of,
+    "within classes: vector": Number("stability", "intra_vector").of,
+    "between classes: deviation": Number("stability", "inter_std").of,
+    "between classes: variance": Number("stability", "inter_variance").of,
+    "between classes: vector": Number("stability", "inter_vector").of,
+    _RISES: Number("stability", "dc_relative").of,
+    "probability of the target: mean": _target,
+    "probabilities off the target: variance": _minor,
+}
+
+
+class _Spread(Claim[str]):
+    """A measure of a network is lower, or higher, with smoothing."""
+
+    @property
+    def word(self) -> str:
+        return "higher" if self.text == _RISES else "lower"
+
+    @property
+    def hard(self) -> float | None:
+        return self.low if self.text == _RISES else self.high
+
+    @property
+    def smoothed(self) -> float | None:
+        return self.high if self.text == _RISES else self.low
+
+
+def _spreads(records: Records) -> Iterable[_Spread]:
+    for network in _NETWORKS:
+        runs = [networks.of(records, network, alpha) for alpha in _ALPHAS]
+        for text, read in _MEASURES.items():
+            hard, smoothed = map(read, runs)
+            pair = (hard, smoothed) if text == _RISES else (smoothed, hard)
+            yield _Spread(network.label, *pair, text)
+
+
+def _students(records: Records) -> Iterable[Claim[float | None]]:
+    """Table 9: smoothed teachers, and students over lambda, are better."""
+
+    def claim(
+        weight: float | None, *runs: tuple[str, Mapping[str, Value]]
+    ) -> Claim[float | None]:
+        hard, smoothed = (
+            ACCURACY.of(tables.by_seed(records, *run)) for run in runs
+        )
+        text = "teachers" if weight is None else "students"
+        return Claim(weight, hard, smoothed, text)
+
+    yield claim(None, *(distillation.teacher(_STUDENT, a) for a in _ALPHAS))
+    for weight in _LAMBDAS:
+        yield claim(weight, *((_STUDENT, _mixed(weight, a)) for a in _ALPHAS))
 
 
 def _rank_correlation(hard: Record, smoothed: Record) -> float:
@@ -209,109 +205,38 @@ def _rank_correlation(hard: Record, smoothed: Record) -> float:
     return float(found.statistic)
 
 
-def _order(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Distances of the three classes, and the order of the confusions."""
-    rows: list[tuple[Any, ...]] = []
-    names = ("d1", "d2", "dc", "d1_minus_d2")
+@dataclass(frozen=True)
+class _Distances:
+    """A network at one alpha, and the order of its confusions at both."""
+
+    network: str
+    alpha: float
+    runs: Runs
+    order: float | None
+
+
+def _distances(records: Records) -> Iterable[_Distances]:
     for network in _NETWORKS:
         hard, smoothed = (networks.of(records, network, a) for a in _ALPHAS)
-        shared = [s for s in hard if s in smoothed]
-        order = tables.spread(
-            _rank_correlation(hard[s], smoothed[s]) for s in shared
+        order = tables.mean(
+            _rank_correlation(hard[s], smoothed[s])
+            for s in hard
+            if s in smoothed
         )
-        for alpha, found in zip(_ALPHAS, (hard, smoothed), strict=True):
-            means = [
-                tables.spread(tables.scalar(found, n, "stability").values())
-                for n in names
-            ]
-            rows.append(
-                (
-                    network.label,
-                    alpha,
-                    *(NO_RUN if m is None else m.mean for m in means),
-                    order.mean if order and alpha else None,
-                    len(found),
-                )
-            )
-    columns = (
-        "network", "alpha", "D1", "D2", "Dc", "D1 − D2",
-        "order of the confusions", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+        yield _Distances(network.label, 0.0, hard, None)
+        yield _Distances(network.label, 0.1, smoothed, order)
 
 
-def _students(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Table 9: students of both teachers over the weight of the labels."""
-
-    def accuracy(
-        experiment: str, changes: Mapping[str, Value]
-    ) -> dict[int, float]:
-        return tables.percent(tables.by_seed(records, experiment, changes))
-
-    rows: list[tuple[Any, ...]] = []
-    pairs: list[tuple[str, float | None, list[dict[int, float]]]] = [
-        (
-            "teachers",
-            None,
-            [accuracy(*distillation.teacher(_STUDENT, a)) for a in _ALPHAS],
-        )
-    ]
-    pairs += [
-        ("students", w, [accuracy(_STUDENT, _mixed(w, a)) for a in _ALPHAS])
-        for w in _LAMBDAS
-    ]
-    for who, weight, (hard, smoothed) in pairs:
-        found = tables.less_over_seeds(hard, smoothed)
-        ours: tuple[Any, ...] = (NO_RUN,) * 3
-        if found.seeds:
-            ours = (found.left, found.right, found.right - found.left)
-        rows.append(
-            (
-                who,
-                weight,
-                *_printed(f"lambda = {weight}"),
-                *ours,
-                tables.verdict(found),
-                found.seeds_for,
-                found.seeds,
-            )
-        )
-    columns = (
-        "network", "lambda", *_PRINTED, "hard teacher, %",
-        "smoothed teacher, %",
-        "difference", "smoothed better?", "seeds for it", "seeds",
-    )  # fmt: skip
-    return tables.frame(columns, rows)
+def _distance(heading: str, name: str) -> Column[_Distances]:
+    number = Number("stability", name)
+    return heading, lambda d: or_no_run(number.mean(d.runs)), ".3f"
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives spreads, distances and the students of the mixed loss."""
-    return {
-        "spreads": _spreads(records),
-        "distances": _order(records),
-        "students": _students(records),
-    }
-
-
-def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
-    """Draws the mean answer to each class, off the target, first seeds."""
-    figures = {}
-    for network in _NETWORKS:
-        found = {
-            alpha: next(iter(some.values()))
-            for alpha in _ALPHAS
-            if (some := networks.of(records, network, alpha))
-        }
-        if found:
-            figures[network] = _bars(found)
-    return figures
-
-
-def _bars(found: Mapping[float, Record]) -> Figure:
+def _bars(runs: Mapping[float, Record]) -> Figure:
     """One small panel for each class: the other classes' probabilities."""
     squares = {
         alpha: record.arrays("stability", "report")["mean_probs"]
-        for alpha, record in found.items()
+        for alpha, record in runs.items()
     }
     classes = len(next(iter(squares.values())))
     columns = 5
@@ -343,101 +268,122 @@ def _bars(found: Mapping[float, Record]) -> Figure:
         axes.tick_params(labelsize=7)
     for row in panels:
         row[0].set_ylabel("mean probability", fontsize=9)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(
-        handles,
-        labels,
-        loc="outside lower center",
-        ncols=len(labels),
-        frameon=False,
-        fontsize=9,
-    )
+    handles, _ = panels[0, 0].get_legend_handles_labels()
+    canvas.legend_below(figure, len(handles), handles)
     return figure
 
 
-def _lines(data: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
-    lines = [
-        f"{network}: {what} {claim.removesuffix('?')}: {holds}, "
-        f"{tables.cell(hard, '.4f')} → {tables.cell(smoothed, '.4f')} ({count} "
-        f"of {seeds} seeds)."
-        for network, what, _, _, hard, smoothed, claim, holds, count, seeds in (
-            data["spreads"].itertuples(index=False, name=None)
-        )
-        if seeds
-    ]
-    lines += [
-        f"MNIST, {who}{'' if weight is None else f', lambda = {weight:g}'}: "
-        f"smoothed better: {holds}, {tables.cell(hard, '.2f')} → "
-        f"{tables.cell(smoothed, '.2f')} % ({count} of {seeds} seeds)."
-        for who, weight, _, _, hard, smoothed, _, holds, count, seeds in (
-            data["students"].itertuples(index=False, name=None)
-        )
-        if seeds
-    ]
-    return tuple(lines)
-
-
-def _tables_of(data: Mapping[str, pd.DataFrame]) -> tuple[Table, ...]:
-    both = {"alpha=0": ".4f", "alpha=0.1": ".4f"}
-    accuracies = {n: ".2f" for n in data["students"].columns[4:6]}
-    distances = {n: ".3f" for n in data["distances"].columns[2:7]}
+def _printed(
+    row: Callable[[Claim[Any]], str],
+) -> tuple[Column[Claim[Any]], ...]:
+    """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
     return (
-        Table(
-            data["spreads"],
-            "spreads",
-            "1 less the stability, in three readings, means over the seeds "
-            "that both networks have: the deviation of the target's "
-            "probability (Shen et al.'s code, tables 1 and 10), its variance, "
-            "and the squared norm of the whole vector (their equations). "
-            "Within classes: over the images of each. Between classes: over "
-            "the classes' means. Figure 4's claim is read as: the mean of the "
-            "target's probability and the variance of all others fall. Their "
-            "claim of table 10, a smaller spread between classes, is printed "
-            f"as the better one. {_OF_SHEN} {cifar.SPLIT} {cifar.JPEG}",
-            both,
+        (
+            "Shen et al., alpha=0",
+            lambda claim: _PAPER.get((row(claim), "0.0")),
+            "",
         ),
-        Table(
-            data["distances"],
-            "distances",
-            "Distances of clusters on the plane of three classes (figure 1), "
-            "two that are alike and one that is not, means over seeds: D1 and "
-            "D2 from either of the two to the third, Dc between the two, in "
-            "units of the penultimate layer. MNIST: 4, 9 and 0; CIFAR-10: cat, "
-            "dog and ship. “Order of the confusions”: Spearman's correlation "
-            "of the mean probabilities off the target with and without "
-            "smoothing; 1 says that the order is kept.",
-            {"alpha": "g"} | distances,
-        ),
-        Table(
-            data["students"],
-            "students",
-            "Students on MNIST whose loss is lambda times that of the labels "
-            "and 1 − lambda times that of the teacher's answers (table 9), "
-            f"temperature 1. Test accuracy, %. {_OF_SHEN}",
-            {"lambda": "g", "difference": "+.2f"} | accuracies,
+        (
+            "Shen et al., alpha=0.1",
+            lambda claim: _PAPER.get((row(claim), "0.1")),
+            "",
         ),
     )
 
 
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    lines = _lines(data)
-    pictures = [
-        Picture(
-            figure,
-            f"answers_{network.experiment}",
-            f"{network.label}: the mean answer to the images of each class, "
-            "first seed. The class itself, near 1, is left out.",
-        )
-        for network, figure in draw(records).items()
-    ]
+    spreads, students = tuple(_spreads(records)), tuple(_students(records))
     yield Text(
         "Shen et al. hold that smoothing makes the answers to a class more "
         "alike (more stable) while it keeps which classes are confused, and "
         "that a smoothed teacher therefore teaches no worse. "
         f"{cifar.SHORTENED} {networks.COMMANDS}"
     )
-    yield Text("" if lines else "No claim can be judged.", "Claims", lines)
-    yield from pictures
-    yield from _tables_of(data)
+    yield declared.findings(
+        declared.sentences(
+            spreads,
+            "{of}: {text} {word} with smoothing: {holds}, {hard:.4f} → "
+            "{smoothed:.4f} ({count}).",
+        )
+        + declared.sentences(
+            students[:1],
+            "MNIST, {text}: smoothed better: {holds}, {low:.2f} → {high:.2f} % "
+            "({count}).",
+        )
+        + declared.sentences(
+            students[1:],
+            "MNIST, {text}, lambda = {of:g}: smoothed better: {holds}, "
+            "{low:.2f} → {high:.2f} % ({count}).",
+        )
+    )
+    for network in _NETWORKS:
+        first = networks.first_runs(records, network, _ALPHAS)
+        if first:
+            yield Picture(
+                _bars(first),
+                f"answers_{network.experiment}",
+                f"{network.label}: the mean answer to the images of each "
+                "class, first seed. The class itself, near 1, is left out.",
+            )
+    yield declared.table(
+        "spreads",
+        "1 less the stability, in three readings, means over the seeds that "
+        "both networks have: the deviation of the target's probability (Shen "
+        "et al.'s code, tables 1 and 10), its variance, and the squared norm "
+        "of the whole vector (their equations). Within classes: over the "
+        "images of each. Between classes: over the classes' means. Figure 4's "
+        "claim is read as: the mean of the target's probability and the "
+        "variance of all others fall. Their claim of table 10, a smaller "
+        f"spread between classes, is printed as the better one. {_OF_SHEN} "
+        f"{cifar.SPLIT} {cifar.JPEG}",
+        spreads,
+        (
+            ("network", lambda c: c.of, ""),
+            ("measure", lambda c: c.text, ""),
+            *_printed(lambda claim: claim.text),
+            ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
+            ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
+            ("claim", lambda c: f"{c.word} with smoothing?", ""),
+            ("holds", lambda c: c.holds, ""),
+            *declared.SEEDS,
+        ),
+    )
+    yield declared.table(
+        "distances",
+        "Distances of clusters on the plane of three classes (figure 1), two "
+        "that are alike and one that is not, means over seeds: D1 and D2 from "
+        "either of the two to the third, Dc between the two, in units of the "
+        "penultimate layer. MNIST: 4, 9 and 0; CIFAR-10: cat, dog and ship. "
+        "“Order of the confusions”: Spearman's correlation of the mean "
+        "probabilities off the target with and without smoothing; 1 says that "
+        "the order is kept.",
+        _distances(records),
+        (
+            ("network", lambda d: d.network, ""),
+            ("alpha", lambda d: d.alpha, "g"),
+            _distance("D1", "d1"),
+            _distance("D2", "d2"),
+            _distance("Dc", "dc"),
+            _distance("D1 − D2", "d1_minus_d2"),
+            ("order of the confusions", lambda d: d.order, ".3f"),
+            ("seeds", lambda d: len(d.runs), ""),
+        ),
+    )
+    yield declared.table(
+        "students",
+        "Students on MNIST whose loss is lambda times that of the labels and 1 "
+        "− lambda times that of the teacher's answers (table 9), temperature "
+        f"1. Test accuracy, %. {_OF_SHEN}",
+        students,
+        (
+            ("network", lambda c: c.text, ""),
+            ("lambda", lambda c: c.of, "g"),
+            *_printed(lambda claim: f"lambda = {claim.of}"),
+            ("hard teacher, %", lambda c: or_no_run(c.low), ".2f"),
+            ("smoothed teacher, %", lambda c: or_no_run(c.high), ".2f"),
+            ("difference", lambda c: or_no_run(c.rise), "+.2f"),
+            ("smoothed better?", lambda c: c.holds, ""),
+            *declared.SEEDS,
+        ),
+    )
