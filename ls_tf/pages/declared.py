@@ -8,12 +8,11 @@ what is higher, and whose word that is.
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import NO_RUN, Need, Table, Text
-from ls_tf.pages.tables import Paired, Spread
+from ls_tf.pages.tables import Spread
 from ls_tf.records.runs import Record
 
 Records = Mapping[Need, Record]
@@ -30,6 +29,14 @@ Column = tuple[str, Callable[[Row], object], str]
 def or_no_run(value: object) -> object:
     """Gives a cell that says so where there is no value."""
     return NO_RUN if value is None else value
+
+
+class HasRuns(Protocol):
+    """A row of a table that stands for runs."""
+
+    @property
+    def runs(self) -> Runs:
+        """Seed -> record."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +73,16 @@ class Number:
         """Its mean over the seeds; None without a run."""
         return tables.mean(self.of(runs).values())
 
+    def column(self, heading: str, form: str) -> "Column[HasRuns]":
+        """A column of its means, for rows that have runs."""
+        return heading, lambda row: or_no_run(self.mean(row.runs)), form
+
 
 ACCURACY = Number("classification", "accuracy", "%")
 
 
 def table(
-    name: str,
-    caption: str,
-    rows: Iterable[Row],
-    columns: Sequence[Column[Row]],
+    name: str, caption: str, rows: Iterable[Row], *columns: Column[Row]
 ) -> Table:
     """Makes a table.
 
@@ -88,12 +96,9 @@ def table(
         Table.
     """
     headings, values, formats = zip(*columns, strict=True)
-    return Table(
-        tables.frame(headings, ([value(r) for value in values] for r in rows)),
-        name,
-        caption,
-        dict(zip(headings, formats, strict=True)),
-    )
+    cells = ([value(row) for value in values] for row in rows)
+    shown = dict(zip(headings, formats, strict=True))
+    return Table(tables.frame(headings, cells), name, caption, shown)
 
 
 def over_seeds(
@@ -121,9 +126,13 @@ def over_seeds(
     ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Claim(Generic[Subject]):
     """Two numbers of each seed, the first claimed to be the lower.
+
+    It is judged over the seeds that both have: by ``low`` and ``high``, the
+    means, and by the single seeds, of which ``seeds_for`` of ``seeds`` agree.
+    Without such a seed there are no means, and ``holds`` says so.
 
     Attributes:
         of: what it is about.
@@ -133,7 +142,8 @@ class Claim(Generic[Subject]):
         whose: who makes it.
         agrees: whether two numbers are as claimed; None if one of them is not
             defined.
-        printed: the two numbers as the paper that makes it prints them.
+        printed: the two numbers as the paper that makes it prints them;
+            ``holds_in_paper`` is None if one is missing.
     """
 
     of: Subject
@@ -144,62 +154,27 @@ class Claim(Generic[Subject]):
     agrees: Callable[[float, float], bool | None] = tables.is_less
     printed: tuple[float | None, float | None] = (None, None)
 
-    @cached_property
-    def compared(self) -> Paired:
-        """The means over the seeds that both have."""
-        return tables.less_over_seeds(self.lower, self.higher, self.agrees)
+    def __post_init__(self) -> None:
+        """Judges it."""
+        shared = sorted(set(self.lower) & set(self.higher))
+        pairs = [(self.lower[s], self.higher[s]) for s in shared]
+        self.seeds = len(pairs)
+        self.seeds_for = sum(bool(self.agrees(*pair)) for pair in pairs)
+        self.count = f"{self.seeds_for} of {self.seeds} seeds"
+        self.low = tables.mean(low for low, _ in pairs)
+        self.high = tables.mean(high for _, high in pairs)
+        self.holds = self._judged(self.low, self.high) or NO_RUN
+        self.holds_in_paper = self._judged(*self.printed)
+        self.rise: float | None = None  # from the lower to the higher
+        self.difference: float | None = None  # the lower less the higher
+        if self.low is not None and self.high is not None:
+            self.rise = self.high - self.low
+            self.difference = self.low - self.high
 
-    @property
-    def low(self) -> float | None:
-        """The mean of what is claimed to be lower; None without a pair."""
-        return self.compared.left if self.seeds else None
-
-    @property
-    def high(self) -> float | None:
-        """The mean of what is claimed to be higher; None without a pair."""
-        return self.compared.right if self.seeds else None
-
-    @property
-    def rise(self) -> float | None:
-        """How much higher it is; None without a pair."""
-        if self.low is None or self.high is None:
-            return None
-        return self.high - self.low
-
-    @property
-    def difference(self) -> float | None:
-        """The first less the second, above 0 if it does not hold."""
-        if self.low is None or self.high is None:
-            return None
-        return self.low - self.high
-
-    @property
-    def holds(self) -> str:
-        """Whether it holds for the means."""
-        return tables.verdict(self.compared)
-
-    @property
-    def holds_in_paper(self) -> str | None:
-        """Whether it holds for the printed numbers; None if one is missing."""
-        low, high = self.printed
+    def _judged(self, low: float | None, high: float | None) -> str | None:
         if low is None or high is None:
             return None
         return tables.yes_no(self.agrees(low, high))
-
-    @property
-    def seeds(self) -> int:
-        """How many seeds have both numbers."""
-        return self.compared.seeds
-
-    @property
-    def seeds_for(self) -> int:
-        """For how many of them it holds."""
-        return self.compared.seeds_for
-
-    @property
-    def count(self) -> str:
-        """For how many of how many seeds it holds, in words."""
-        return f"{self.seeds_for} of {self.seeds} seeds"
 
 
 SEEDS: tuple[Column[Claim[Any]], ...] = (
@@ -246,7 +221,7 @@ def sentences(claims: Iterable[Claim[Any]], sentence: str) -> tuple[str, ...]:
     return tuple(fill.format(sentence, c) for c in claims if c.seeds)
 
 
-def findings(lines: Sequence[str]) -> Text:
+def findings(*lines: str) -> Text:
     """The list of what is said of the claims."""
     body = "" if lines else "No claim can be judged."
-    return Text(body, "Claims", tuple(lines))
+    return Text(body, "Claims", lines)

@@ -191,12 +191,10 @@ class Page:
             "reliability",
             caption,
             [(n, d) for n in self.networks for d in self._of(records, n)],
-            (
-                ("network", lambda r: self.title(r[0]), ""),
-                ("alpha", lambda r: r[1].alpha, ""),
-                ("T", lambda r: r[1].temperature or "fitted", ""),
-                *((h, theirs(n), "") for h, n in self.printed.items()),
-                *((h, ours(i), "") for i, h in enumerate(headings)),
-            ),
+            ("network", lambda r: self.title(r[0]), ""),
+            ("alpha", lambda r: r[1].alpha, ""),
+            ("T", lambda r: r[1].temperature or "fitted", ""),
+            *((h, theirs(n), "") for h, n in self.printed.items()),
+            *((h, ours(i), "") for i, h in enumerate(headings)),
         )
         return dataclasses.replace(made, formats=FORMATS)

@@ -348,7 +348,7 @@ def blocks(
     curves = {setting: _curves(records, setting) for setting in settings}
     claims = [c for s, of_s in curves.items() for c in _claims(s, of_s)]
     yield declared.findings(
-        declared.sentences(
+        *declared.sentences(
             claims,
             "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count}).",
         )
@@ -361,16 +361,14 @@ def blocks(
         "claims",
         _CLAIMS_CAPTION,
         claims,
-        (
-            ("setting", lambda c: c.of[0], ""),
-            ("claim", lambda c: c.text, ""),
-            ("compared", lambda c: c.of[1], ""),
-            ("lower", lambda c: c.low, ".2f"),
-            ("higher", lambda c: c.high, ".2f"),
-            ("difference", lambda c: c.rise, "+.2f"),
-            ("holds", lambda c: c.holds, ""),
-            *declared.SEEDS,
-        ),
+        ("setting", lambda c: c.of[0], ""),
+        ("claim", lambda c: c.text, ""),
+        ("compared", lambda c: c.of[1], ""),
+        ("lower", lambda c: c.low, ".2f"),
+        ("higher", lambda c: c.high, ".2f"),
+        ("difference", lambda c: c.rise, "+.2f"),
+        ("holds", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )
     yield declared.table(
         "curves",
@@ -381,16 +379,14 @@ def blocks(
             for points in of_s.values()
             for p in points
         ],
+        ("setting", lambda p: p.setting, ""),
+        ("curve", lambda p: p.curve, ""),
         (
-            ("setting", lambda p: p.setting, ""),
-            ("curve", lambda p: p.curve, ""),
-            (
-                "alpha",
-                lambda p: 0.0 if p.curve == BY_TEMPERATURE else p.at,
-                "g",
-            ),
-            ("T", lambda p: p.temperature, "g"),
-            ("gamma", lambda p: p.gamma, ".4f"),
-            *declared.over_seeds(Point.accuracy, ".2f", *_OVER_SEEDS),
+            "alpha",
+            lambda p: 0.0 if p.curve == BY_TEMPERATURE else p.at,
+            "g",
         ),
+        ("T", lambda p: p.temperature, "g"),
+        ("gamma", lambda p: p.gamma, ".4f"),
+        *declared.over_seeds(Point.accuracy, ".2f", *_OVER_SEEDS),
     )

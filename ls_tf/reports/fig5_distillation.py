@@ -148,9 +148,7 @@ def build(records: Records) -> Iterable[Block]:
         "TensorFlow's tutorial has it. Accuracy, and the accuracy less that on "
         f"labels of the same row. Seed 0, bfloat16. {cifar.SPLIT} {cifar.JPEG}",
         [_Students(records, variation) for variation in _VARIATIONS],
-        (
-            ("students", lambda s: s.variation, ""),
-            *(_accuracy_at(t) for t in (None, *_VARIED)),
-            *(_gain_at(t) for t in _VARIED),
-        ),
+        ("students", lambda s: s.variation, ""),
+        *(_accuracy_at(t) for t in (None, *_VARIED)),
+        *(_gain_at(t) for t in _VARIED),
     )

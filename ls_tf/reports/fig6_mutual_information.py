@@ -278,7 +278,7 @@ def build(records: Records) -> Iterable[Block]:
     claims = [claim for n in _NETWORKS for claim in _claims(records, n)]
     yield _text()
     yield declared.findings(
-        declared.sentences(
+        *declared.sentences(
             claims, "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
         )
     )
@@ -303,29 +303,25 @@ def build(records: Records) -> Iterable[Block]:
         "sigma levels out. “As printed”: the paper's formula, letter by "
         f"letter. {cifar.JPEG}",
         runs,
-        _END,
+        *_END,
     )
     yield declared.table(
         "claims",
         "Claims of Müller et al. 2019, section 4, nats, means over seeds. The "
         "first point is the first measurement, not the start.",
         claims,
-        (
-            ("network", lambda claim: claim.of, ""),
-            ("claim", lambda claim: claim.text, ""),
-            *declared.judged(".3f"),
-        ),
+        ("network", lambda claim: claim.of, ""),
+        ("claim", lambda claim: claim.text, ""),
+        *declared.judged(".3f"),
     )
     yield declared.table(
         "curves",
         "The numbers of the curves, nats.",
         _points(runs),
-        (
-            ("network", lambda p: p[0].network.label, ""),
-            ("alpha", lambda p: p[0].alpha, "g"),
-            ("seed", lambda p: p[0].seed, ""),
-            ("step", lambda p: p[1][0], ""),
-            ("estimate", lambda p: p[1][1], ".3f"),
-            ("less bias", lambda p: p[1][2], ".3f"),
-        ),
+        ("network", lambda p: p[0].network.label, ""),
+        ("alpha", lambda p: p[0].alpha, "g"),
+        ("seed", lambda p: p[0].seed, ""),
+        ("step", lambda p: p[1][0], ""),
+        ("estimate", lambda p: p[1][1], ".3f"),
+        ("less bias", lambda p: p[1][2], ".3f"),
     )

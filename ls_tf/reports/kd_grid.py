@@ -201,7 +201,7 @@ def build(records: Records) -> Iterable[Block]:
         f"logits of both, the loss times T². {networks.COMMANDS}"
     )
     yield declared.findings(
-        declared.sentences(
+        *declared.sentences(
             claims,
             "{of}: {text} ({whose}): {holds}, {low:+.2f} < {high:+.2f} points "
             "({count}).",
@@ -224,18 +224,16 @@ def build(records: Records) -> Iterable[Block]:
             _teachers(records),
             *(p for row in grid.values() for p in row.values()),
         ],
-        (
-            ("students", lambda p: p.name, ""),
-            ("T", lambda p: p.temperature, "g"),
-            ("gamma, hard", lambda p: _gamma(p.hard, p), ".4f"),
-            ("gamma, smoothed", lambda p: _gamma(p.smoothed, p), ".4f"),
-            ("hard teacher, %", lambda p: or_no_run(p.worse.high), ".2f"),
-            ("smoothed teacher, %", lambda p: or_no_run(p.worse.low), ".2f"),
-            ("difference", lambda p: or_no_run(p.worse.difference), "+.2f"),
-            ("smoothed worse", lambda p: p.worse.holds, ""),
-            ("seeds for it", lambda p: p.worse.seeds_for, ""),
-            ("seeds", lambda p: p.worse.seeds, ""),
-        ),
+        ("students", lambda p: p.name, ""),
+        ("T", lambda p: p.temperature, "g"),
+        ("gamma, hard", lambda p: _gamma(p.hard, p), ".4f"),
+        ("gamma, smoothed", lambda p: _gamma(p.smoothed, p), ".4f"),
+        ("hard teacher, %", lambda p: or_no_run(p.worse.high), ".2f"),
+        ("smoothed teacher, %", lambda p: or_no_run(p.worse.low), ".2f"),
+        ("difference", lambda p: or_no_run(p.worse.difference), "+.2f"),
+        ("smoothed worse", lambda p: p.worse.holds, ""),
+        ("seeds for it", lambda p: p.worse.seeds_for, ""),
+        ("seeds", lambda p: p.worse.seeds, ""),
     )
     yield declared.table(
         "claims",
@@ -243,10 +241,8 @@ def build(records: Records) -> Iterable[Block]:
         "accuracy of the smoothed teacher's student less that of the hard "
         "teacher's, against 0 or at the other temperature.",
         claims,
-        (
-            ("students", lambda c: c.of, ""),
-            ("claim", lambda c: c.text, ""),
-            ("whose", lambda c: c.whose, ""),
-            *declared.judged("+.2f"),
-        ),
+        ("students", lambda c: c.of, ""),
+        ("claim", lambda c: c.text, ""),
+        ("whose", lambda c: c.whose, ""),
+        *declared.judged("+.2f"),
     )

@@ -227,11 +227,6 @@ def _distances(records: Records) -> Iterable[_Distances]:
         yield _Distances(network.label, 0.1, smoothed, order)
 
 
-def _distance(heading: str, name: str) -> Column[_Distances]:
-    number = Number("stability", name)
-    return heading, lambda d: or_no_run(number.mean(d.runs)), ".3f"
-
-
 def _bars(runs: Mapping[float, Record]) -> Figure:
     """One small panel for each class: the other classes' probabilities."""
     squares = {
@@ -273,21 +268,12 @@ def _bars(runs: Mapping[float, Record]) -> Figure:
     return figure
 
 
-def _printed(
-    row: Callable[[Claim[Any]], str],
-) -> tuple[Column[Claim[Any]], ...]:
-    """Shen et al.'s numbers of a row, for both alphas; on ImageNet."""
+def _printed(alpha: float, row: str) -> Column[Claim[Any]]:
+    """Shen et al.'s number for a claim, whose attributes name the row."""
     return (
-        (
-            "Shen et al., alpha=0",
-            lambda claim: _PAPER.get((row(claim), "0.0")),
-            "",
-        ),
-        (
-            "Shen et al., alpha=0.1",
-            lambda claim: _PAPER.get((row(claim), "0.1")),
-            "",
-        ),
+        f"Shen et al., alpha={alpha:g}",
+        lambda claim: _PAPER.get((row.format(claim), f"{alpha}")),
+        "",
     )
 
 
@@ -300,22 +286,17 @@ def build(records: Records) -> Iterable[Block]:
         "that a smoothed teacher therefore teaches no worse. "
         f"{cifar.SHORTENED} {networks.COMMANDS}"
     )
+    better = "smoothed better: {holds}, {low:.2f} → {high:.2f} % ({count})."
     yield declared.findings(
-        declared.sentences(
+        *declared.sentences(
             spreads,
             "{of}: {text} {word} with smoothing: {holds}, {hard:.4f} → "
             "{smoothed:.4f} ({count}).",
-        )
-        + declared.sentences(
-            students[:1],
-            "MNIST, {text}: smoothed better: {holds}, {low:.2f} → {high:.2f} % "
-            "({count}).",
-        )
-        + declared.sentences(
-            students[1:],
-            "MNIST, {text}, lambda = {of:g}: smoothed better: {holds}, "
-            "{low:.2f} → {high:.2f} % ({count}).",
-        )
+        ),
+        *declared.sentences(students[:1], f"MNIST, {{text}}: {better}"),
+        *declared.sentences(
+            students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"
+        ),
     )
     for network in _NETWORKS:
         first = networks.first_runs(records, network, _ALPHAS)
@@ -338,16 +319,14 @@ def build(records: Records) -> Iterable[Block]:
         f"spread between classes, is printed as the better one. {_OF_SHEN} "
         f"{cifar.SPLIT} {cifar.JPEG}",
         spreads,
-        (
-            ("network", lambda c: c.of, ""),
-            ("measure", lambda c: c.text, ""),
-            *_printed(lambda claim: claim.text),
-            ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
-            ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
-            ("claim", lambda c: f"{c.word} with smoothing?", ""),
-            ("holds", lambda c: c.holds, ""),
-            *declared.SEEDS,
-        ),
+        ("network", lambda c: c.of, ""),
+        ("measure", lambda c: c.text, ""),
+        *(_printed(a, "{0.text}") for a in _ALPHAS),
+        ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
+        ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
+        ("claim", lambda c: f"{c.word} with smoothing?", ""),
+        ("holds", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )
     yield declared.table(
         "distances",
@@ -359,16 +338,14 @@ def build(records: Records) -> Iterable[Block]:
         "probabilities off the target with and without smoothing; 1 says that "
         "the order is kept.",
         _distances(records),
-        (
-            ("network", lambda d: d.network, ""),
-            ("alpha", lambda d: d.alpha, "g"),
-            _distance("D1", "d1"),
-            _distance("D2", "d2"),
-            _distance("Dc", "dc"),
-            _distance("D1 − D2", "d1_minus_d2"),
-            ("order of the confusions", lambda d: d.order, ".3f"),
-            ("seeds", lambda d: len(d.runs), ""),
-        ),
+        ("network", lambda d: d.network, ""),
+        ("alpha", lambda d: d.alpha, "g"),
+        Number("stability", "d1").column("D1", ".3f"),
+        Number("stability", "d2").column("D2", ".3f"),
+        Number("stability", "dc").column("Dc", ".3f"),
+        Number("stability", "d1_minus_d2").column("D1 − D2", ".3f"),
+        ("order of the confusions", lambda d: d.order, ".3f"),
+        ("seeds", lambda d: len(d.runs), ""),
     )
     yield declared.table(
         "students",
@@ -376,14 +353,12 @@ def build(records: Records) -> Iterable[Block]:
         "− lambda times that of the teacher's answers (table 9), temperature "
         f"1. Test accuracy, %. {_OF_SHEN}",
         students,
-        (
-            ("network", lambda c: c.text, ""),
-            ("lambda", lambda c: c.of, "g"),
-            *_printed(lambda claim: f"lambda = {claim.of}"),
-            ("hard teacher, %", lambda c: or_no_run(c.low), ".2f"),
-            ("smoothed teacher, %", lambda c: or_no_run(c.high), ".2f"),
-            ("difference", lambda c: or_no_run(c.rise), "+.2f"),
-            ("smoothed better?", lambda c: c.holds, ""),
-            *declared.SEEDS,
-        ),
+        ("network", lambda c: c.text, ""),
+        ("lambda", lambda c: c.of, "g"),
+        *(_printed(a, "lambda = {0.of}") for a in _ALPHAS),
+        ("hard teacher, %", lambda c: or_no_run(c.low), ".2f"),
+        ("smoothed teacher, %", lambda c: or_no_run(c.high), ".2f"),
+        ("difference", lambda c: or_no_run(c.rise), "+.2f"),
+        ("smoothed better?", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )

@@ -136,17 +136,15 @@ def build(records: Records) -> Iterable[Block]:
         "mean and spread over five seeds; which images their AlexNet sees, 32 "
         f"x 32 or 24 x 24, is not said. {cifar.JPEG}",
         [*rows, *(_Row(_INCEPTION, alpha, _INCEPTION) for alpha in _ALPHAS)],
-        (
-            ("network", lambda r: r.name, ""),
-            ("schedule", lambda r: r.schedule, ""),
-            ("alpha", lambda r: r.alpha, "g"),
-            ("Müller et al.", lambda r: r.as_printed, ""),
-            ("ours, mean", lambda r: r.mean, ".2f"),
-            ("ours, lowest", lambda r: r.over and r.over.low, ".2f"),
-            ("ours, highest", lambda r: r.over and r.over.high, ".2f"),
-            ("seeds", lambda r: len(r.runs), ""),
-            ("steps", lambda r: cifar.steps(r.runs.values()), ""),
-        ),
+        ("network", lambda r: r.name, ""),
+        ("schedule", lambda r: r.schedule, ""),
+        ("alpha", lambda r: r.alpha, "g"),
+        ("Müller et al.", lambda r: r.as_printed, ""),
+        ("ours, mean", lambda r: r.mean, ".2f"),
+        ("ours, lowest", lambda r: r.over and r.over.low, ".2f"),
+        ("ours, highest", lambda r: r.over and r.over.high, ".2f"),
+        ("seeds", lambda r: len(r.runs), ""),
+        ("steps", lambda r: cifar.steps(r.runs.values()), ""),
     )
     yield Picture(
         dot_plot.figure(
@@ -168,14 +166,12 @@ def build(records: Records) -> Iterable[Block]:
         "the means over the seeds that both networks have, and the number of "
         "single seeds that agree; the difference in percentage points.",
         claims,
-        (
-            ("network", lambda c: c.of.name, ""),
-            ("schedule", lambda c: c.of.schedule, ""),
-            ("alpha=0", lambda c: or_no_run(c.high), ".2f"),
-            ("alpha=0.1", lambda c: or_no_run(c.low), ".2f"),
-            ("difference", lambda c: or_no_run(c.difference), "+.2f"),
-            ("Müller et al.", lambda c: c.holds_in_paper, ""),
-            ("ours", lambda c: c.holds, ""),
-            *declared.SEEDS,
-        ),
+        ("network", lambda c: c.of.name, ""),
+        ("schedule", lambda c: c.of.schedule, ""),
+        ("alpha=0", lambda c: or_no_run(c.high), ".2f"),
+        ("alpha=0.1", lambda c: or_no_run(c.low), ".2f"),
+        ("difference", lambda c: or_no_run(c.difference), "+.2f"),
+        ("Müller et al.", lambda c: c.holds_in_paper, ""),
+        ("ours", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )

@@ -38,10 +38,8 @@ def test_a_table_is_its_rows_and_columns():
         "names",
         "Caption.",
         [("a", 0.25), ("b", None)],
-        (
-            ("name", lambda row: row[0], ""),
-            ("x", lambda row: declared.or_no_run(row[1]), ".1f"),
-        ),
+        ("name", lambda row: row[0], ""),
+        ("x", lambda row: declared.or_no_run(row[1]), ".1f"),
     )
     assert (table.name, table.caption) == ("names", "Caption.")
     assert tables.cells(table) == [["a", "0.2"], ["b", "no run"]]
@@ -52,7 +50,7 @@ def test_a_number_over_seeds_fills_four_columns():
     columns = declared.over_seeds(
         lambda values: tables.spread(values), ".1f", "mean", "low", "high", "n"
     )
-    table = declared.table("t", "", [[1.0, 2.0], []], columns)
+    table = declared.table("t", "", [[1.0, 2.0], []], *columns)
     assert tables.cells(table) == [
         ["1.5", "1.0", "2.0", "2"],
         [NO_RUN, "–", "–", "0"],
@@ -95,7 +93,7 @@ def test_claims_are_said_and_shown_with_the_same_numbers():
     assert declared.sentences(
         claims, "{of}: {text} ({whose}): {holds}, {low:.1f} < {high} ({count})."
     ) == ("MNIST: it falls (theirs): yes, −1.0 < 2 (1 of 1 seeds).",)
-    table = declared.table("t", "", claims, declared.judged("+.1f"))
+    table = declared.table("t", "", claims, *declared.judged("+.1f"))
     assert tables.cells(table) == [
         ["−1.0", "+2.0", "yes", "1", "1"],
         ["–", "–", NO_RUN, "0", "0"],
@@ -103,8 +101,8 @@ def test_claims_are_said_and_shown_with_the_same_numbers():
 
 
 def test_claims_that_nothing_judges_are_said_to_be_so():
-    assert declared.findings(()).body == "No claim can be judged."
-    text = declared.findings(["a", "b"])
+    assert declared.findings().body == "No claim can be judged."
+    text = declared.findings("a", "b")
     assert (text.body, text.items) == ("", ("a", "b"))
 
 
