@@ -101,6 +101,10 @@ def table(
     return Table(tables.frame(headings, cells), name, caption, shown)
 
 
+# The headings that most reports have for their numbers over seeds.
+OURS = ("ours, mean", "ours, lowest", "ours, highest", "seeds")
+
+
 def over_seeds(
     over: Callable[[Row], Spread | None], form: str, *headings: str
 ) -> list[Column[Row]]:

@@ -7,24 +7,27 @@ Run: python run_experiment.py --report=re_table4_mnist
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import dot_plot, quoted, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import declared, dot_plot, quoted, tables
+from ls_tf.pages.blocks import Block, Need, Picture, Text
+from ls_tf.pages.declared import Claim, Column, Number, Records, Values
+from ls_tf.pages.tables import Spread
 from ls_tf.spec import Value
 
 TITLE = "MNIST distillation: hard against smoothed teachers"
 
 _SEEDS = (0, 1, 2)
+_ERROR = Number("classification", "error", "%")
+_PAPER = quoted.numbers("re_table4_mnist")
 
 
 @dataclass(frozen=True)
 class _Network:
     name: str
     experiment: str
-    changes: Mapping[str, Value] = field(default_factory=dict)
+    changes: Mapping[str, Value] = field(default_factory=dict, hash=False)
+
+    def printed(self, paper: str) -> float | None:
+        return _PAPER.get((self.name, f"{paper} error %"))
 
 
 _HARD = _Network("teacher, hard targets and dropout", "fc_mnist_dropout")
@@ -42,141 +45,99 @@ REQUIRES = tuple(
     for network in _NETWORKS
 )
 
-
-def _errors(
-    records: Mapping[Need, Record], network: _Network
-) -> dict[int, float]:
-    """Test errors in percent: seed -> error."""
-    found = tables.by_seed(records, network.experiment, network.changes)
-    return tables.percent(found, "error")
-
-
-def _claims(records: Mapping[Need, Record]) -> pd.DataFrame:
-    paper = quoted.numbers("re_table4_mnist")
-    rows = []
-    for claim, better, worse in (
-        (
-            "smoothed teacher better than the one with hard targets and "
-            "dropout",
-            _SMOOTHED,
-            _HARD,
-        ),
-        (
-            "its student worse than the student of the hard teacher",
-            _OF_HARD,
-            _OF_SMOOTHED,
-        ),
-        (
-            "smoothed teacher better than hard targets without dropout",
-            _SMOOTHED,
-            _PLAIN,
-        ),
-    ):
-        found = tables.less_over_seeds(
-            _errors(records, better), _errors(records, worse)
-        )
-        low = paper.get((better.name, "M error %"))
-        high = paper.get((worse.name, "M error %"))
-        printed = None if low is None or high is None else low < high
-        rows.append(
-            (
-                claim,
-                None if printed is None else tables.yes_no(printed),
-                tables.yes_no(found.holds),
-                found.seeds_for,
-                found.seeds,
-            )
-        )
-    columns = ("claim", "Müller et al.", "ours", "seeds for it", "seeds")
-    return tables.frame(columns, rows)
+# Claim, who errs less, who errs more.
+_CLAIMS = (
+    (
+        "smoothed teacher better than the one with hard targets and dropout",
+        _SMOOTHED,
+        _HARD,
+    ),
+    (
+        "its student worse than the student of the hard teacher",
+        _OF_HARD,
+        _OF_SMOOTHED,
+    ),
+    (
+        "smoothed teacher better than hard targets without dropout",
+        _SMOOTHED,
+        _PLAIN,
+    ),
+)
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the table beside the papers', the errors by seed, the claims."""
-    paper = quoted.numbers("re_table4_mnist")
-    rows, singles = [], []
-    for network in _NETWORKS:
-        errors = _errors(records, network)
-        over = tables.spread(errors.values())
-        printed = [paper.get((network.name, f"{who} error %")) for who in "MR"]
-        ours = (
-            (NO_RUN, NO_RUN, NO_RUN, 0)
-            if over is None
-            else (over.mean, over.low, over.high, over.count)
-        )
-        rows.append((network.name, *printed, *ours))
-        singles.append((network.name, *(errors.get(s, NO_RUN) for s in _SEEDS)))
-    columns = (
-        "network", "Müller et al.", "Wagner et al.", "ours, mean",
-        "ours, lowest", "ours, highest", "seeds",
-    )  # fmt: skip
-    return {
-        "errors": tables.frame(columns, rows),
-        "by_seed": tables.frame(
-            ("network", *(f"seed {s}" for s in _SEEDS)), singles
-        ),
-        "claims": _claims(records),
+@dataclass(frozen=True)
+class _Errors:
+    """The test errors of a network, percent: seed -> error."""
+
+    network: _Network
+    of: Values
+
+    def over(self) -> Spread | None:
+        return tables.spread(self.of.values())
+
+
+def _of_seed(seed: int) -> Column[_Errors]:
+    heading = f"seed {seed}"
+    return heading, lambda e: declared.or_no_run(e.of.get(seed)), ".2f"
+
+
+def build(records: Records) -> Iterable[Block]:
+    """Builds the page."""
+    errors = {
+        n: _ERROR.of(tables.by_seed(records, n.experiment, n.changes))
+        for n in _NETWORKS
     }
-
-
-def draw(data: pd.DataFrame) -> Figure:
-    """Draws the errors: ours with their range, the papers' beside them."""
-    lines = [
-        dot_plot.Line(
-            name,
-            mueller,
-            wagner,
-            None if mean == NO_RUN else tables.Spread(mean, low, high, seeds),
+    rows = [_Errors(network, of) for network, of in errors.items()]
+    claims = [
+        Claim(
+            text,
+            errors[better],
+            errors[worse],
+            printed=(better.printed("M"), worse.printed("M")),
         )
-        for name, mueller, wagner, mean, low, high, seeds in data.itertuples(
-            index=False, name=None
-        )
+        for text, better, worse in _CLAIMS
     ]
-    return dot_plot.figure(lines, "test error, %")
-
-
-def _verdict(claims: pd.DataFrame) -> str:
-    rows = list(claims.itertuples(index=False, name=None))
-    teacher, student = (
-        f"{ours} ({count} of {seeds} seeds)"
-        for _, _, ours, count, seeds in rows[:2]
-    )
-    return (
+    teacher, student = (f"{c.holds} ({c.count})" for c in claims[:2])
+    yield Text(
         "Müller et al.'s ordering: smoothed teacher better than hard targets "
         f"and dropout: {teacher}; its student worse: {student}."
     )
-
-
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
-    """Builds the page."""
-    data = collect(records)
-    digits = {name: ".2f" for name in data["errors"].columns[1:6]}
-    singles = {name: ".2f" for name in data["by_seed"].columns[1:]}
-    yield Text(_verdict(data["claims"]))
-    yield Table(
-        data["errors"],
+    yield declared.table(
         "errors",
         "Test error on MNIST, %. Ours over the seeds counted in the last "
         "column. Printed: Müller et al. 2019, section 4; Wagner et al. 2023, "
         "tables 2 and 4 (one run each).",
-        digits,
+        rows,
+        ("network", lambda e: e.network.name, ""),
+        ("Müller et al.", lambda e: e.network.printed("M"), ".2f"),
+        ("Wagner et al.", lambda e: e.network.printed("R"), ".2f"),
+        *declared.over_seeds(_Errors.over, ".2f", *declared.OURS),
+    )
+    lines = (
+        dot_plot.Line(n.name, n.printed("M"), n.printed("R"), row.over())
+        for n, row in zip(_NETWORKS, rows, strict=True)
     )
     yield Picture(
-        draw(data["errors"]),
+        dot_plot.figure(lines, "test error, %"),
         "errors",
         "The same numbers. The bar is the range over our seeds, not a "
         "confidence interval.",
     )
-    yield Table(
-        data["claims"],
+    yield declared.table(
         "claims",
         "Claims, for the means over the seeds that both networks have, and the "
         "number of single seeds that agree. The first one compares smoothing "
         "with dropout; the third, smoothing alone.",
+        claims,
+        ("claim", lambda c: c.of, ""),
+        ("Müller et al.", lambda c: c.holds_in_paper, ""),
+        ("ours", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )
-    yield Table(
-        data["by_seed"],
+    yield declared.table(
         "by_seed",
         "Test error by seed, %. A student has the seed of its teacher.",
-        singles,
+        rows,
+        ("network", lambda e: e.network.name, ""),
+        *(_of_seed(seed) for seed in _SEEDS),
     )
