@@ -20,6 +20,7 @@ Runs = Mapping[int, Record]  # seed -> record
 Values = Mapping[int, float]  # seed -> value
 
 Row = TypeVar("Row")
+Key = TypeVar("Key")
 Subject = TypeVar("Subject")
 
 # Heading, value of a row, format of its floats ("" for four digits).
@@ -101,6 +102,36 @@ def table(
     return Table(tables.frame(headings, cells), name, caption, shown)
 
 
+def each(
+    keys: Iterable[Key],
+    heading: Callable[[Key], str],
+    value: Callable[[Row, Key], object],
+    form: str,
+    without: object = NO_RUN,
+) -> list[Column[Row]]:
+    """Makes one column for each of some keys.
+
+    Args:
+        keys: for instance amounts of smoothing.
+        heading: of a key.
+        value: of a row and a key; where it is None, ``without`` is shown.
+        form: format of the values.
+        without: see ``value``.
+
+    Returns:
+        list: the columns, in the order of the keys.
+    """
+
+    def column(key: Key) -> Column[Row]:
+        def shown(row: Row) -> object:
+            of_key = value(row, key)
+            return without if of_key is None else of_key
+
+        return heading(key), shown, form
+
+    return [column(key) for key in keys]
+
+
 # The headings that most reports have for their numbers over seeds.
 OURS = ("ours, mean", "ours, lowest", "ours, highest", "seeds")
 
@@ -119,13 +150,13 @@ def over_seeds(
     Returns:
         list: one column for each heading.
     """
-
-    def value(field: str, without: object) -> Callable[[Row], object]:
-        return lambda row: getattr(over(row), field, without)
-
     withouts = (("mean", NO_RUN), ("low", None), ("high", None), ("count", 0))
+
+    def column(heading: str, field: str, without: object) -> Column[Row]:
+        return heading, lambda row: getattr(over(row), field, without), form
+
     return [
-        (heading, value(*way), form)
+        column(heading, *way)
         for heading, way in zip(headings, withouts, strict=True)
     ]
 

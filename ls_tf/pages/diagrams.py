@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ls_tf.pages import declared, networks, tables
-from ls_tf.pages.blocks import Need, Picture, Table
+from ls_tf.pages import declared, networks
+from ls_tf.pages.blocks import Picture, Table
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.networks import Network
 from ls_tf.pages.reliability import reliability_figure
@@ -53,6 +53,7 @@ FORMATS = {
 class Diagram:
     """One diagram: alpha, whether at the fitted temperature, and its run."""
 
+    network: Network
     alpha: float
     scaled: bool
     record: Record | None
@@ -78,21 +79,18 @@ class Diagram:
         values = self.record.scalars(self.kind.evaluator, "report")
         return values["temperature"]
 
-    def numbers(self) -> list[float] | None:
-        """Its numbers, in the order of its columns; None without a run."""
+    def number(self, heading: str) -> float | None:
+        """One of its numbers; None without a run."""
         if self.record is None:
             return None
         values = self.record.scalars(self.kind.evaluator, "report")
-        return [
-            values[scalar.format(self.suffix)]
-            * (100 if heading.endswith("%") else 1)
-            for heading, scalar in self.kind.columns.items()
-        ]
+        value = values[self.kind.columns[heading].format(self.suffix)]
+        return 100 * value if heading.endswith("%") else value
 
 
 def of(
-    records: Mapping[Need, Record],
-    experiment: str,
+    records: declared.Records,
+    network: Network,
     alphas: Sequence[float],
     kind: Kind = IMAGES,
 ) -> list[Diagram]:
@@ -100,7 +98,7 @@ def of(
 
     Args:
         records: of the report.
-        experiment: the network.
+        network: which one.
         alphas: 0 first; its diagram is followed by the one at its fitted
             temperature.
         kind: where their numbers stand.
@@ -110,14 +108,12 @@ def of(
 
     Source: Mueller et al. 2019, figure 2; Wagner et al. 2023, figure 3.
     """
-    found = {
-        alpha: tables.by_seed(records, experiment, {"alpha": alpha}).get(0)
-        for alpha in alphas
-    }
     return [
-        Diagram(alphas[0], False, found[alphas[0]], kind),
-        Diagram(alphas[0], True, found[alphas[0]], kind),
-        *(Diagram(alpha, False, found[alpha], kind) for alpha in alphas[1:]),
+        Diagram(
+            network, a, scaled, networks.of(records, network, a).get(0), kind
+        )
+        for a in alphas
+        for scaled in ((False, True) if a == alphas[0] else (False,))
     ]
 
 
@@ -151,12 +147,11 @@ class Page:
     alphas: Callable[[Network], Sequence[float]]
     noun: str
     title: Callable[[Network], str]
-    printed: Mapping[str, Callable[[Network, Diagram], float | None]]
+    printed: Mapping[str, Callable[[Diagram], float | None]]
     kind: Kind = IMAGES
 
     def _of(self, records: declared.Records, network: Network) -> list[Diagram]:
-        alphas = self.alphas(network)
-        return of(records, network.experiment, alphas, self.kind)
+        return of(records, network, self.alphas(network), self.kind)
 
     def pictures(self, records: declared.Records) -> Iterable[Picture]:
         """Draws each network that has a run."""
@@ -176,25 +171,18 @@ class Page:
 
     def table(self, records: declared.Records, caption: str) -> Table:
         """Gives one row for each diagram, with or without a run."""
-        headings = tuple(self.kind.columns)
 
-        def ours(i: int) -> Callable[[tuple[Network, Diagram]], object]:
-            without = (None,) * len(headings)
-            return lambda r: declared.or_no_run((r[1].numbers() or without)[i])
-
-        def theirs(
-            number: Callable[[Network, Diagram], float | None],
-        ) -> Callable[[tuple[Network, Diagram]], object]:
-            return lambda r: number(*r)
+        def printed(diagram: Diagram, heading: str) -> float | None:
+            return self.printed[heading](diagram)
 
         made = declared.table(
             "reliability",
             caption,
-            [(n, d) for n in self.networks for d in self._of(records, n)],
-            ("network", lambda r: self.title(r[0]), ""),
-            ("alpha", lambda r: r[1].alpha, ""),
-            ("T", lambda r: r[1].temperature or "fitted", ""),
-            *((h, theirs(n), "") for h, n in self.printed.items()),
-            *((h, ours(i), "") for i, h in enumerate(headings)),
+            [d for n in self.networks for d in self._of(records, n)],
+            ("network", lambda d: self.title(d.network), ""),
+            ("alpha", lambda d: d.alpha, ""),
+            ("T", lambda d: d.temperature or "fitted", ""),
+            *declared.each(self.printed, str, printed, "", without=None),
+            *declared.each(self.kind.columns, str, Diagram.number, ""),
         )
         return dataclasses.replace(made, formats=FORMATS)

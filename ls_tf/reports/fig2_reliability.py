@@ -53,13 +53,11 @@ REQUIRES = tuple(
 
 def _printed(
     report: str, column: Callable[[diagrams.Diagram], str]
-) -> Callable[[cifar.Network, diagrams.Diagram], float | None]:
+) -> Callable[[diagrams.Diagram], float | None]:
     """Looks a diagram's number up; a shortened schedule has none."""
     numbers = quoted.numbers(report)
-    return lambda network, diagram: (
-        None
-        if network.is_short
-        else numbers.get((network.row, column(diagram)))
+    return lambda d: (
+        None if d.network.is_short else numbers.get((d.network.row, column(d)))
     )
 
 

@@ -50,8 +50,8 @@ _PAGE = diagrams.Page(
     "subwords",
     translation.title,
     {
-        "ECE, Müller et al.": lambda network, d: _PAPER.get(
-            (network.row, _IN_MUELLER.get((d.alpha, d.scaled), ""))
+        "ECE, Müller et al.": lambda d: _PAPER.get(
+            (d.network.row, _IN_MUELLER.get((d.alpha, d.scaled), ""))
         )
     },
     translation.DIAGRAMS,

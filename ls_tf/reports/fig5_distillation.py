@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ls_tf.pages import cifar, declared, distillation, tables
 from ls_tf.pages.blocks import Block, Need, Text
-from ls_tf.pages.declared import ACCURACY, Column, Records, or_no_run
+from ls_tf.pages.declared import ACCURACY, Records
 from ls_tf.spec import Value, registry
 
 TITLE = "Distillation on CIFAR-10 against the smoothness of the teacher"
@@ -106,16 +106,6 @@ class _Students:
         return None if taught is None or alone is None else taught - alone
 
 
-def _accuracy_at(temperature: float | None) -> Column[_Students]:
-    heading = f"{_whose(temperature)}, %"
-    return heading, lambda s: or_no_run(s.accuracy(temperature)), ".2f"
-
-
-def _gain_at(temperature: float) -> Column[_Students]:
-    heading = f"{_whose(temperature)} less labels"
-    return heading, lambda s: or_no_run(s.gain(temperature)), "+.2f"
-
-
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     yield Text(
@@ -149,6 +139,16 @@ def build(records: Records) -> Iterable[Block]:
         f"labels of the same row. Seed 0, bfloat16. {cifar.SPLIT} {cifar.JPEG}",
         [_Students(records, variation) for variation in _VARIATIONS],
         ("students", lambda s: s.variation, ""),
-        *(_accuracy_at(t) for t in (None, *_VARIED)),
-        *(_gain_at(t) for t in _VARIED),
+        *declared.each(
+            (None, *_VARIED),
+            lambda t: f"{_whose(t)}, %",
+            _Students.accuracy,
+            ".2f",
+        ),
+        *declared.each(
+            _VARIED,
+            lambda t: f"{_whose(t)} less labels",
+            _Students.gain,
+            "+.2f",
+        ),
     )

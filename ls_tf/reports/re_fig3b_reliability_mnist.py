@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 from ls_tf.pages import diagrams, drawing, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
+from ls_tf.pages.networks import Network
 from ls_tf.records.runs import Record
 
 TITLE = "Reliability on MNIST: temperature scaling against label smoothing"
 
+_MNIST = Network("MNIST", "fc_mnist")
 _ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
 REQUIRES = tuple(Need("fc_mnist", {"alpha": alpha}) for alpha in _ALPHAS)
 
@@ -27,9 +29,9 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
             one.alpha,
             one.temperature,
             paper.get(("MNIST", one.printed)),
-            *(one.numbers() or ()),
+            *(one.number(heading) for heading in diagrams.COLUMNS),
         )
-        for one in diagrams.of(records, "fc_mnist", _ALPHAS)
+        for one in diagrams.of(records, _MNIST, _ALPHAS)
     ]
     columns = ("alpha", "T", "ECE, Wagner et al.", *diagrams.COLUMNS)
     return tables.frame(columns, rows)
@@ -37,7 +39,7 @@ def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
 
 def panels(records: Mapping[Need, Record]) -> list[drawing.Panel]:
     """Gives the arrays of the diagrams."""
-    return diagrams.panels(diagrams.of(records, "fc_mnist", _ALPHAS))
+    return diagrams.panels(diagrams.of(records, _MNIST, _ALPHAS))
 
 
 def draw(data: Sequence[drawing.Panel]) -> Figure:

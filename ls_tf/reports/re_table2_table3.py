@@ -10,20 +10,29 @@ Run: python run_experiment.py --report=re_table2_table3
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, cifar, quoted, tables
+from ls_tf.pages import canvas, cifar, declared, quoted, tables
 from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.tables import Spread
 from ls_tf.spec import registry
 
 TITLE = "Accuracy and calibration over alpha"
+
+_ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
+_PAPER = quoted.numbers("re_table2_table3")
+_PRINTED = "Wagner et al. (1 run)"
+_SPLITS = (
+    "Measured on the test images; CIFAR: on the last 10,000 training images, "
+    f"which are not trained on. {cifar.SHORTENED}"
+)
+_ECE = Number("reliability", "ece")
+_GAP = Number("reliability", "signed_calibration_error", "%")
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,10 @@ class _Data:
         data = registry.get("ls_tf.experiments", self.experiment).SPEC.data
         return "same" if data.calibrate == data.report else "other"
 
+    def runs(self, records: Records, alpha: float) -> Runs:
+        return tables.by_seed(records, self.experiment, {"alpha": alpha})
 
-_ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
+
 _DATA = (
     _Data("MNIST", "fc_mnist", "MNIST"),
     _Data("EMNIST", "fc_emnist", "EMNIST"),
@@ -50,12 +61,6 @@ _DATA = (
         _Data(n.label, n.experiment, "" if n.is_short else n.row)
         for n in cifar.NETWORKS
     ),
-)
-_COLUMNS = tuple(f"alpha={alpha:g}" for alpha in _ALPHAS)
-_PRINTED = "Wagner et al. (1 run)"
-_SPLITS = (
-    "Measured on the test images; CIFAR: on the last 10,000 training images, "
-    f"which are not trained on. {cifar.SHORTENED}"
 )
 
 REQUIRES = (
@@ -79,8 +84,83 @@ REQUIRES = (
     ),
 )
 
-# Rows of the third table: how T was found, and the names of T, of the ECE
-# before and of the ECE after it.
+
+@dataclass(frozen=True)
+class _OverAlpha:
+    """A number of one network: alpha -> ours over seeds, and the printed."""
+
+    name: str
+    ours: Mapping[float, Spread]
+    printed: Mapping[float, float]
+
+    def mean(self, alpha: float) -> float | None:
+        return self.ours[alpha].mean if alpha in self.ours else None
+
+
+def _over_alpha(
+    records: Records, number: Number, printed: str = ""
+) -> list[_OverAlpha]:
+    """Reads a number of all networks; ``printed`` is its name in the papers."""
+    keys = [(alpha, f"{printed} alpha={alpha:g}") for alpha in _ALPHAS]
+    return [
+        _OverAlpha(
+            d.name,
+            {
+                alpha: over
+                for alpha in _ALPHAS
+                if (over := number.over(d.runs(records, alpha)))
+            },
+            {
+                a: _PAPER[d.printed, k]
+                for a, k in keys
+                if (d.printed, k) in _PAPER
+            },
+        )
+        for d in _DATA
+    ]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Numbers of a network over alpha, and whose they are."""
+
+    name: str
+    who: str
+    numbers: Mapping[float, float]
+
+    def at(self, alpha: float) -> float | None:
+        return self.numbers.get(alpha)
+
+
+def _rows(all_numbers: Iterable[_OverAlpha]) -> Iterable[_Row]:
+    """What is printed, then ours: mean, range if there is one, seeds."""
+    for of in all_numbers:
+        if of.printed:
+            yield _Row(of.name, _PRINTED, of.printed)
+        fields = {"mean": "mean"}
+        if any(over.count > 1 for over in of.ours.values()):
+            fields |= {"lowest": "low", "highest": "high"}
+        for word, field in fields.items():
+            numbers = {a: getattr(over, field) for a, over in of.ours.items()}
+            yield _Row(of.name, f"ours, {word}", numbers)
+        counts = {a: over.count for a, over in of.ours.items()}
+        yield _Row(of.name, "ours, seeds", dict.fromkeys(_ALPHAS, 0) | counts)
+
+
+def _over_alpha_table(
+    name: str, caption: str, numbers: Iterable[_OverAlpha], form: str
+) -> Table:
+    return declared.table(
+        name,
+        caption,
+        _rows(numbers),
+        ("data", lambda row: row.name, ""),
+        ("who", lambda row: row.who, ""),
+        *declared.each(_ALPHAS, "alpha={:g}".format, _Row.at, form),
+    )
+
+
+# How T was found, and T, the ECE before and the ECE after it.
 _SCALINGS = (
     ("by NLL, {} images", "temperature_by_nll", "ece", "ece_scaled_by_nll"),
     ("by ECE, {} images", "temperature_by_ece", "ece", "ece_scaled_by_ece"),
@@ -91,130 +171,39 @@ _SCALINGS = (
         "ece_held_out_scaled",
     ),
 )
+_IN_WAGNER = ("temperature", "ece alpha=0", "ece scaled")
+
+# Name of a network, how T was fitted, the three numbers, and of how many runs.
+_Scaled = tuple[str, str, Sequence[object], int]
 
 
-@dataclass(frozen=True)
-class _Quantity:
-    """A number of each run, and how the papers' file calls and scales it."""
-
-    scalar: str
-    evaluator: str
-    printed: str
-    factor: float
-
-
-_ACCURACY = _Quantity("accuracy", "classification", "accuracy %", 100.0)
-_ECE = _Quantity("ece", "reliability", "ece", 1.0)
-
-
-def _spreads(
-    records: Mapping[Need, Record], experiment: str, what: _Quantity
-) -> list[tables.Spread | None]:
-    """One spread over seeds for each alpha."""
-    spreads = []
-    for alpha in _ALPHAS:
-        found = tables.by_seed(records, experiment, {"alpha": alpha})
-        values = tables.scalar(found, what.scalar, what.evaluator)
-        spreads.append(tables.spread(what.factor * v for v in values.values()))
-    return spreads
-
-
-def _ours(spreads: list[tables.Spread | None]) -> list[tuple[Any, ...]]:
-    """The rows of one data set: mean, range if there is one, seeds."""
-
-    def row(name: str, field: str) -> tuple[Any, ...]:
-        none = 0 if field == "count" else NO_RUN
-        return (
-            name,
-            *(none if s is None else getattr(s, field) for s in spreads),
-        )
-
-    rows = [row("ours, mean", "mean")]
-    if any(s is not None and s.count > 1 for s in spreads):
-        rows += [row("ours, lowest", "low"), row("ours, highest", "high")]
-    return [*rows, row("ours, seeds", "count")]
-
-
-def _over_alpha(
-    records: Mapping[Need, Record], what: _Quantity
-) -> pd.DataFrame:
-    paper = quoted.numbers("re_table2_table3")
-    rows: list[tuple[Any, ...]] = []
+def _scalings(records: Records) -> Iterable[_Scaled]:
     for data in _DATA:
         if data.printed:
-            printed = (
-                paper.get((data.printed, f"{what.printed} {c}"))
-                for c in _COLUMNS
-            )
-            rows.append((data.name, _PRINTED, *printed))
-        spreads = _spreads(records, data.experiment, what)
-        rows += [(data.name, *row) for row in _ours(spreads)]
-    return tables.frame(("data", "who", *_COLUMNS), rows)
-
-
-def _scaling(records: Mapping[Need, Record]) -> pd.DataFrame:
-    paper = quoted.numbers("re_table2_table3")
-    rows: list[tuple[Any, ...]] = []
-    for data in _DATA:
-        if data.printed:
-            printed = (
-                paper.get((data.printed, name))
-                for name in ("temperature", "ece alpha=0", "ece scaled")
-            )
-            rows.append((data.name, f"{_PRINTED}, by ECE", *printed, 1))
-        found = tables.by_seed(records, data.experiment, {"alpha": 0.0})
+            printed = [_PAPER.get((data.printed, c)) for c in _IN_WAGNER]
+            yield data.name, f"{_PRINTED}, by ECE", printed, 1
+        runs = data.runs(records, 0.0)
         for how, *names in _SCALINGS:
-            spreads = [
-                tables.spread(tables.scalar(found, name).values())
+            means = [
+                or_no_run(Number("reliability", name).mean(runs))
                 for name in names
             ]
-            means = (NO_RUN if s is None else s.mean for s in spreads)
-            who = f"ours, {how.format(data.fitted_on)}"
-            rows.append((data.name, who, *means, len(found)))
-    columns = ("data", "T fitted", "T", "ECE before", "ECE after", "runs")
-    return tables.frame(columns, rows)
+            how = f"ours, {how.format(data.fitted_on)}"
+            yield data.name, how, means, len(runs)
 
 
-def _signed(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Mean confidence less accuracy, percentage points; mean over seeds."""
-    what = _Quantity("signed_calibration_error", "reliability", "", 100.0)
-    rows = []
-    for data in _DATA:
-        spreads = _spreads(records, data.experiment, what)
-        means = (NO_RUN if s is None else s.mean for s in spreads)
-        rows.append((data.name, *means))
-    return tables.frame(("data", *_COLUMNS), rows)
-
-
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives accuracy and ECE over alpha, temperature scaling, signs."""
-    return {
-        "accuracy": _over_alpha(records, _ACCURACY),
-        "ece": _over_alpha(records, _ECE),
-        "temperature_scaling": _scaling(records),
-        "signed_gap": _signed(records),
-    }
-
-
-def _line(axes: Axes, data: pd.DataFrame, name: str) -> None:
-    """Draws one quantity of one data set: printed and ours."""
-    rows = {
-        row[1]: row[2:]
-        for row in data[data["data"] == name].itertuples(index=False, name=None)
-    }
-    if _PRINTED in rows:
-        axes.plot(
-            _ALPHAS, rows[_PRINTED], "s--", color=canvas.ORANGE, markersize=5
-        )
-    there = [i for i, v in enumerate(rows["ours, mean"]) if v != NO_RUN]
-    low, mean, high = (
-        [rows.get(f"ours, {kind}", rows["ours, mean"])[i] for i in there]
-        for kind in ("lowest", "mean", "highest")
-    )
-    alphas = [_ALPHAS[i] for i in there]
+def _plot(axes: Axes, numbers: _OverAlpha) -> None:
+    """Draws one number of one network: printed and ours."""
+    if numbers.printed:
+        alphas, printed = zip(*numbers.printed.items(), strict=True)
+        axes.plot(alphas, printed, "s--", color=canvas.ORANGE, markersize=5)
+    alphas, ours = zip(*numbers.ours.items(), strict=True)
+    low, mean, high = zip(*((s.low, s.mean, s.high) for s in ours), strict=True)
     axes.vlines(alphas, low, high, color=canvas.BLUE, linewidth=2)
     axes.plot(alphas, mean, "o-", color=canvas.BLUE, markersize=6)
     canvas.plain(axes)
+    axes.set_xticks(_ALPHAS, [f"{alpha:g}" for alpha in _ALPHAS])
+    axes.set_xlabel("alpha")
 
 
 def _grid(count: int) -> tuple[Figure, list[Axes]]:
@@ -238,86 +227,68 @@ def _grid(count: int) -> tuple[Figure, list[Axes]]:
     return figure, cells[: 2 * count]
 
 
-def draw(data: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draws accuracy and ECE over alpha for the data sets that have runs."""
-    table = data["accuracy"]
-    names = [
-        row[0]
-        for row in table.itertuples(index=False, name=None)
-        if row[1] == "ours, seeds" and any(row[2:])
-    ]
-    figure, cells = _grid(len(names))
-    for i, name in enumerate(names):
-        for axes, key, label in zip(
-            cells[2 * i : 2 * i + 2],
-            ("accuracy", "ece"),
-            ("accuracy, %", "ECE (fraction)"),
-            strict=True,
-        ):
-            _line(axes, data[key], name)
-            axes.set_xticks(_ALPHAS, [f"{alpha:g}" for alpha in _ALPHAS])
-            axes.set_xlabel("alpha")
-            axes.set_ylabel(label)
-            if key == "accuracy" or len(names) == 1:
-                axes.set_title(name, fontsize=11)
-    cells[0].plot(
-        [], [], "s--", color=canvas.ORANGE, label="Wagner et al. 2023 (1 run)"
+def _figure(
+    accuracy: Iterable[_OverAlpha], ece: Iterable[_OverAlpha]
+) -> Figure:
+    """Draws accuracy and ECE over alpha for the networks that have runs."""
+    pairs = [p for p in zip(accuracy, ece, strict=True) if p[0].ours]
+    figure, cells = _grid(len(pairs))
+    for i, pair in enumerate(pairs):
+        above, below = cells[2 * i : 2 * i + 2]
+        _plot(above, pair[0])
+        _plot(below, pair[1])
+        above.set_ylabel("accuracy, %")
+        below.set_ylabel("ECE (fraction)")
+        above.set_title(pair[0].name, fontsize=11)
+        if len(pairs) == 1:
+            below.set_title(pair[0].name, fontsize=11)
+    wagner = canvas.key(
+        "Wagner et al. 2023 (1 run)", color=canvas.ORANGE, marker="s", ls="--"
     )
-    cells[0].plot(
-        [],
-        [],
-        "o-",
-        color=canvas.BLUE,
-        label="ours: mean, lowest to highest seed",
+    ours = canvas.key(
+        "ours: mean, lowest to highest seed", color=canvas.BLUE, marker="o"
     )
-    figure.legend(
-        loc="outside lower center", ncols=2, frameon=False, fontsize=9
-    )
+    canvas.legend_below(figure, 2, (wagner, ours))
     return figure
 
 
-def _confidence(signed: pd.DataFrame) -> tuple[str, ...]:
+def _confidence(gaps: _OverAlpha) -> str:
     """Says for each alpha which way the confidences are off."""
-    lines = []
-    for data, *gaps in signed.itertuples(index=False, name=None):
-        words = []
-        for column, gap in zip(_COLUMNS, gaps, strict=True):
-            if gap == NO_RUN:
-                continue
-            side = "over" if gap > 0 else "under"
-            words.append(f"{column} {side}-confident by {abs(gap):.2f}")
-        lines.append(f"{data}: {'; '.join(words) or NO_RUN}.")
-    return tuple(lines)
+    words = [
+        f"alpha={alpha:g} {'over' if over.mean > 0 else 'under'}-confident by "
+        f"{abs(over.mean):.2f}"
+        for alpha, over in gaps.ours.items()
+    ]
+    return f"{gaps.name}: {'; '.join(words) or NO_RUN}."
 
 
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    places = {"accuracy": ".2f", "ece": ".4f", "signed_gap": "+.2f"}
-    digits = {key: {c: form for c in _COLUMNS} for key, form in places.items()}
-    yield Table(
-        data["accuracy"],
+    accuracy = _over_alpha(records, declared.ACCURACY, "accuracy %")
+    ece = _over_alpha(records, _ECE, "ece")
+    gaps = _over_alpha(records, _GAP)
+    yield _over_alpha_table(
         "accuracy",
         f"Accuracy, %. {_SPLITS} Printed: Wagner et al. 2023, table 2. "
         f"{cifar.JPEG}",
-        digits["accuracy"],
+        accuracy,
+        ".2f",
     )
-    yield Table(
-        data["ece"],
+    yield _over_alpha_table(
         "ece",
         "Expected calibration error, 15 bins, no temperature scaling "
         f"(fraction). {_SPLITS} Printed: Wagner et al. 2023, table 3, whose "
         "row Multi30k is on the page of report re_fig5_bleu_sweep. "
         f"{cifar.JPEG}",
-        digits["ece"],
+        ece,
+        ".4f",
     )
     yield Picture(
-        draw(data),
+        _figure(accuracy, ece),
         "over_alpha",
         "Accuracy and expected calibration error over alpha.",
     )
-    yield Table(
-        data["temperature_scaling"],
+    yield declared.table(
         "temperature_scaling",
         "Temperature scaling of the networks with alpha 0; means over runs. "
         "Wagner et al. choose T by the ECE of the test set on a grid, so their "
@@ -325,18 +296,25 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "images”; “other images” are the test images, where others are "
         "reported on. The last row of each fits by NLL on the even-numbered of "
         f"the reported images and measures on the odd-numbered. {cifar.JPEG}",
-        {"T": ".3f", "ECE before": ".4f", "ECE after": ".4f"},
+        _scalings(records),
+        ("data", lambda row: row[0], ""),
+        ("T fitted", lambda row: row[1], ""),
+        ("T", lambda row: row[2][0], ".3f"),
+        ("ECE before", lambda row: row[2][1], ".4f"),
+        ("ECE after", lambda row: row[2][2], ".4f"),
+        ("runs", lambda row: row[3], ""),
     )
     yield Text(
         "Mean confidence less accuracy, in percentage points. A network is "
         "over-confident above 0 and under-confident below: ECE alone does not "
         "tell which.",
         "Over-confident or under-confident?",
-        _confidence(data["signed_gap"]),
+        tuple(_confidence(gap) for gap in gaps),
     )
-    yield Table(
-        data["signed_gap"],
+    yield declared.table(
         "signed_gap",
         "Mean confidence less accuracy, percentage points; means over seeds.",
-        digits["signed_gap"],
+        gaps,
+        ("data", lambda of: of.name, ""),
+        *declared.each(_ALPHAS, "alpha={:g}".format, _OverAlpha.mean, "+.2f"),
     )

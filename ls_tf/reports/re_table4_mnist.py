@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ls_tf.pages import declared, dot_plot, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
-from ls_tf.pages.declared import Claim, Column, Number, Records, Values
+from ls_tf.pages.declared import Claim, Number, Records, Values
 from ls_tf.pages.tables import Spread
 from ls_tf.spec import Value
 
@@ -72,13 +72,11 @@ class _Errors:
     network: _Network
     of: Values
 
+    def by_seed(self, seed: int) -> float | None:
+        return self.of.get(seed)
+
     def over(self) -> Spread | None:
         return tables.spread(self.of.values())
-
-
-def _of_seed(seed: int) -> Column[_Errors]:
-    heading = f"seed {seed}"
-    return heading, lambda e: declared.or_no_run(e.of.get(seed)), ".2f"
 
 
 def build(records: Records) -> Iterable[Block]:
@@ -139,5 +137,5 @@ def build(records: Records) -> Iterable[Block]:
         "Test error by seed, %. A student has the seed of its teacher.",
         rows,
         ("network", lambda e: e.network.name, ""),
-        *(_of_seed(seed) for seed in _SEEDS),
+        *declared.each(_SEEDS, "seed {}".format, _Errors.by_seed, ".2f"),
     )
