@@ -1,37 +1,6 @@
 """The CIFAR networks of the reports, and words that go with them."""
 
-from ls_tf.pages.networks import (
-    COMMANDS,
-    NO_EXPERIMENT,
-    SEEDS,
-    Network,
-    needs,
-    of,
-    steps,
-)
-
-__all__ = [
-    "ALEXNET",
-    "ALEXNET_24",
-    "ALEXNET_24_SHORT",
-    "ALEXNET_SHORT",
-    "ALEXNET_TENTH",
-    "COMMANDS",
-    "JPEG",
-    "NETWORKS",
-    "NO_EXPERIMENT",
-    "RESNET_10",
-    "RESNET_100",
-    "RESNET_10_SHORT",
-    "SEEDS",
-    "SHORTENED",
-    "SPLIT",
-    "SUBSTITUTES",
-    "Network",
-    "needs",
-    "of",
-    "steps",
-]
+from ls_tf.pages.networks import Network
 
 # For the captions of tables and pictures with numbers of CIFAR-10.
 JPEG = (

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ls_tf.pages import cifar, drawing, geometry, tables
+from ls_tf.pages import cifar, drawing, geometry, networks, tables
 from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.records.runs import Record
 
@@ -35,7 +35,7 @@ _FOR_2 = f"substitute for {_ROW_2}"
 class _Row:
     """A network, the row of the figure it stands for, and its classes."""
 
-    network: cifar.Network
+    network: networks.Network
     place: str
     names: Mapping[int, str]
 
@@ -55,7 +55,7 @@ _HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 REQUIRES = tuple(
     need
     for row in _ROWS
-    for need in cifar.needs(
+    for need in networks.needs(
         row.network,
         _ALPHAS,
         headline=_ALPHAS if row.network in _HEADLINE else (),
@@ -64,10 +64,10 @@ REQUIRES = tuple(
 
 
 def _found(
-    records: Mapping[Need, Record], network: cifar.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> dict[float, Record | None]:
     """The records of seed 0: alpha -> record, None if it is not there."""
-    return {a: cifar.of(records, network, a).get(0) for a in _ALPHAS}
+    return {a: networks.of(records, network, a).get(0) for a in _ALPHAS}
 
 
 def _scalars(record: Record | None) -> dict[str, float] | None:
@@ -108,7 +108,7 @@ def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
 
 
 def panels(
-    records: Mapping[Need, Record], network: cifar.Network
+    records: Mapping[Need, Record], network: networks.Network
 ) -> list[drawing.Panel]:
     """Gives the projected points of a network's runs."""
     return [
@@ -143,10 +143,10 @@ def _picture(
     return Picture(
         figure,
         f"penultimate_{row.network.experiment}",
-        f"{row.network.label} ({row.place}; {cifar.steps(ran)} steps, seed 0): "
-        f"{', '.join(row.names.values())}. Crosses are the templates. The axes "
-        "of both splits of a network are the same; those of the two networks "
-        f"are not.{note}",
+        f"{row.network.label} ({row.place}; {networks.steps(ran)} steps, seed "
+        f"0): {', '.join(row.names.values())}. Crosses are the templates. The "
+        "axes of both splits of a network are the same; those of the two "
+        f"networks are not.{note}",
     )
 
 
@@ -161,7 +161,7 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "activations before the last layer are projected onto it. Müller et "
         "al. see tight, regular clusters of a smaller scale with smoothed "
         f"labels. Here {holds.count('yes')} of {compared} measures agree. "
-        f"{cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
+        f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
     yield from (
         _picture(row, figure, _found(records, row.network))

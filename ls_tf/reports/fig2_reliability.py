@@ -12,7 +12,7 @@ Run: python run_experiment.py --report=fig2_reliability
 
 from collections.abc import Callable, Iterable
 
-from ls_tf.pages import cifar, declared, diagrams, quoted
+from ls_tf.pages import cifar, declared, diagrams, networks, quoted
 from ls_tf.pages.blocks import Block, Text
 
 TITLE = "Reliability: temperature scaling against label smoothing on CIFAR"
@@ -43,7 +43,7 @@ _IN_MUELLER = {
 REQUIRES = tuple(
     need
     for network in _PLACES
-    for need in cifar.needs(
+    for need in networks.needs(
         network,
         _ALPHAS,
         headline=(0.0, 0.05) if network == cifar.RESNET_100 else (),
@@ -83,7 +83,7 @@ def build(records: declared.Records) -> Iterable[Block]:
         "line. Müller et al. show ResNet-56 on CIFAR-100 with alpha 0 at T = "
         "1, with alpha 0 at the fitted T, and with alpha 0.05 at T = 1; Wagner "
         f"et al. add other alphas and CIFAR-10. {cifar.SHORTENED} "
-        f"{cifar.COMMANDS} {cifar.SPLIT} {cifar.JPEG}"
+        f"{networks.COMMANDS} {cifar.SPLIT} {cifar.JPEG}"
     )
     yield from _PAGE.pictures(records)
     yield _PAGE.table(

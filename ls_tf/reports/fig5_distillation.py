@@ -12,7 +12,7 @@ Run: python run_experiment.py --report=fig5_distillation
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ls_tf.pages import cifar, declared, distillation, tables
+from ls_tf.pages import cifar, declared, distillation, networks, tables
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import ACCURACY, Records
 from ls_tf.spec import Value, registry
@@ -26,7 +26,7 @@ _SHORT = distillation.Setting(
     alone="alexnet_cifar10_120th",
     student="alexnet_cifar10_student_120th",
     temperatures=_TEMPERATURES,
-    seeds=cifar.SEEDS,
+    seeds=networks.SEEDS,
     headline=True,
     file="curves_short",
 )
@@ -116,7 +116,7 @@ def build(records: Records) -> Iterable[Block]:
         "answers leave to the other classes, times K / (K - 1), exact over all "
         "162 views of every training image; where the teacher's answers are "
         "not stored, as for the short students, over the images without "
-        f"augmentation. {cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
+        f"augmentation. {cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
     yield from distillation.blocks(
         records,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, cifar, declared, quoted, tables
+from ls_tf.pages import canvas, cifar, declared, networks, quoted, tables
 from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.tables import Spread
@@ -78,8 +78,8 @@ REQUIRES = (
         need
         for network in cifar.NETWORKS
         for alpha in _ALPHAS
-        for need in cifar.needs(
-            network, (alpha,), cifar.SEEDS if alpha in (0.0, 0.1) else (0,)
+        for need in networks.needs(
+            network, (alpha,), networks.SEEDS if alpha in (0.0, 0.1) else (0,)
         )
     ),
 )

@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ls_tf.pages import cifar, declared, dot_plot, quoted
+from ls_tf.pages import cifar, declared, dot_plot, networks, quoted
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Records, or_no_run
 from ls_tf.pages.tables import AsPrinted, Spread
@@ -32,10 +32,10 @@ _POINTS = 1.0  # what counts as the same accuracy, percentage points
 REQUIRES = tuple(
     need
     for network in cifar.NETWORKS
-    for need in cifar.needs(
+    for need in networks.needs(
         network,
         _ALPHAS,
-        cifar.SEEDS if network.is_short else _FULL_SEEDS,
+        networks.SEEDS if network.is_short else _FULL_SEEDS,
         _ALPHAS if network in _HEADLINE else (),
     )
 )
@@ -79,7 +79,7 @@ class _Row:
     @property
     def mean(self) -> object:
         if not self.label:
-            return cifar.NO_EXPERIMENT
+            return networks.NO_EXPERIMENT
         return or_no_run(self.over and self.over.mean)
 
 
@@ -91,7 +91,7 @@ def _rows(records: Records) -> list[_Row]:
             "" if network.is_short else network.row,
             network.label,
             network.schedule,
-            cifar.of(records, network, alpha),
+            networks.of(records, network, alpha),
         )
         for network in cifar.NETWORKS
         for note in (cifar.SUBSTITUTES.get(network),)
@@ -128,7 +128,7 @@ def build(records: Records) -> Iterable[Block]:
         "Müller et al. find that label smoothing leaves the accuracy about "
         f"where it was. Here it stays within {_POINTS:g} point for "
         f"{holds.count('yes')} of {compared} networks of which both runs are "
-        f"there. {cifar.SHORTENED} {cifar.COMMANDS} {cifar.JPEG}"
+        f"there. {cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
     yield declared.table(
         "accuracy",
@@ -144,7 +144,7 @@ def build(records: Records) -> Iterable[Block]:
         ("ours, lowest", lambda r: r.over and r.over.low, ".2f"),
         ("ours, highest", lambda r: r.over and r.over.high, ".2f"),
         ("seeds", lambda r: len(r.runs), ""),
-        ("steps", lambda r: cifar.steps(r.runs.values()), ""),
+        ("steps", lambda r: networks.steps(r.runs.values()), ""),
     )
     yield Picture(
         dot_plot.figure(
