@@ -89,6 +89,33 @@ def of(
     return tables.by_seed(records, network.experiment, {"alpha": alpha})
 
 
+@dataclass(frozen=True)
+class AtAlpha:
+    """The runs of a network at one alpha: a row of many tables."""
+
+    network: Network
+    alpha: float
+    runs: Mapping[int, Record]
+
+    @property
+    def steps(self) -> int | str | None:
+        """How long they were trained; None if there is no run."""
+        return steps(self.runs.values())
+
+
+def over_alpha(
+    records: Mapping[Need, Record],
+    networks: Iterable[Network],
+    alphas: Sequence[float],
+) -> list[AtAlpha]:
+    """Picks the runs of some networks, with or without any, alpha by alpha."""
+    return [
+        AtAlpha(network, alpha, of(records, network, alpha))
+        for network in networks
+        for alpha in alphas
+    ]
+
+
 def first_runs(
     records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
 ) -> dict[float, Record]:

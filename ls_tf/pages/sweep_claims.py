@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_tf.pages import sweep_lines, tables
-from ls_tf.records.runs import Record
+from ls_tf.pages import declared, sweep_lines, tables
+from ls_tf.pages.declared import Number, Runs
+from ls_tf.pages.sweep_lines import Sweep
 
 # What counts as near the best: BLEU points, and a fraction.
 NEAR = {"bleu_uncased": 0.2, "ece": 0.01}
 _NAMES = {"bleu_uncased": "BLEU", "ece": "ECE"}
-
-Runs = Mapping[int, Record]
+_ECE = Number("token_calibration", "ece")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Claim:
     text: str
     hard: float | None
     smoothed: float | None
-    what: str
+    what: str | None
     holds: str
     seeds_for: int
     seeds: int
@@ -51,75 +51,56 @@ def claims(hard: Runs, smoothed: Runs) -> list[Claim]:
 
     Source: Mueller et al. 2019, section 3 and figure 4.
     """
-    found = []
+    tested = []
     left, right = sweep_lines.of(hard), sweep_lines.of(smoothed)
     if left is not None and right is not None and set(hard) & set(smoothed):
-        found += [
-            _ece(hard, smoothed),
-            _nll(left, right),
-            _bleu(left, right),
-        ]
+        tested += [_ece(hard, smoothed), _nll(left, right), _bleu(left, right)]
     if right is not None:
-        found += [_near(right, "bleu_uncased"), _near(right, "ece")]
+        tested += [_near(right, "bleu_uncased"), _near(right, "ece")]
     if left is not None:
-        found += [_raising(left, "ece"), _raising(left, "bleu_uncased")]
-    return found
+        tested += [_raising(left, "ece"), _raising(left, "bleu_uncased")]
+    return tested
 
 
 def _ece(hard: Runs, smoothed: Runs) -> Claim:
-    low, high = (
-        tables.scalar(runs, "ece", "token_calibration")
-        for runs in (smoothed, hard)
-    )
-    found = tables.less_over_seeds(low, high)
+    found = declared.Claim("", _ECE.of(smoothed), _ECE.of(hard))
+    text = "smoothing lowers the ECE at T = 1"
     return Claim(
-        "smoothing lowers the ECE at T = 1",
-        found.right,
-        found.left,
-        "ECE",
-        tables.verdict(found),
-        found.seeds_for,
+        text, found.high, found.low, "ECE", found.holds, found.seeds_for,
         found.seeds,
-    )
+    )  # fmt: skip
 
 
-def _nll(hard: sweep_lines.Sweep, smoothed: sweep_lines.Sweep) -> Claim:
+def _nll(hard: Sweep, smoothed: Sweep) -> Claim:
     """The numbers are those of the T that favours smoothing most."""
-    grid = hard.temperatures.tolist()
-    found = [
-        tables.less_over_seeds(
-            hard.by_seed("nll", t), smoothed.by_seed("nll", t)
+    at = {
+        t: declared.Claim(
+            "", hard.by_seed("nll", t), smoothed.by_seed("nll", t)
         )
-        for t in grid
-    ]
-    closest = min(
-        range(len(grid)), key=lambda i: found[i].right - found[i].left
-    )
+        for t in hard.temperatures.tolist()
+    }
+    closest = min(at, key=lambda t: at[t].rise or 0.0)
+    better = [t for t, claim in at.items() if claim.holds == "yes"]
     seeds = sorted(set(hard.seeds) & set(smoothed.seeds))
     everywhere = [
-        all(
-            hard.by_seed("nll", t)[s] < smoothed.by_seed("nll", t)[s]
-            for t in grid
-        )
-        for s in seeds
+        s for s in seeds if all(c.lower[s] < c.higher[s] for c in at.values())
     ]
-    count = sum(bool(one.holds) for one in found)
     return Claim(
         "hard targets have the better NLL at every T",
-        found[closest].left,
-        found[closest].right,
-        f"NLL at T = {grid[closest]:.3g}, the one that favours smoothing most; "
-        f"hard targets are better at {count} of {len(grid)} temperatures",
-        tables.yes_no(count == len(grid)),
-        sum(everywhere),
+        at[closest].low,
+        at[closest].high,
+        f"NLL at T = {closest:.3g}, the one that favours smoothing most; hard "
+        f"targets are better at {len(better)} of {len(at)} temperatures",
+        tables.yes_no(len(better) == len(at)),
+        len(everywhere),
         len(seeds),
     )
 
 
-def _bleu(hard: sweep_lines.Sweep, smoothed: sweep_lines.Sweep) -> Claim:
+def _bleu(hard: Sweep, smoothed: Sweep) -> Claim:
     name = "bleu_uncased"
-    found = tables.less_over_seeds(
-        hard.best_by_seed(name), smoothed.best_by_seed(name)
+    found = declared.Claim(
+        "", hard.best_by_seed(name), smoothed.best_by_seed(name)
     )
     first, second = (
         f"T = {sweep.temperatures[sweep.best(name)]:.3g}"
@@ -127,10 +108,10 @@ def _bleu(hard: sweep_lines.Sweep, smoothed: sweep_lines.Sweep) -> Claim:
     )
     return Claim(
         "smoothing has the better BLEU, each at its best T",
-        found.left,
-        found.right,
+        found.low,
+        found.high,
         f"BLEU at {first} and at {second}",
-        tables.verdict(found),
+        found.holds,
         found.seeds_for,
         found.seeds,
     )
@@ -140,7 +121,7 @@ def _mean(values: Mapping[int, float]) -> float:
     return float(np.mean(list(values.values())))
 
 
-def _near(smoothed: sweep_lines.Sweep, name: str) -> Claim:
+def _near(smoothed: Sweep, name: str) -> Claim:
     """T = 1 of the smoothed network beside the best T of the grid."""
     at_one, best = smoothed.by_seed(name, 1.0), smoothed.best_by_seed(name)
     value, place = _mean(at_one), smoothed.best(name)
@@ -159,7 +140,7 @@ def _near(smoothed: sweep_lines.Sweep, name: str) -> Claim:
     )
 
 
-def _raising(hard: sweep_lines.Sweep, name: str) -> Claim:
+def _raising(hard: Sweep, name: str) -> Claim:
     """The best T above 1 beside T = 1, with hard targets."""
     text = f"hard targets: a T above 1 improves the {_NAMES[name]}"
     above = hard.temperatures > 1

@@ -1,43 +1,23 @@
 """Scores over a grid of temperatures: numbers over seeds, and curves."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ls_tf.pages import tables
-from ls_tf.pages.blocks import NO_RUN
+from ls_tf.pages import canvas, declared
+from ls_tf.pages.blocks import NO_RUN, Table
 from ls_tf.pages.canvas import GREY, INK
-from ls_tf.records.runs import Record
+from ls_tf.pages.declared import Runs
+
+Style = tuple[str, str]  # colour and marker
 
 _EVALUATOR = "translation_sweep"
 
-# The columns of ``table``.
-COLUMNS = (
-    "network", "alpha", "T", "BLEU, uncased", "BLEU, cased", "chrF",
-    "NLL, nats", "ECE", "finished, %", "seeds",
-)  # fmt: skip
-FORMATS = {
-    "alpha": "g",
-    "T": ".3g",
-    "BLEU, uncased": ".2f",
-    "BLEU, cased": ".2f",
-    "chrF": ".2f",
-    "NLL, nats": ".4f",
-    "ECE": ".4f",
-    "finished, %": ".1f",
-}
-CAPTION = (
-    "The numbers of the figures, means over seeds: BLEU and chrF of a beam of "
-    "4, NLL and ECE (fraction) of the next subword, and the part of the "
-    "translations that ended by themselves."
-)
 _ARRAYS = ("bleu_uncased", "bleu", "chrf", "nll", "ece", "finished")
 LOWER_IS_BETTER = ("nll", "ece")
 
@@ -83,64 +63,95 @@ class Sweep:
         }
 
 
-def of(found: Mapping[int, Record]) -> Sweep | None:
+def of(runs: Runs) -> Sweep | None:
     """Reads the sweeps of one network's runs; None if there is none.
 
     Args:
-        found: seed -> record, of one specification, so of one grid.
+        runs: seed -> record, of one specification, so of one grid.
 
     Returns:
         Sweep.
     """
-    if not found:
+    if not runs:
         return None
-    arrays = [r.arrays(_EVALUATOR, "report") for r in found.values()]
+    arrays = [r.arrays(_EVALUATOR, "report") for r in runs.values()]
     return Sweep(
         arrays[0]["temperatures"],
         {name: np.stack([a[name] for a in arrays]) for name in _ARRAYS},
-        tuple(found),
+        tuple(runs),
     )
 
 
-def table(
-    networks: Mapping[str, Mapping[float, Mapping[int, Record]]],
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class _Row:
+    """A place of a sweep; one without a sweep stands for it all."""
+
+    name: str
+    alpha: float
+    sweep: Sweep | None = None
+    place: int = 0
+
+    @property
+    def temperature(self) -> object:
+        if self.sweep is None:
+            return NO_RUN
+        return float(self.sweep.temperatures[self.place])
+
+    @property
+    def finished(self) -> float | None:
+        """Part of the translations that ended by themselves, percent."""
+        part = self.mean("finished")
+        return None if part is None else 100 * part
+
+    def mean(self, name: str) -> float | None:
+        """A number's mean over seeds; None without a run."""
+        if self.sweep is None:
+            return None
+        return float(self.sweep.mean(name)[self.place])
+
+
+def _rows(name: str, alpha: float, sweep: Sweep | None) -> list[_Row]:
+    if sweep is None:
+        return [_Row(name, alpha)]
+    return [_Row(name, alpha, sweep, i) for i in range(len(sweep.temperatures))]
+
+
+def table(caption: str, networks: Mapping[str, Mapping[float, Runs]]) -> Table:
     """Gives one row for each temperature: means over seeds.
 
     Args:
+        caption: goes on below the table.
         networks: name -> alpha -> seed -> record.
 
     Returns:
-        DataFrame, see COLUMNS; one row for a network without a run.
+        Table: one row for a network without a run.
     """
-    found: list[tuple[Any, ...]] = []
-    for name, over_alpha in networks.items():
-        for alpha, records in over_alpha.items():
-            sweep = of(records)
-            if sweep is None:
-                empty = (None,) * (len(COLUMNS) - 4)
-                found.append((name, alpha, NO_RUN, *empty, 0))
-            else:
-                found += [
-                    (name, alpha, *row, len(records)) for row in _rows(sweep)
-                ]
-    return tables.frame(COLUMNS, found)
-
-
-def _rows(sweep: Sweep) -> Iterable[tuple[Any, ...]]:
-    means = [sweep.mean(name).tolist() for name in _ARRAYS[:-1]]
-    finished = (100 * sweep.mean("finished")).tolist()
-    return zip(sweep.temperatures.tolist(), *means, finished, strict=True)
+    return declared.table(
+        "sweep",
+        "The numbers of the figures, means over seeds: BLEU and chrF of a beam "
+        "of 4, NLL and ECE (fraction) of the next subword, and the part of the "
+        f"translations that ended by themselves. {caption}",
+        [
+            row
+            for name, over_alpha in networks.items()
+            for alpha, runs in over_alpha.items()
+            for row in _rows(name, alpha, of(runs))
+        ],
+        ("network", lambda r: r.name, ""),
+        ("alpha", lambda r: r.alpha, "g"),
+        ("T", lambda r: r.temperature, ".3g"),
+        ("BLEU, uncased", lambda r: r.mean("bleu_uncased"), ".2f"),
+        ("BLEU, cased", lambda r: r.mean("bleu"), ".2f"),
+        ("chrF", lambda r: r.mean("chrf"), ".2f"),
+        ("NLL, nats", lambda r: r.mean("nll"), ".4f"),
+        ("ECE", lambda r: r.mean("ece"), ".4f"),
+        ("finished, %", lambda r: r.finished, ".1f"),
+        ("seeds", lambda r: len(r.sweep.seeds) if r.sweep else 0, ""),
+    )
 
 
 def curve(
-    axes: Axes,
-    sweep: Sweep,
-    name: str,
-    *,
-    colour: str,
-    marker: str,
-    dashed: bool = False,
+    axes: Axes, sweep: Sweep, name: str, style: Style, *, dashed: bool = False
 ) -> None:
     """Draws one number over T: mean, band over seeds, a ring at the best.
 
@@ -148,40 +159,21 @@ def curve(
         axes: where to.
         sweep: the network.
         name: of the number.
-        colour: of the line and its band.
-        marker: at each temperature.
+        style: colour of line and band, marker at each temperature.
         dashed: whether the line is.
 
     Source: ours.
     """
-    mean = sweep.mean(name)
+    (colour, marker), x, mean = style, sweep.temperatures, sweep.mean(name)
     if len(sweep.seeds) > 1:
-        axes.fill_between(
-            sweep.temperatures,
-            sweep.values[name].min(axis=0),
-            sweep.values[name].max(axis=0),
-            color=colour,
-            alpha=0.2,
-            linewidth=0,
-        )
-    axes.plot(
-        sweep.temperatures,
-        mean,
-        marker=marker,
-        linestyle="--" if dashed else "-",
-        color=colour,
-        markersize=4.5,
-        linewidth=1.5,
-    )
+        low, high = (f(sweep.values[name], axis=0) for f in (np.min, np.max))
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    (line,) = axes.plot(x, mean, marker=marker, markersize=4.5, color=colour)
+    line.set(linestyle="--" if dashed else "-", linewidth=1.5)
     best = sweep.best(name)
-    axes.plot(
-        sweep.temperatures[best],
-        mean[best],
-        marker="o",
-        markersize=11,
-        markerfacecolor="none",
-        markeredgecolor=colour,
-        markeredgewidth=1.4,
+    (ring,) = axes.plot(x[best], mean[best], marker="o", markersize=11)
+    ring.set(
+        markerfacecolor="none", markeredgecolor=colour, markeredgewidth=1.4
     )
 
 
@@ -196,34 +188,27 @@ def temperature_axis(axes: Axes, sweep: Sweep) -> None:
     axes.set_xlabel("temperature T (divides the logits)")
 
 
-def key(
-    colour: str, marker: str, label: str, *, dashed: bool = False
-) -> Line2D:
+def key(style: Style, label: str, *, dashed: bool = False) -> Line2D:
     """The legend's line for a curve."""
-    return Line2D(
-        [],
-        [],
-        color=colour,
-        marker=marker,
-        linestyle="--" if dashed else "-",
-        markersize=5,
-        label=label,
-    )
+    colour, marker = style
+    line = canvas.key(label, color=colour, marker=marker, markersize=5)
+    line.set_linestyle("--" if dashed else "-")
+    return line
 
 
 def marks() -> list[Line2D]:
     """The legend's lines for the ring and for T = 1."""
-    ring = Line2D(
-        [],
-        [],
-        linestyle="none",
-        marker="o",
-        markersize=10,
-        markerfacecolor="none",
-        color=INK,
-        label="best of the grid",
-    )
-    return [ring, Line2D([], [], color=GREY, linestyle=":", label="T = 1")]
+    ring = canvas.key("best of the grid", color=INK, linestyle="none")
+    ring.set(marker="o", markersize=10, markerfacecolor="none")
+    return [ring, canvas.key("T = 1", color=GREY, linestyle=":")]
+
+
+def same_scale(panels: Sequence[Axes], *, from_zero: bool) -> None:
+    """Gives some panels one vertical axis."""
+    low = min(axes.get_ylim()[0] for axes in panels)
+    high = max(axes.get_ylim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_ylim(0 if from_zero else low, high)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -15,22 +15,23 @@ Run: python run_experiment.py --report=re_fig5_bleu_sweep
 """
 
 import statistics
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.pages import (
     canvas,
+    declared,
     networks,
     quoted,
     sweep_lines,
     translation,
 )
-from ls_tf.pages import tables as page_tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.networks import AtAlpha, Network
+from ls_tf.pages.sweep_lines import Sweep
 
 TITLE = "BLEU, calibration and likelihood over temperatures: Multi30k"
 PARTIAL = True
@@ -38,16 +39,12 @@ PARTIAL = True
 _ALPHAS = (0.0, 0.05, 0.1, 0.15, 0.3)
 _HEADLINE = (0.0, 0.3)  # those of figure 5
 _NETWORKS = (translation.MULTI30K, translation.MULTI30K_BASE)
-_EVALUATOR = "token_calibration"
 _PANELS = (
     ("bleu_uncased", "BLEU, uncased"),
     ("ece", "ECE (fraction)"),
     ("nll", "NLL (nats per subword)"),
 )
-# Columns of the first table.
-_PRINTED = "ECE, Wagner et al. (1 run)"
-_COUNTED = "ECE, padding counted"
-_REAL = "ECE"
+_PAPER = quoted.numbers("re_table2_table3")
 
 REQUIRES = tuple(
     need
@@ -62,170 +59,136 @@ REQUIRES = tuple(
 )
 
 
-def _found(
-    records: Mapping[Need, Record], network: networks.Network
-) -> dict[float, dict[int, Record]]:
+def _runs(records: Records, network: Network) -> dict[float, Runs]:
     return {a: networks.of(records, network, a) for a in _ALPHAS}
 
 
-def _over_seeds(found: Mapping[int, Record], name: str) -> float:
-    return statistics.fmean(
-        page_tables.scalar(found, name, _EVALUATOR).values()
-    )
+def _number(name: str, unit: str = "") -> Number:
+    return Number("token_calibration", name, unit)
 
 
-def _mean(found: Mapping[int, Record], name: str) -> float | str:
-    return _over_seeds(found, name) if found else NO_RUN
+_COUNTED, _REAL = _number("ece_padding_counted"), _number("ece")
+_ACCURACIES = tuple(
+    _number(name, "%")
+    for name in ("accuracy_padding_counted", "accuracy", "padding")
+)
 
 
-def _percent(value: float | str) -> float | str:
-    return value if isinstance(value, str) else 100 * value
+@dataclass(frozen=True)
+class _Row:
+    """The calibration of a network at one alpha and T."""
+
+    network: str
+    alpha: float
+    temperature: object
+    printed: float | None = None
+    counted: object = None
+    real: object = None
+    accuracies: tuple[object, ...] = (None, None, None)
+    seeds: int | None = None
 
 
-def _padding(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """The calibration error with and without padding, T = 1 and fitted."""
-    paper = quoted.numbers("re_table2_table3")
-    rows: list[tuple[Any, ...]] = []
+def _rows(records: Records) -> Iterable[_Row]:
+    """With and without padding, at T = 1 and at fitted ones."""
     for network in _NETWORKS:
         # The printed network is neither of ours; it stands beside one.
         row = network.row if network == translation.MULTI30K else ""
-        for alpha, found in _found(records, network).items():
-            rows.append(
-                (
-                    network.label,
-                    alpha,
-                    1.0,
-                    paper.get((row, f"ece alpha={alpha:g}")),
-                    _mean(found, "ece_padding_counted"),
-                    _mean(found, "ece"),
-                    *(
-                        _percent(_mean(found, name))
-                        for name in (
-                            "accuracy_padding_counted",
-                            "accuracy",
-                            "padding",
-                        )
-                    ),
-                    len(found),
-                )
+        for alpha, runs in _runs(records, network).items():
+            yield _Row(
+                network.label,
+                alpha,
+                1.0,
+                _PAPER.get((row, f"ece alpha={alpha:g}")),
+                or_no_run(_COUNTED.mean(runs)),
+                or_no_run(_REAL.mean(runs)),
+                tuple(or_no_run(n.mean(runs)) for n in _ACCURACIES),
+                len(runs),
             )
-        printed = paper.get((row, "ece scaled"))
+        printed = _PAPER.get((row, "ece scaled"))
         if printed is not None:
-            at = paper.get((row, "temperature"))
-            rows.append((network.label, 0.0, at, printed, *(None,) * 6))
+            temperature = _PAPER.get((row, "temperature"))
+            yield _Row(network.label, 0.0, temperature, printed)
         hard = networks.of(records, network, 0.0)
-        fitted, scaled, accuracy = (
-            _mean(hard, f"{name}_by_ece")
-            for name in ("temperature", "ece_scaled", "accuracy_scaled")
+        accuracy = _number("accuracy_scaled_by_ece", "%").mean(hard)
+        yield _Row(
+            network.label,
+            0.0,
+            or_no_run(_number("temperature_by_ece").mean(hard)),
+            real=or_no_run(_number("ece_scaled_by_ece").mean(hard)),
+            accuracies=(None, or_no_run(accuracy), None),
+            seeds=len(hard),
         )
-        rows.append(
-            (
-                network.label, 0.0, fitted, None, None, scaled, None,
-                _percent(accuracy), None, len(hard),
-            )
-        )  # fmt: skip
-    columns = (
-        "network", "alpha", "T", _PRINTED, _COUNTED, _REAL,
-        "accuracy, padding counted, %", "accuracy, %", "padding, %", "seeds",
-    )  # fmt: skip
-    return page_tables.frame(columns, rows)
 
 
-def _best(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """The best of each sweep, and how far BLEU moves over it."""
-    rows: list[tuple[Any, ...]] = []
-    for network in _NETWORKS:
-        for alpha, found in _found(records, network).items():
-            sweep = sweep_lines.of(found)
-            if sweep is None:
-                rows.append((network.label, alpha, NO_RUN, *(None,) * 7, 0))
-                continue
-            at_one = sweep.by_seed("bleu_uncased", 1.0).values()
-            cells = [
-                statistics.fmean(at_one),
-                float(sweep.mean("bleu_uncased").min()),
-            ]
-            for name, _ in _PANELS:
-                place = sweep.best(name)
-                cells += [
-                    float(sweep.mean(name)[place]),
-                    float(sweep.temperatures[place]),
-                ]
-            rows.append((network.label, alpha, *cells, len(found)))
-    columns = (
-        "network", "alpha", "BLEU at T = 1", "lowest BLEU", "best BLEU",
-        "T of best BLEU", "best ECE", "T of best ECE", "best NLL",
-        "T of best NLL", "seeds",
-    )  # fmt: skip
-    return page_tables.frame(columns, rows)
+def _swept(value: Callable[[Sweep], float]) -> Callable[[AtAlpha], object]:
+    """The value of a column: of the sweep of a row, None without a run."""
+
+    def of(row: AtAlpha) -> float | None:
+        sweep = sweep_lines.of(row.runs)
+        return None if sweep is None else value(sweep)
+
+    return of
 
 
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the ECE with and without padding, the best T, the sweeps."""
-    return {
-        "padding": _padding(records),
-        "best": _best(records),
-        "sweep": sweep_lines.table(
-            {n.label: _found(records, n) for n in _NETWORKS}
-        ),
-    }
+def _bleu_at_one(row: AtAlpha) -> object:
+    def mean(sweep: Sweep) -> float:
+        return statistics.fmean(sweep.by_seed("bleu_uncased", 1.0).values())
+
+    return or_no_run(_swept(mean)(row))
 
 
-def _figure(sweeps: Mapping[float, sweep_lines.Sweep]) -> Figure:
+def _best(name: str) -> Callable[[AtAlpha], object]:
+    return _swept(lambda s: float(s.mean(name)[s.best(name)]))
+
+
+def _best_t(name: str) -> Callable[[AtAlpha], object]:
+    return _swept(lambda s: float(s.temperatures[s.best(name)]))
+
+
+_LOWEST_BLEU = _swept(lambda s: float(s.mean("bleu_uncased").min()))
+
+
+def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
     figure = Figure(figsize=(12.6, 4.1), layout="constrained")
     panels = figure.subplots(1, len(_PANELS))
     for axes, (name, label) in zip(panels, _PANELS, strict=True):
         for alpha, sweep in sweeps.items():
-            colour, marker = translation.STYLES[alpha]
-            sweep_lines.curve(axes, sweep, name, colour=colour, marker=marker)
+            sweep_lines.curve(axes, sweep, name, translation.STYLES[alpha])
             sweep_lines.temperature_axis(axes, sweep)
         axes.set_ylabel(label)
         if name == "ece":
             axes.set_ylim(bottom=0)
         canvas.plain(axes)
     handles = [
-        sweep_lines.key(*style, f"alpha = {alpha:g}")
+        sweep_lines.key(style, f"alpha = {alpha:g}")
         for alpha, style in translation.STYLES.items()
         if alpha in sweeps
     ]
     handles += sweep_lines.marks()
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(handles),
-        frameon=False,
-        fontsize=9,
-    )
+    canvas.legend_below(figure, len(handles), handles)
     return figure
 
 
-def draw(records: Mapping[Need, Record]) -> dict[networks.Network, Figure]:
+def _pictures(records: Records) -> Iterable[Picture]:
     """Draws BLEU, ECE and NLL of each network that has a run."""
-    figures = {}
     for network in _NETWORKS:
+        runs = _runs(records, network)
         sweeps = {
             alpha: sweep
-            for alpha, found in _found(records, network).items()
-            if (sweep := sweep_lines.of(found)) is not None
+            for alpha, of_alpha in runs.items()
+            if (sweep := sweep_lines.of(of_alpha)) is not None
         }
+        finished = [r for some in runs.values() for r in some.values()]
         if sweeps:
-            figures[network] = _figure(sweeps)
-    return figures
-
-
-def _picture(
-    records: Mapping[Need, Record], network: networks.Network, figure: Figure
-) -> Picture:
-    found = _found(records, network)
-    ran = [record for some in found.values() for record in some.values()]
-    return Picture(
-        figure,
-        f"sweep_{network.experiment}",
-        f"{network.label}; {networks.steps(ran)} steps. Beam of 4, length "
-        "penalty 0.6; ECE and NLL of the next subword, given the right ones "
-        "before it. A band is the range over seeds, where there are several; a "
-        f"ring marks the best of the grid.{networks.missing(found)}",
-    )
+            yield Picture(
+                _figure(sweeps),
+                f"sweep_{network.experiment}",
+                f"{network.label}; {networks.steps(finished)} steps. Beam of "
+                "4, length penalty 0.6; ECE and NLL of the next subword, given "
+                "the right ones before it. A band is the range over seeds, "
+                "where there are several; a ring marks the best of the "
+                f"grid.{networks.missing(runs)}",
+            )
 
 
 def _lowest(errors: Mapping[float, float]) -> str:
@@ -233,79 +196,33 @@ def _lowest(errors: Mapping[float, float]) -> str:
     return f"alpha = {alpha:g} ({errors[alpha]:.3f})"
 
 
-def _findings(records: Mapping[Need, Record]) -> tuple[str, ...]:
+def _findings(records: Records) -> Iterable[str]:
     """What counting the padding does, and where the ECE is lowest."""
-    paper = quoted.numbers("re_table2_table3")
-    lines = []
     for network in _NETWORKS:
-        found = {a: s for a, s in _found(records, network).items() if s}
-        if not found:
+        runs = {a: r for a, r in _runs(records, network).items() if r}
+        if not runs:
             continue
         counted, real = (
-            {a: _over_seeds(some, name) for a, some in found.items()}
-            for name in ("ece_padding_counted", "ece")
+            {a: statistics.fmean(n.of(r).values()) for a, r in runs.items()}
+            for n in (_COUNTED, _REAL)
         )
-        printed = {a: paper[network.row, f"ece alpha={a:g}"] for a in found}
-        higher = sum(counted[a] > real[a] for a in found)
-        lines += [
+        printed = {a: _PAPER[network.row, f"ece alpha={a:g}"] for a in runs}
+        higher = sum(counted[a] > real[a] for a in runs)
+        yield (
             f"{network.label}: counting padding raises the ECE for {higher} of "
-            f"{len(found)} alphas.",
+            f"{len(runs)} alphas."
+        )
+        yield (
             f"{network.label}: of these alphas, the ECE at T = 1 is lowest at "
             f"{_lowest(printed)} as printed, at {_lowest(counted)} with our "
-            f"padding counted, and at {_lowest(real)} without padding.",
-        ]
-    return tuple(lines)
+            f"padding counted, and at {_lowest(real)} without padding."
+        )
 
 
-def _tables_of(
-    records: Mapping[Need, Record], data: Mapping[str, pd.DataFrame]
-) -> dict[str, Table]:
-    signed = translation.signatures(records, "translation_sweep")
-    shares = [c for c in data["padding"].columns if c.endswith("%")]
-    tables = (
-        Table(
-            data["padding"],
-            "padding",
-            "Expected calibration error of the next subword, 15 bins "
-            "(fraction), on test_2016_flickr; means over seeds. The rows with "
-            "another T than 1 are after temperature scaling: T by the ECE of "
-            "the test set (printed), by the ECE of the first 10,000 subwords "
-            "of val (ours). Printed: Wagner et al. 2023, table 3; their "
-            "network, subwords and training are others.",
-            {
-                "alpha": "g",
-                "T": ".3g",
-                **{name: ".4f" for name in (_PRINTED, _COUNTED, _REAL)},
-                **{name: ".2f" for name in shares},
-            },
-        ),
-        Table(
-            data["best"],
-            "best",
-            "The best of each sweep over T, means over seeds. BLEU is uncased, "
-            "international tokenisation. With a beam of 4 a temperature moves "
-            f"it; greedy translations do not depend on it. {signed}",
-            {
-                "alpha": "g",
-                **{name: ".2f" for name in data["best"].columns[2:5]},
-                **{name: ".3g" for name in data["best"].columns[5:10:2]},
-                **{name: ".4f" for name in data["best"].columns[6:10:2]},
-            },
-        ),
-        Table(
-            data["sweep"],
-            "sweep",
-            f"{sweep_lines.CAPTION} {signed}",
-            sweep_lines.FORMATS,
-        ),
-    )
-    return {table.name: table for table in tables}
-
-
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    tables = _tables_of(records, collect(records))
-    findings = _findings(records)
+    findings = tuple(_findings(records))
+    signed = translation.signatures(records, "translation_sweep")
     yield Text(
         "Wagner et al. evaluate whole batches, filled up to their longest "
         "sentence, and count the padding as subwords to be predicted: about "
@@ -317,15 +234,47 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         "padding counted, in batches of 128 in the order of the file, as they "
         f"do. {networks.COMMANDS}"
     )
-    yield Text(
-        "" if findings else "No network has been run.",
-        "What the padding does",
-        findings,
+    body = "" if findings else "No network has been run."
+    yield Text(body, "What the padding does", findings)
+    yield declared.table(
+        "padding",
+        "Expected calibration error of the next subword, 15 bins (fraction), "
+        "on test_2016_flickr; means over seeds. The rows with another T than 1 "
+        "are after temperature scaling: T by the ECE of the test set "
+        "(printed), by the ECE of the first 10,000 subwords of val (ours). "
+        "Printed: Wagner et al. 2023, table 3; their network, subwords and "
+        "training are others.",
+        _rows(records),
+        ("network", lambda r: r.network, ""),
+        ("alpha", lambda r: r.alpha, "g"),
+        ("T", lambda r: r.temperature, ".3g"),
+        ("ECE, Wagner et al. (1 run)", lambda r: r.printed, ".4f"),
+        ("ECE, padding counted", lambda r: r.counted, ".4f"),
+        ("ECE", lambda r: r.real, ".4f"),
+        ("accuracy, padding counted, %", lambda r: r.accuracies[0], ".2f"),
+        ("accuracy, %", lambda r: r.accuracies[1], ".2f"),
+        ("padding, %", lambda r: r.accuracies[2], ".2f"),
+        ("seeds", lambda r: r.seeds, ""),
     )
-    yield tables["padding"]
-    yield from (
-        _picture(records, network, figure)
-        for network, figure in draw(records).items()
+    yield from _pictures(records)
+    yield declared.table(
+        "best",
+        "The best of each sweep over T, means over seeds. BLEU is uncased, "
+        "international tokenisation. With a beam of 4 a temperature moves it; "
+        f"greedy translations do not depend on it. {signed}",
+        networks.over_alpha(records, _NETWORKS, _ALPHAS),
+        ("network", lambda r: r.network.label, ""),
+        ("alpha", lambda r: r.alpha, "g"),
+        ("BLEU at T = 1", _bleu_at_one, ".2f"),
+        ("lowest BLEU", _LOWEST_BLEU, ".2f"),
+        ("best BLEU", _best("bleu_uncased"), ".2f"),
+        ("T of best BLEU", _best_t("bleu_uncased"), ".3g"),
+        ("best ECE", _best("ece"), ".4f"),
+        ("T of best ECE", _best_t("ece"), ".3g"),
+        ("best NLL", _best("nll"), ".4f"),
+        ("T of best NLL", _best_t("nll"), ".3g"),
+        ("seeds", lambda r: len(r.runs), ""),
     )
-    yield tables["best"]
-    yield tables["sweep"]
+    yield sweep_lines.table(
+        signed, {n.label: _runs(records, n) for n in _NETWORKS}
+    )

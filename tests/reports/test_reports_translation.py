@@ -387,7 +387,7 @@ def curve(axes):
 
 def test_figure_4_has_three_panels_in_the_papers_order(store):
     records = load(store, "fig4_bleu_nll_sweep", small)
-    (figure,) = fig4_bleu_nll_sweep.draw(records).values()
+    (figure,) = figures(fig4_bleu_nll_sweep, records).values()
     left, middle, right, left_ece, middle_ece = figure.axes
     assert [a.get_title() for a in (left, middle, right)] == [
         "alpha = 0", "alpha = 0.1", "both",
@@ -418,7 +418,7 @@ def test_figure_4_of_one_network_leaves_the_other_panel_empty(store):
     records = load(
         store, "fig4_bleu_nll_sweep", lambda n: pair(n) and n.changes["alpha"]
     )
-    (figure,) = fig4_bleu_nll_sweep.draw(records).values()
+    (figure,) = figures(fig4_bleu_nll_sweep, records).values()
     left, middle, right = figure.axes[:3]
     assert [t.get_text() for t in left.texts] == ["no run"]
     assert not left.lines and len(curve(middle)) == len(curve(right)) == 1
@@ -587,7 +587,7 @@ def test_the_best_of_figure_5_is_that_of_the_sweeps(quick, built):
 
 def test_figure_5_has_a_curve_for_each_alpha_in_each_panel(store):
     records = load(store, "re_fig5_bleu_sweep", without_015)
-    (figure,) = re_fig5_bleu_sweep.draw(records).values()
+    (figure,) = figures(re_fig5_bleu_sweep, records).values()
     assert [a.get_ylabel() for a in figure.axes] == [
         "BLEU, uncased", "ECE (fraction)", "NLL (nats per subword)",
     ]  # fmt: skip
