@@ -4,13 +4,13 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ls_tf.pages.blocks import NO_RUN, Need, Table
+from ls_tf.pages.blocks import Need, Table
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -116,24 +116,6 @@ def record_of(
     return by_seed(records, experiment, changes)[seed]
 
 
-def scalar(
-    found: Mapping[int, Record], name: str, evaluator: str = "reliability"
-) -> dict[int, float]:
-    """Reads one number of the reported split: seed -> value."""
-    return {
-        seed: record.scalars(evaluator, "report")[name]
-        for seed, record in found.items()
-    }
-
-
-def percent(
-    found: Mapping[int, Record], name: str = "accuracy"
-) -> dict[int, float]:
-    """Reads the accuracy, or the error, in percent: seed -> value."""
-    values = scalar(found, name, "classification")
-    return {seed: 100 * value for seed, value in values.items()}
-
-
 @dataclass(frozen=True)
 class Spread:
     """A number over seeds."""
@@ -170,46 +152,3 @@ def is_less(left: float, right: float) -> bool | None:
     if math.isnan(left) or math.isnan(right):
         return None
     return left < right
-
-
-def verdict(found: "Paired") -> str:
-    """Says whether a comparison holds, or that there is no pair of runs."""
-    return yes_no(found.holds) if found.seeds else NO_RUN
-
-
-@dataclass(frozen=True)
-class Paired:
-    """One number of two networks, compared over the seeds both have."""
-
-    left: float
-    right: float
-    holds: bool | None
-    seeds_for: int
-    seeds: int
-
-
-def less_over_seeds(
-    left: Mapping[int, float],
-    right: Mapping[int, float],
-    less: Callable[[float, float], bool | None] = is_less,
-) -> Paired:
-    """Compares the means of two networks over the seeds that both have.
-
-    Args:
-        left: seed -> value of the network claimed to have the lower one.
-        right: seed -> value of the other network.
-        less: the comparison.
-
-    Returns:
-        Paired: the means, whether the claim holds for them, and for how many
-        single seeds it does.
-
-    Source: ours.
-    """
-    shared = sorted(set(left) & set(right))
-    if not shared:
-        return Paired(math.nan, math.nan, None, 0, 0)
-    lows = statistics.fmean(left[s] for s in shared)
-    highs = statistics.fmean(right[s] for s in shared)
-    count = sum(bool(less(left[s], right[s])) for s in shared)
-    return Paired(lows, highs, less(lows, highs), count, len(shared))

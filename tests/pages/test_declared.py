@@ -57,11 +57,20 @@ def test_a_number_over_seeds_fills_four_columns():
     ]
 
 
-def test_a_claim_compares_the_seeds_that_both_have():
+def test_a_claim_has_its_numbers_and_their_distance():
     claim = Claim("it", {0: 1.0, 1: 5.0, 2: 9.0}, {0: 2.0, 1: 4.5, 7: 0.0})
     assert (claim.low, claim.high) == (3.0, 3.25)
     assert (claim.difference, claim.rise) == (-0.25, 0.25)
-    assert (claim.holds, claim.count) == ("yes", "1 of 2 seeds")
+    assert claim.count == "1 of 2 seeds"
+
+
+def test_only_seeds_that_both_have_are_compared():
+    left, right = {0: 1.0, 1: 5.0, 2: 100.0}, {0: 2.0, 1: 4.5, 7: 0.0}
+    claim = Claim("it", left, right)
+    assert (claim.low, claim.high) == ((1 + 5) / 2, (2 + 4.5) / 2)
+    assert (claim.holds, claim.seeds_for, claim.seeds) == ("yes", 1, 2)
+    nothing = Claim("it", {0: 1.0}, {1: 2.0})
+    assert (nothing.holds, nothing.seeds) == (NO_RUN, 0)
 
 
 def test_a_claim_that_no_seed_can_judge_has_no_numbers():

@@ -54,15 +54,6 @@ def test_spread_by_hand():
     assert tables.spread([]) is None
 
 
-def test_only_seeds_that_both_have_are_compared():
-    left, right = {0: 1.0, 1: 5.0, 2: 100.0}, {0: 2.0, 1: 4.5, 7: 0.0}
-    found = tables.less_over_seeds(left, right)
-    assert (found.left, found.right) == ((1 + 5) / 2, (2 + 4.5) / 2)
-    assert (found.holds, found.seeds_for, found.seeds) == (True, 1, 2)
-    nothing = tables.less_over_seeds({0: 1.0}, {1: 2.0})
-    assert (nothing.holds, nothing.seeds) == (None, 0)
-
-
 def test_a_claim_about_what_is_not_defined_cannot_be_said():
     assert tables.yes_no(tables.is_less(1.0, 2.0)) == "yes"
     assert tables.yes_no(tables.is_less(2.0, 2.0)) == "no"
