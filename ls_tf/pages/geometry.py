@@ -1,51 +1,178 @@
 """The shape of three clusters, with hard and with smoothed labels."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from ls_tf.pages import tables
-from ls_tf.pages.blocks import NO_RUN
+from ls_tf.pages import declared, tables
+from ls_tf.pages.blocks import NO_RUN, Table
+from ls_tf.pages.canvas import Panel
+from ls_tf.pages.declared import Column, or_no_run
+from ls_tf.records.runs import Record
 
-# Scalar, what it measures, and what the smoothed network's lower number
+ALPHAS = (0.0, 0.1)
+TIGHTER = "tighter?"
+
+# Scalar -> what it measures, and what the smoothed network's lower number
 # means.
-MEASURES = (
-    ("tightness", "cluster spread / distance of templates", "tighter"),
-    ("tightness_by_centres", "cluster spread / distance of clusters",
-     "tighter"),
-    ("side_spread", "spread of the triangle's sides / mean side",
-     "more regular"),
-    ("scale", "mean distance of clusters", "smaller scale"),
-)  # fmt: skip
+MEASURES = {
+    "tightness": ("cluster spread / distance of templates", TIGHTER),
+    "tightness_by_centres": ("cluster spread / distance of clusters", TIGHTER),
+    "side_spread": ("spread of the triangle's sides / mean side",
+                    "more regular?"),
+    "scale": ("mean distance of clusters", "smaller scale?"),
+}  # fmt: skip
+_SHAPE = (
+    "The shape of the clusters, seed 0. Tightness: spread of a cluster over "
+    "the distance of the templates; by centres: over the distance of the "
+    "clusters. Side spread: 0 for a regular triangle. Scale: mean distance of "
+    "the clusters, in units of activation."
+)
 
-Scalars = Mapping[str, float]
+
+@dataclass(frozen=True)
+class Clusters:
+    """The clusters of one network at each alpha, seed 0.
+
+    Attributes:
+        network: its name.
+        records: alpha -> record, None without a run.
+        evaluator: which projected them.
+    """
+
+    network: str
+    records: Mapping[float, Record | None]
+    evaluator: str = "penultimate"
+
+    @property
+    def finished(self) -> dict[float, Record]:
+        """Alpha -> record, of those that there are."""
+        return {a: r for a, r in self.records.items() if r is not None}
+
+    def panels(self) -> list[Panel]:
+        """The projected points of each run."""
+        return [
+            Panel(f"alpha = {a:g}", record.arrays(self.evaluator, "report"))
+            for a, record in self.finished.items()
+        ]
 
 
-def claims(
-    hard: Scalars | None, smoothed: Scalars | None, splits: Mapping[str, str]
-) -> list[tuple[Any, ...]]:
-    """Says of each measure and split whether it is lower with smoothing.
+@dataclass(frozen=True)
+class Shape:
+    """One split of a network at one alpha."""
+
+    clusters: Clusters
+    alpha: float
+    split: str
+    title: str
+
+    @property
+    def record(self) -> Record | None:
+        """Its run."""
+        return self.clusters.records[self.alpha]
+
+    def measure(self, scalar: str) -> float | None:
+        """One of MEASURES; None without a run."""
+        if self.record is None:
+            return None
+        scalars = self.record.scalars(self.clusters.evaluator, "report")
+        return scalars[f"{self.split}_{scalar}"]
+
+
+def table(
+    networks: Iterable[Clusters],
+    splits: Mapping[str, str],
+    caption: str,
+    *others: Column[Shape],
+) -> Table:
+    """Gives the measures of each network, alpha and split.
 
     Args:
-        hard: scalars of the penultimate layer of the network with alpha 0,
-            None without a run.
-        smoothed: those of the smoothed network.
+        networks: with or without runs.
+        splits: split -> its title.
+        caption: goes on below the table.
+        others: columns before those of the measures.
+
+    Returns:
+        Table.
+    """
+    return declared.table(
+        "geometry",
+        f"{_SHAPE} {caption}",
+        [
+            Shape(clusters, alpha, *split)
+            for clusters in networks
+            for alpha in clusters.records
+            for split in splits.items()
+        ],
+        ("network", lambda s: s.clusters.network, ""),
+        ("alpha", lambda s: s.alpha, "g"),
+        ("split", lambda s: s.title, ""),
+        *others,
+        *declared.each(MEASURES, str, Shape.measure, ".4f"),
+    )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A measure of one split, claimed to be lower with smoothing."""
+
+    network: str
+    scalar: str
+    split: str
+    hard: float | None
+    smoothed: float | None
+
+    @property
+    def meaning(self) -> str:
+        """What a lower number means."""
+        return MEASURES[self.scalar][1]
+
+    @property
+    def holds(self) -> str:
+        """Whether it is lower."""
+        if self.hard is None or self.smoothed is None:
+            return NO_RUN
+        return tables.yes_no(tables.is_less(self.smoothed, self.hard))
+
+
+def comparisons(
+    networks: Iterable[Clusters], splits: Mapping[str, str]
+) -> list[Comparison]:
+    """Says of each network, measure and split whether smoothing lowers it.
+
+    Args:
+        networks: with or without runs.
         splits: split -> its title.
 
     Returns:
-        list: rows of meaning, split, hard, smoothed, claim, yes or no.
+        list.
 
     Source: Mueller et al. 2019, section 2; the measures: ours.
     """
-    rows: list[tuple[Any, ...]] = []
-    for scalar, meaning, claim in MEASURES:
-        for split, title in splits.items():
-            left, right = (
-                None if values is None else values[f"{split}_{scalar}"]
-                for values in (smoothed, hard)
-            )
-            holds = NO_RUN
-            if left is not None and right is not None:
-                holds = tables.yes_no(tables.is_less(left, right))
-            shown = (NO_RUN if v is None else v for v in (right, left))
-            rows.append((meaning, title, *shown, f"{claim}?", holds))
-    return rows
+    return [
+        Comparison(
+            clusters.network,
+            scalar,
+            title,
+            *(Shape(clusters, a, split, title).measure(scalar) for a in ALPHAS),
+        )
+        for clusters in networks
+        for scalar in MEASURES
+        for split, title in splits.items()
+    ]
+
+
+def agreement(claims: Iterable[Comparison]) -> str:
+    """Says how many of those that can be compared agree."""
+    words = [claim.holds for claim in claims if claim.holds != NO_RUN]
+    return f"{words.count('yes')} of {len(words)}"
+
+
+CLAIM_COLUMNS: tuple[Column[Comparison], ...] = (
+    ("measure", lambda c: MEASURES[c.scalar][0], ""),
+    ("split", lambda c: c.split, ""),
+    ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
+    ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
+    ("with smoothing", lambda c: c.meaning, ""),
+    ("holds", lambda c: c.holds, ""),
+)

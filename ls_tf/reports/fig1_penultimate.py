@@ -11,19 +11,14 @@ Run: python run_experiment.py --report=fig1_penultimate
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-from matplotlib.figure import Figure
-
-from ls_tf.pages import cifar, drawing, geometry, networks, tables
-from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import cifar, declared, drawing, geometry, networks
+from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.declared import Records
 
 TITLE = "The penultimate layer with hard and with smoothed labels: CIFAR"
 PARTIAL = True
 
-_ALPHAS = (0.0, 0.1)
 _SPLITS = {"train": "training images", "report": "validation images"}
 _CIFAR10 = {0: "airplane", 1: "automobile", 2: "bird"}
 _CIFAR100 = {4: "beaver", 30: "dolphin", 55: "otter"}
@@ -57,133 +52,55 @@ REQUIRES = tuple(
     for row in _ROWS
     for need in networks.needs(
         row.network,
-        _ALPHAS,
-        headline=_ALPHAS if row.network in _HEADLINE else (),
+        geometry.ALPHAS,
+        headline=geometry.ALPHAS if row.network in _HEADLINE else (),
     )
 )
 
 
-def _found(
-    records: Mapping[Need, Record], network: networks.Network
-) -> dict[float, Record | None]:
-    """The records of seed 0: alpha -> record, None if it is not there."""
-    return {a: networks.of(records, network, a).get(0) for a in _ALPHAS}
+def _clusters(records: Records, row: _Row) -> geometry.Clusters:
+    runs = (networks.of(records, row.network, a) for a in geometry.ALPHAS)
+    first = dict(zip(geometry.ALPHAS, (r.get(0) for r in runs), strict=True))
+    return geometry.Clusters(row.network.label, first)
 
 
-def _scalars(record: Record | None) -> dict[str, float] | None:
-    return None if record is None else record.scalars("penultimate", "report")
-
-
-def collect(records: Mapping[Need, Record]) -> dict[str, pd.DataFrame]:
-    """Gives the measures of each network and split, and the claims."""
-    numbers: list[tuple[Any, ...]] = []
-    claims: list[tuple[Any, ...]] = []
-    names = [scalar for scalar, _, _ in geometry.MEASURES]
-    for row in _ROWS:
-        found = _found(records, row.network)
-        for alpha, record in found.items():
-            values = _scalars(record)
-            for split, title in _SPLITS.items():
-                cells: list[Any] = [NO_RUN] * len(names)
-                if values is not None:
-                    cells = [values[f"{split}_{name}"] for name in names]
-                numbers.append((row.network.label, alpha, title, *cells))
-        hard, smoothed = (_scalars(found[alpha]) for alpha in _ALPHAS)
-        claims += [
-            (row.network.label, *line)
-            for line in geometry.claims(hard, smoothed, _SPLITS)
-        ]
-    return {
-        "geometry": tables.frame(
-            ("network", "alpha", "split", *names), numbers
-        ),
-        "claims": tables.frame(
-            (
-                "network", "measure", "split", "alpha=0", "alpha=0.1",
-                "with smoothing", "holds",
-            ),
-            claims,
-        ),
-    }  # fmt: skip
-
-
-def panels(
-    records: Mapping[Need, Record], network: networks.Network
-) -> list[drawing.Panel]:
-    """Gives the projected points of a network's runs."""
-    return [
-        drawing.Panel(
-            f"alpha = {alpha:g}", record.arrays("penultimate", "report")
-        )
-        for alpha, record in _found(records, network).items()
-        if record is not None
-    ]
-
-
-def draw(
-    records: Mapping[Need, Record],
-) -> dict[_Row, Figure]:
-    """Draws one row of panels for each network that has a run."""
-    found = {}
-    for row in _ROWS:
-        data = panels(records, row.network)
-        if data:
-            found[row] = drawing.projection_row(data, _SPLITS, row.names)
-    return found
-
-
-def _picture(
-    row: _Row, figure: Figure, found: Mapping[float, Record | None]
-) -> Picture:
-    ran = [record for record in found.values() if record is not None]
+def _picture(row: _Row, clusters: geometry.Clusters) -> Picture:
     missing = [
-        f"alpha = {a:g}" for a, record in found.items() if record is None
+        f"alpha = {a:g}" for a in clusters.records if a not in clusters.finished
     ]
     note = f" No run: {', '.join(missing)}." if missing else ""
+    steps = networks.steps(clusters.finished.values())
     return Picture(
-        figure,
+        drawing.projection_row(clusters.panels(), _SPLITS, row.names),
         f"penultimate_{row.network.experiment}",
-        f"{row.network.label} ({row.place}; {networks.steps(ran)} steps, seed "
-        f"0): {', '.join(row.names.values())}. Crosses are the templates. The "
-        "axes of both splits of a network are the same; those of the two "
-        f"networks are not.{note}",
+        f"{row.network.label} ({row.place}; {steps} steps, seed 0): "
+        f"{', '.join(row.names.values())}. Crosses are the templates. The axes "
+        "of both splits of a network are the same; those of the two networks "
+        f"are not.{note}",
     )
 
 
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
-    holds = list(data["claims"]["holds"])
-    compared = sum(word != NO_RUN for word in holds)
-    figures = draw(records)
+    rows = {row: _clusters(records, row) for row in _ROWS}
+    claims = geometry.comparisons(rows.values(), _SPLITS)
     yield Text(
         "Three classes' last-layer weights (templates) span a plane; the "
         "activations before the last layer are projected onto it. Müller et "
         "al. see tight, regular clusters of a smaller scale with smoothed "
-        f"labels. Here {holds.count('yes')} of {compared} measures agree. "
+        f"labels. Here {geometry.agreement(claims)} measures agree. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    yield from (
-        _picture(row, figure, _found(records, row.network))
-        for row, figure in figures.items()
-    )
-    yield Table(
-        data["geometry"],
-        "geometry",
-        "The shape of the clusters, seed 0. Tightness: spread of a cluster "
-        "over the distance of the templates; by centres: over the distance of "
-        "the clusters. Side spread: 0 for a regular triangle. Scale: mean "
-        f"distance of the clusters, in units of activation. {cifar.JPEG}",
-        {
-            "alpha": "g",
-            **{name: ".4f" for name in data["geometry"].columns[3:]},
-        },
-    )
-    yield Table(
-        data["claims"],
+    for row, clusters in rows.items():
+        if clusters.finished:
+            yield _picture(row, clusters)
+    yield geometry.table(rows.values(), _SPLITS, cifar.JPEG)
+    yield declared.table(
         "claims",
         "Claims: smoothing tightens the clusters of training and of validation "
         "images, makes the triangle more regular, and shrinks the projection's "
         "scale. A claim holds if the number is lower with smoothing; seed 0.",
-        {"alpha=0": ".4f", "alpha=0.1": ".4f"},
+        claims,
+        ("network", lambda c: c.network, ""),
+        *geometry.CLAIM_COLUMNS,
     )

@@ -303,14 +303,15 @@ def load(store, name, wanted):
 
 
 def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
-    drawn = fig1_penultimate.draw(
-        load(store, "fig1_penultimate", lambda n: "resnet56" in n.experiment)
+    records = load(
+        store, "fig1_penultimate", lambda n: "resnet56" in n.experiment
     )
-    found = {row.network: figure for row, figure in drawn.items()}
+    found = figures(fig1_penultimate, records)
     assert list(found) == [
-        cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT,
-    ]  # fmt: skip
-    figure = found[cifar.RESNET_100]
+        f"penultimate_{n.experiment}"
+        for n in (cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT)
+    ]
+    figure = found[f"penultimate_{cifar.RESNET_100.experiment}"]
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
         f"alpha = {alpha}\n{split} images"
@@ -330,7 +331,8 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
     # 100 points of each class were found by their label.
     shown = [len(c.get_offsets()) for c in axes[0].collections]
     assert shown == [100, 100, 100, 1, 1, 1]
-    words = found[cifar.RESNET_10].legends[0].get_texts()
+    figure = found[f"penultimate_{cifar.RESNET_10.experiment}"]
+    words = figure.legends[0].get_texts()
     assert [t.get_text() for t in words[:3]] == [
         "airplane",
         "automobile",

@@ -493,10 +493,9 @@ def test_the_claims_of_figure_7_follow_the_numbers(quick, built, factor, word):
 
 
 def test_figure_7_has_a_row_for_each_alpha_and_a_column_for_each_split(store):
-    drawn = fig7_penultimate_ende.draw(
-        load(store, "fig7_penultimate_ende", pair)
-    )
-    assert list(drawn) == [translation.MULTI30K]
+    records = load(store, "fig7_penultimate_ende", pair)
+    drawn = figures(fig7_penultimate_ende, records)
+    assert list(drawn) == [f"penultimate_{translation.MULTI30K.experiment}"]
     (figure,) = drawn.values()
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
