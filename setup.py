@@ -19,7 +19,10 @@ setup(
     # Said, so that an editable install puts this folder itself on the path.
     # Without, `import ls_tf` beside a clone of the same name finds the clone.
     package_dir={"": "."},
-    package_data={"ls_tf.reports": ["*.csv", "*.html"]},
+    package_data={
+        "ls_tf.pages": ["*.css", "*.html"],
+        "ls_tf.reports": ["*.csv"],
+    },
     install_requires=[
         "tensorflow>=2.21",
         "keras>=3.15",

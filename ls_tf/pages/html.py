@@ -2,7 +2,9 @@
 
 import base64
 import html
+import string
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
 
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import Block, Picture, Table, Text
@@ -10,40 +12,10 @@ from ls_tf.pages.blocks import Block, Picture, Table, Text
 # The row that a run would fill ("" for none), and the command that makes it.
 Missing = tuple[str, str]
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1c1f23;--soft:#5b636d;--line:#d9dde2;
---paper:#fff;--shade:#f5f6f8;--accent:#0072b2}
-@media (prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#a3abb5;
---line:#3a4048;--paper:#16191d;--shade:#1f2329;--accent:#56b4e9}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);
-font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-main{max-width:52rem;margin:0 auto;padding:2rem 1rem 4rem}
-h1{font-size:1.7rem;line-height:1.25;margin:0 0 1rem;
-border-bottom:3px solid var(--accent);padding-bottom:.6rem}
-h2{font-size:1.2rem;margin:2.2rem 0 .4rem}
-p,ul{max-width:44rem;margin:.6rem 0}
-.note{background:var(--shade);border-left:4px solid var(--accent);
-padding:.6rem .9rem}
-figure{margin:1.6rem 0}
-figcaption{color:var(--soft);font-size:.9rem;margin-top:.5rem;max-width:44rem}
-img{display:block;width:100%;height:auto;background:#fff;border-radius:6px;
-border:1px solid var(--line)}
-.wide{overflow-x:auto}
-table{border-collapse:collapse;font-size:.92rem;
-font-variant-numeric:tabular-nums}
-th,td{padding:.35rem .8rem;text-align:left;white-space:nowrap;
-border-bottom:1px solid var(--line)}
-th{background:var(--shade);font-weight:600}
-tbody tr:hover{background:var(--shade)}
-.number{text-align:right}
-code,pre{font:.85rem/1.5 ui-monospace,SFMono-Regular,Menlo,monospace}
-pre{background:var(--shade);padding:.7rem .9rem;overflow-x:auto;
-border-radius:6px}
-footer{margin-top:3rem;border-top:1px solid var(--line);color:var(--soft);
-font-size:.85rem}
-footer table{font-size:.8rem}
-"""
+
+def _read(name: str) -> str:
+    """Reads the template or the style, which stand beside this module."""
+    return resources.files("ls_tf.pages").joinpath(name).read_text("utf-8")
 
 
 def _text(block: Text) -> str:
@@ -139,32 +111,17 @@ def page(
         else:
             parts.append(_picture(block, images[block.name]))
     body = "\n".join(parts)
-    title = html.escape(title)
     warning = f'<p class="note">{html.escape(note)}</p>' if note else ""
     origin = (
         "<p>Drawn from formulas; no run is needed.</p>"
         if provenance is None
         else _table(provenance)
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<main>
-<h1>{title}</h1>
-{warning}
-{body}
-{_missing(missing)}
-<footer>
-<h2>Where the numbers come from</h2>
-{origin}
-</footer>
-</main>
-</body>
-</html>
-"""
+    return string.Template(_read("page.html")).substitute(
+        style=_read("page.css"),
+        title=html.escape(title),
+        warning=warning,
+        body=body,
+        missing=_missing(missing),
+        origin=origin,
+    )
