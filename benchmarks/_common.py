@@ -212,10 +212,15 @@ def versions(*packages: str) -> dict[str, str | None]:
     return found
 
 
-def _git(*words: str) -> str | None:
+def commit(folder: Path) -> str | None:
+    """The commit of a checkout; None if it has none."""
+    return _git("rev-parse", "HEAD", folder=folder)
+
+
+def _git(*words: str, folder: Path = ROOT) -> str | None:
     try:
         return subprocess.run(
-            ["git", "-C", str(ROOT), *words],
+            ["git", "-C", str(folder), *words],
             capture_output=True,
             text=True,
             check=True,
@@ -261,7 +266,7 @@ def finish(
         "benchmark": name,
         "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
         "git": {
-            "commit": _git("rev-parse", "HEAD"),
+            "commit": commit(ROOT),
             "dirty": None if changed is None else bool(changed),
         },
         "versions": versions(

@@ -344,8 +344,9 @@ def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     from ls_tf.pages import builder
 
     module = registry.get("ls_tf.reports", values.report)
-    wanted = builder.identities(module, smoke=values.smoke)
-    if values.run_missing and not _make_missing(values, argv, wanted):
+    if values.run_missing and not _make_missing(
+        values, argv, builder.identities(module, smoke=values.smoke)
+    ):
         _say(
             f"report {values.report} is not built: runs of other shards are "
             "not finished; when they are, give the command without --shard"

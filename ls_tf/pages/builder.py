@@ -13,7 +13,7 @@ from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
 from ls_tf.records.runs import Path, Record
-from ls_tf.spec.resolve import RunIdentity, resolve
+from ls_tf.spec.resolve import Resolver, RunIdentity
 
 __all__ = ["Need", "ReportError", "build", "identities"]
 
@@ -23,12 +23,6 @@ _SMOKE_NOTE = (
     "These runs were shrunk to seconds with --smoke: the page shows that the "
     "path works, its numbers mean nothing."
 )
-
-
-def _identity(need: Need, smoke: bool) -> RunIdentity:
-    return resolve(
-        need.experiment, changed=need.changes, seed=need.seed, smoke=smoke
-    )
 
 
 def identities(module: ModuleType, *, smoke: bool) -> list[RunIdentity]:
@@ -46,7 +40,17 @@ def identities(module: ModuleType, *, smoke: bool) -> list[RunIdentity]:
 
     Source: ours.
     """
-    return [_identity(n, smoke) for n in module.REQUIRES if not n.optional]
+    headline = [need for need in module.REQUIRES if not need.optional]
+    return list(_resolved(headline, smoke).values())
+
+
+def _resolved(needs: Iterable[Need], smoke: bool) -> dict[Need, RunIdentity]:
+    """Finds the run that each need means, once."""
+    resolver = Resolver(smoke=smoke)
+    return {
+        need: resolver.resolve(need.experiment, need.changes, need.seed)
+        for need in needs
+    }
 
 
 def _command(identity: RunIdentity, runs_dir: str) -> str:
@@ -57,17 +61,18 @@ def _command(identity: RunIdentity, runs_dir: str) -> str:
 
 def _find(
     name: str, module: ModuleType, runs_dir: str, smoke: bool
-) -> tuple[dict[Need, Record], list[Missing]]:
-    """Finds the records; says which ones the page is built without."""
+) -> tuple[dict[Need, Record], list[RunIdentity], list[Missing]]:
+    """Finds the records and their runs; says what the page is built without."""
     records: dict[Need, Record] = {}
+    recorded: list[RunIdentity] = []
     missing: list[Missing] = []
     wanted: list[str] = []  # commands of what the report cannot do without
     partial = getattr(module, "PARTIAL", False)
-    for need in module.REQUIRES:
-        identity = _identity(need, smoke)
+    for need, identity in _resolved(module.REQUIRES, smoke).items():
         record = runs.find(runs_dir, identity)
         if record is not None:
             records[need] = record
+            recorded.append(identity)
         elif need.optional or partial:
             missing.append((need.row, _command(identity, runs_dir)))
         else:
@@ -79,7 +84,7 @@ def _find(
             f"unfinished; make them with: {'; '.join(wanted)} (or add "
             "--run_missing)"
         )
-    return records, missing
+    return records, recorded, missing
 
 
 def _commits(run: Mapping[str, Any]) -> str:
@@ -102,11 +107,11 @@ def _data(run: Mapping[str, Any]) -> str:
 
 
 def _provenance(
-    records: Mapping[Need, Record], found: Iterable[RunIdentity]
+    records: Mapping[Need, Record], recorded: Iterable[RunIdentity]
 ) -> Table:
     """One row for each run; it holds no time of building."""
     rows = []
-    for record, identity in zip(records.values(), found, strict=True):
+    for record, identity in zip(records.values(), recorded, strict=True):
         run = record.run
         version = (run.get("versions") or {}).get(str(run.get("engine")))
         engine = " ".join(str(w) for w in (run.get("engine"), version) if w)
@@ -241,16 +246,15 @@ def build(
 
     Source: ours.
     """
-    records, missing = _find(name, module, runs_dir, smoke)
+    records, recorded, missing = _find(name, module, runs_dir, smoke)
     marked = None if readme is None else _marked(readme, name)
     blocks: Sequence[Block] = tuple(module.build(records))
-    found = [_identity(need, smoke) for need in records]
     files = _files(
         module.TITLE,
         blocks,
         _SMOKE_NOTE if smoke else "",
         missing,
-        _provenance(records, found) if module.REQUIRES else None,
+        _provenance(records, recorded) if module.REQUIRES else None,
     )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:

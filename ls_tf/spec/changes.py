@@ -1,12 +1,13 @@
 """What differs between two specifications, and its name as a folder."""
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from ls_tf.spec.experiment import LOSS_STANDS_FOR
-from ls_tf.spec.values import Value, as_dict, canonical_text
+from ls_tf.spec.values import Value, as_dict, canonical_text, fields_of
 
 # Fields that have a short name beside their path.
 SHORT = {"alpha": "train.alpha"}
@@ -29,7 +30,17 @@ def _leaves(value: Any, path: str) -> dict[str, Value]:
     return {path[:-1]: value}
 
 
+def _opened(value: Any) -> Any:
+    """As ``as_dict``, but no deeper than one level."""
+    if dataclasses.is_dataclass(value):
+        return {name: getattr(value, name) for name in fields_of(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
 def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
+    if new is old:  # most of a specification is its experiment's own
+        return {}
+    new, old = _opened(new), _opened(old)
     differences: dict[str, Value] = {}
     if (
         isinstance(new, Mapping)
@@ -42,20 +53,26 @@ def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
             if key in old:
                 differences |= _differences(item, old[key], below)
             else:
-                differences |= _leaves(item, below)
+                differences |= _leaves(as_dict(item), below)
         return differences
     if (
         isinstance(new, list)
         and isinstance(old, list)
         and len(new) == len(old)
-        and all(isinstance(item, Mapping) for item in [*new, *old])
+        and all(isinstance(_opened(item), Mapping) for item in [*new, *old])
     ):
         for i, (item, was) in enumerate(zip(new, old, strict=True)):
             differences |= _differences(item, was, f"{path}{i}.")
         return differences
-    return (
-        {} if canonical_text(new) == canonical_text(old) else {path[:-1]: new}
-    )
+    return {} if _is_same(new, old) else {path[:-1]: as_dict(new)}
+
+
+def _is_same(new: Any, old: Any) -> bool:
+    # Equal scalars of one type have one text: most fields need not be written.
+    is_scalar = isinstance(new, str | int | float | None)
+    if is_scalar and type(new) is type(old) and new == old:
+        return True
+    return canonical_text(new) == canonical_text(old)
 
 
 def _first_loss(part: Mapping[str, Any]) -> dict[str, Value]:
@@ -78,7 +95,7 @@ def changes(spec: Any, base: Any) -> dict[str, Value]:
 
     Source: ours.
     """
-    differences = _differences(as_dict(spec), as_dict(base), "")
+    differences = _differences(spec, base, "")
     differences.pop("seed", None)
     # Giving one length unsets the other: naming the first is enough.
     for path in ("train.steps", "train.epochs"):

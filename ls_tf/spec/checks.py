@@ -68,6 +68,12 @@ def _require(holds: bool, message: str) -> None:
         raise SpecError(message)
 
 
+def _require_name(name: str, existing: tuple[str, ...], where: str) -> None:
+    """Refuses a name that does not exist; looks for a near one only then."""
+    if name not in existing:
+        raise SpecError(f"{where}{nearest(name, existing)}")
+
+
 def _check_kinds(value: Any, prefix: str) -> None:
     """Refuses a field whose value is not of its type."""
     for name, kind in fields_of(value).items():
@@ -147,26 +153,19 @@ def _check_train(t: TrainSpec) -> None:
         0 <= t.ema_momentum < 1,
         f"train.ema_momentum: wanted 0 or more, below 1, got {t.ema_momentum}",
     )
-    kinds = ("uniform", "others", "prior")
-    _require(
-        t.smoothing in kinds,
-        f"train.smoothing: got '{t.smoothing}'; {nearest(t.smoothing, kinds)}",
-    )
-    kinds = ("float32", "tensorfloat32", "bfloat16")
-    _require(
-        t.precision in kinds,
-        f"train.precision: got '{t.precision}'; {nearest(t.precision, kinds)}",
-    )
+    for name, existing in (
+        ("smoothing", ("uniform", "others", "prior")),
+        ("precision", ("float32", "tensorfloat32", "bfloat16")),
+    ):
+        value = getattr(t, name)
+        _require_name(value, existing, f"train.{name}: got '{value}'; ")
 
 
 def _check_evaluators(evaluators: tuple[EvaluatorSpec, ...]) -> None:
     roles = ("train", "calibrate", "report")
     seen = set()
     for e in evaluators:
-        _require(
-            e.role in roles,
-            f"evaluators: no role '{e.role}'; {nearest(e.role, roles)}",
-        )
+        _require_name(e.role, roles, f"evaluators: no role '{e.role}'; ")
         _require(
             e.every_steps >= 0,
             f"evaluators: every_steps: wanted 0 or more, got {e.every_steps}",
@@ -188,24 +187,13 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         teacher.seed is None or teacher.seed >= 0,
         f"teacher.seed: wanted 0 or more, got {teacher.seed}",
     )
-    kinds = ("soft", "logits")
-    _require(
-        teacher.matching in kinds,
-        f"teacher.matching: got '{teacher.matching}'; "
-        f"{nearest(teacher.matching, kinds)}",
-    )
-    reductions = ("sum", "mean")
-    _require(
-        teacher.logit_reduction in reductions,
-        f"teacher.logit_reduction: got '{teacher.logit_reduction}'; "
-        f"{nearest(teacher.logit_reduction, reductions)}",
-    )
-    tables = ("auto", "always", "never")
-    _require(
-        teacher.table in tables,
-        f"teacher.table: got '{teacher.table}'; "
-        f"{nearest(teacher.table, tables)}",
-    )
+    for name, existing in (
+        ("matching", ("soft", "logits")),
+        ("logit_reduction", ("sum", "mean")),
+        ("table", ("auto", "always", "never")),
+    ):
+        value = getattr(teacher, name)
+        _require_name(value, existing, f"teacher.{name}: got '{value}'; ")
     for name in ("teacher_temperature", "student_temperature"):
         value = getattr(teacher, name)
         _require(value > 0, f"teacher.{name}: wanted more than 0, got {value}")

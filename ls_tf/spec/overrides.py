@@ -4,7 +4,7 @@
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ls_tf.spec.changes import SHORT
@@ -141,7 +141,7 @@ def kind_of(
 
 def override(
     spec: ExperimentSpec,
-    changes: Mapping[str, Value],
+    changes: Mapping[str, Value] | Iterable[tuple[str, Value]],
     signatures: Signatures | None = None,
 ) -> ExperimentSpec:
     """Replaces fields by their dotted paths.
@@ -151,8 +151,8 @@ def override(
 
     Args:
         spec: an experiment.
-        changes: path -> value; a value that is a str is parsed as the field's
-            type.
+        changes: path -> value, or such pairs, of which the later wins; a value
+            that is a str is parsed as the field's type.
         signatures: see ``kind_of``.
 
     Returns:
@@ -163,7 +163,8 @@ def override(
 
     Source: ours.
     """
-    in_order = sorted(changes.items(), key=lambda item: item[0] != _LOSS)
+    pairs = changes.items() if isinstance(changes, Mapping) else changes
+    in_order = sorted(pairs, key=lambda pair: pair[0] != _LOSS)
     for path, value in in_order:
         kind = kind_of(spec, path, signatures)
         if isinstance(value, str):

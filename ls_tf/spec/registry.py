@@ -5,9 +5,14 @@ name begins with an underscore are helpers and are skipped.
 """
 
 import ast
+import contextlib
+import functools
 import importlib
 import importlib.util
+import os
 import pathlib
+import re
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -29,19 +34,23 @@ _KINDS |= {f"{name} | None": kind | None for name, kind in _KINDS.items()}
 _WORDS = {"data": "data set", "losses": "loss"}
 
 
-def _folder(package: str) -> pathlib.Path:
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+def _folder(package: str) -> str:
+    # What is imported need not be searched for again.
+    imported = sys.modules.get(package)
+    folders = getattr(imported, "__path__", None)
+    if imported is None and (spec := importlib.util.find_spec(package)):
+        folders = spec.submodule_search_locations
+    if not folders:
         raise ValueError(f"no package '{package}'")
-    return pathlib.Path(next(iter(found.submodule_search_locations)))
+    return str(next(iter(folders)))
 
 
 def names(package: str) -> list[str]:
     """Lists the parts of a package, e.g. of ``ls_tf.models``."""
     return sorted(
-        path.stem
-        for path in _folder(package).glob("*.py")
-        if not path.stem.startswith("_")
+        file.removesuffix(".py")
+        for file in os.listdir(_folder(package))
+        if file.endswith(".py") and not file.startswith("_")
     )
 
 
@@ -51,11 +60,11 @@ def check(package: str, name: str, what: str = "") -> None:
     Raises:
         SpecError: one line that lists what exists.
     """
-    existing = names(package)
-    if name not in existing:
+    files = os.listdir(_folder(package))
+    if f"{name}.py" not in files or name.startswith("_"):
         last = package.rsplit(".", 1)[-1]
         kind = what or _WORDS.get(last, last.removesuffix("s"))
-        raise SpecError(f"no {kind} '{name}'; {nearest(name, existing)}")
+        raise SpecError(f"no {kind} '{name}'; {nearest(name, names(package))}")
 
 
 def get(package: str, name: str, what: str = "") -> ModuleType:
@@ -77,8 +86,44 @@ def get(package: str, name: str, what: str = "") -> ModuleType:
     return importlib.import_module(f"{package}.{name}")
 
 
-def _body(package: str, name: str) -> list[ast.stmt]:
-    return ast.parse((_folder(package) / f"{name}.py").read_text("utf-8")).body
+def _body(package: str, name: str, definition: str) -> list[ast.stmt]:
+    """Parses a part, or no more of it than the head of one definition."""
+    file = f"{_folder(package)}/{name}.py"
+    state = os.stat(file)
+    return _parsed(file, definition, state.st_mtime_ns, state.st_size)
+
+
+@functools.cache
+def _parsed(
+    file: str, definition: str, changed_ns: int, size: int
+) -> list[ast.stmt]:
+    """Parses once, and again if the file has changed."""
+    del changed_ns, size  # they are there to be part of the key
+    source = pathlib.Path(file).read_text("utf-8")
+    # Most of the time of parsing goes into bodies, which say nothing here.
+    with contextlib.suppress(SyntaxError):  # a string was cut in two
+        return ast.parse(_head(source, definition)).body
+    return ast.parse(source).body
+
+
+def _head(source: str, name: str) -> str:
+    """Cuts the head of a definition out; gives all where that is not safe."""
+    starts = re.findall(rf"^(?:def|class) {name}\b", source, re.MULTILINE)
+    # A function up to its colon, a class up to what stands behind it.
+    found = re.search(
+        rf"^(?:def {name}\(.*?:$|class {name}\b.*?(?=^\S|\Z))",
+        source,
+        re.DOTALL | re.MULTILINE,
+    )
+    if len(starts) != 1 or found is None:
+        return source
+    # A class up to its first method, unless there are fields behind it.
+    fields, *methods = re.split(
+        r"^    (?=def |@)", found[0], flags=re.MULTILINE
+    )
+    if any(re.search(r"^    \w+ *:", m, re.MULTILINE) for m in methods):
+        return source
+    return f"{fields}\n    ...\n"
 
 
 def constant(package: str, name: str, of: str, attribute: str) -> Any:
@@ -98,7 +143,7 @@ def constant(package: str, name: str, of: str, attribute: str) -> Any:
         ValueError: the class says no such thing.
     """
     check(package, name)
-    for node in _body(package, name):
+    for node in _body(package, name, of):
         if isinstance(node, ast.ClassDef) and node.name == of:
             for line in node.body:
                 if (
@@ -130,7 +175,7 @@ def arguments(
         ValueError: the module has no such function.
     """
     check(package, name)
-    for node in _body(package, name):
+    for node in _body(package, name, function):
         if isinstance(node, ast.FunctionDef) and node.name == function:
             return _parameters(node)
         if isinstance(node, ast.ClassDef) and node.name == function:

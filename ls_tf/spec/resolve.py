@@ -5,7 +5,7 @@ overrides (if asked), the changes, the seed.
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from ls_tf.spec.overrides import kind_of, override
 from ls_tf.spec.values import (
     SpecError,
     Value,
+    canonical_text,
     checked,
     kind_name,
     nearest,
@@ -127,23 +128,27 @@ def _check_options(field: str, path: str, part: Part | EvaluatorSpec) -> None:
             )
 
 
-def _check_parts(spec: ExperimentSpec) -> None:
-    """Refuses names and options of parts that do not exist."""
-    registry.check("ls_tf.tasks", spec.task)
-    registry.check("ls_tf.data", spec.data.name)
-    _check_options("model", "model", spec.model)
+def _parts(
+    spec: ExperimentSpec,
+) -> Iterator[tuple[str, str, Part | EvaluatorSpec]]:
+    """The parts that have options: their field, their path and they."""
+    yield "model", "model", spec.model
     for i, evaluator in enumerate(spec.evaluators):
-        _check_options("evaluators", f"evaluators.{i}", evaluator)
+        yield "evaluators", f"evaluators.{i}", evaluator
     if spec.loss is not None:
-        _check_options("loss", "loss", spec.loss)
-        package, made, _ = _PARTS["loss"]
-        check_loss(
-            spec,
-            registry.arguments(package, spec.loss.name, made),
-            needs_teacher=registry.constant(
-                package, spec.loss.name, made, "needs_teacher"
-            ),
-        )
+        yield "loss", "loss", spec.loss
+
+
+def _check_loss(spec: ExperimentSpec, loss: Part) -> None:
+    """Refuses a loss that is not of the kind that the run needs."""
+    package, made, _ = _PARTS["loss"]
+    check_loss(
+        spec,
+        registry.arguments(package, loss.name, made),
+        needs_teacher=registry.constant(
+            package, loss.name, made, "needs_teacher"
+        ),
+    )
 
 
 def loss_numbers(spec: ExperimentSpec) -> set[str]:
@@ -161,6 +166,74 @@ def _base(experiment: str, smoke: bool) -> ExperimentSpec:
     """An experiment as declared, shrunk if asked."""
     spec: ExperimentSpec = registry.get(EXPERIMENTS, experiment).SPEC
     return override(spec, spec.smoke, _signatures) if smoke else spec
+
+
+class Resolver:
+    """Resolves several runs; what they share is read once.
+
+    An experiment as declared and a run that teaches stand behind many runs of
+    a report. A resolver keeps them for as long as it lives, and no longer: a
+    file that changes is seen by the next one.
+    """
+
+    def __init__(self, *, smoke: bool = False) -> None:
+        """Takes whether runs are shrunk to seconds."""
+        self._smoke = smoke
+        self._bases: dict[str, ExperimentSpec] = {}
+        self._teachers: dict[tuple[str, str, int], RunIdentity] = {}
+        # What was found good: names of modules; parts by field and id, kept
+        # so that no other part can have the id.
+        self._names: set[tuple[str, str]] = set()
+        self._parts: dict[tuple[str, int], Part | EvaluatorSpec] = {}
+
+    def resolve(
+        self,
+        experiment: str,
+        changed: Mapping[str, Value] | None = None,
+        seed: int | None = None,
+    ) -> RunIdentity:
+        """Finds one run; see the function ``resolve``."""
+        if experiment not in self._bases:
+            self._bases[experiment] = _base(experiment, self._smoke)
+        base = self._bases[experiment]
+        last = {} if seed is None else {"seed": seed}
+        pairs = (*(changed or {}).items(), *last.items())
+        spec = override(base, pairs, _signatures)
+        self._check_parts(spec)
+        identity = RunIdentity(
+            experiment, spec, changes(spec, base), self._smoke
+        )
+        self.teacher_of(identity)  # one that cannot be is refused at once
+        return identity
+
+    def _check_parts(self, spec: ExperimentSpec) -> None:
+        """Refuses names and options of parts that do not exist."""
+        for named in (
+            ("ls_tf.tasks", spec.task),
+            ("ls_tf.data", spec.data.name),
+        ):
+            if named not in self._names:
+                registry.check(*named)
+                self._names.add(named)
+        for field, path, part in _parts(spec):
+            if (field, id(part)) not in self._parts:
+                _check_options(field, path, part)
+                self._parts[field, id(part)] = part
+        if spec.loss is not None:
+            _check_loss(spec, spec.loss)
+
+    def teacher_of(self, identity: RunIdentity) -> RunIdentity | None:
+        """Finds the run that teaches; see the function ``teacher_of``."""
+        teacher = identity.spec.teacher
+        if teacher is None:
+            return None
+        seed = identity.seed if teacher.seed is None else teacher.seed
+        key = (teacher.experiment, canonical_text(teacher.changes), seed)
+        if key not in self._teachers:
+            self._teachers[key] = self.resolve(
+                teacher.experiment, teacher.changes, seed
+            )
+        return self._teachers[key]
 
 
 def resolve(
@@ -187,14 +260,7 @@ def resolve(
 
     Source: ours.
     """
-    base = _base(experiment, smoke)
-    spec = override(base, dict(changed or {}), _signatures)
-    if seed is not None:
-        spec = override(spec, {"seed": seed}, _signatures)
-    _check_parts(spec)
-    identity = RunIdentity(experiment, spec, changes(spec, base), smoke)
-    teacher_of(identity)  # a teacher that cannot be is refused at once
-    return identity
+    return Resolver(smoke=smoke).resolve(experiment, changed, seed)
 
 
 def teacher_of(identity: RunIdentity) -> RunIdentity | None:
@@ -202,13 +268,4 @@ def teacher_of(identity: RunIdentity) -> RunIdentity | None:
 
     A smoke run is taught by the smoke run of its teacher.
     """
-    teacher = identity.spec.teacher
-    if teacher is None:
-        return None
-    seed = identity.seed if teacher.seed is None else teacher.seed
-    return resolve(
-        teacher.experiment,
-        changed=teacher.changes,
-        seed=seed,
-        smoke=identity.smoke,
-    )
+    return Resolver(smoke=identity.smoke).teacher_of(identity)

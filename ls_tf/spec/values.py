@@ -7,6 +7,7 @@ A kind is the type a field has; None means that any value will do.
 import ast
 import dataclasses
 import difflib
+import functools
 import json
 import types
 import typing
@@ -160,6 +161,8 @@ def checked(value: Value, kind: Any, path: str) -> Value:
     Raises:
         SpecError: if it is not of the kind.
     """
+    if kind in (bool, str) and type(value) is kind:
+        return value
     value = frozen(value)
     if not fits(value, kind):
         wanted = kind_name(kind)
@@ -257,9 +260,7 @@ def as_dict(value: Any) -> Any:
     """Turns a specification into nested dicts and lists of JSON scalars."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
-            f.name: as_dict(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.name != "smoke"
+            name: as_dict(getattr(value, name)) for name in fields_of(value)
         }
     if isinstance(value, Mapping):
         return {str(k): as_dict(v) for k, v in value.items()}
@@ -277,8 +278,13 @@ def default_of(of: "dataclasses.Field[Any]") -> Any:
 
 def fields_of(value: Any) -> dict[str, Any]:
     """The names and kinds of a dataclass's fields, less the smoke overrides."""
+    return _fields_of(value if isinstance(value, type) else type(value))
+
+
+@functools.cache
+def _fields_of(kind: Any) -> dict[str, Any]:
     return {
-        f.name: f.type for f in dataclasses.fields(value) if f.name != "smoke"
+        f.name: f.type for f in dataclasses.fields(kind) if f.name != "smoke"
     }
 
 

@@ -298,7 +298,7 @@ def load(store, name, wanted):
     made = registry.get("ls_tf.reports", name)
     needs = [need for need in made.REQUIRES if wanted(need)]
     folder = store(needs, optional=True)
-    records, _ = builder._find(name, made, folder, False)
+    records, *_ = builder._find(name, made, folder, False)
     return records
 
 

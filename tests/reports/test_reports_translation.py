@@ -35,7 +35,7 @@ def load(store, name, wanted, **options):
     made = registry.get("ls_tf.reports", name)
     needs = [need for need in made.REQUIRES if wanted(need)]
     folder = store(needs, optional=True, **options)
-    records, _ = builder._find(name, made, folder, False)
+    records, *_ = builder._find(name, made, folder, False)
     return records
 
 

@@ -1,5 +1,7 @@
 """Tests of ls_tf.spec.registry."""
 
+import ast
+import os
 import pathlib
 import sys
 import types
@@ -172,3 +174,52 @@ def test_what_a_class_says_of_itself_is_no_argument(tmp_path, package):
             registry.constant(package, "alexnet", "Loss", attribute)
     with pytest.raises(SpecError, match="did you mean 'alexnet'"):
         registry.constant(package, "alexnt", "Loss", "needs_teacher")
+
+
+def test_a_source_is_parsed_once_and_again_when_it_has_changed(
+    package, tmp_path, monkeypatch
+):
+    parsed, parse = [], ast.parse
+
+    def counting(*arguments):
+        parsed.append(arguments)
+        return parse(*arguments)
+
+    monkeypatch.setattr(ast, "parse", counting)
+    for _ in range(3):
+        assert registry.signature(package, "alexnet") == {"depth": int}
+    assert len(parsed) == 1
+    file = tmp_path / package / "alexnet.py"
+    file.write_text("def build(*, depth: int, width: float): ...\n")
+    assert registry.signature(package, "alexnet") == {
+        "depth": int,
+        "width": float,
+    }
+    # Of one length, so that the time alone tells.
+    file.write_text("def build(*, depth: int, width: bool, ): ...\n")
+    os.utime(file, ns=(1, 1))
+    assert registry.signature(package, "alexnet")["width"] is bool
+    assert len(parsed) == 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        # Text that looks like the definition, or like its end.
+        "'''\ndef build(fake: int):\n'''\ndef build(n: str): ...\n",
+        "def build(\n    n: str = '''a:\nb''',\n): ...\n",
+        "def builder(n: int): ...\ndef build(n: str): ...\n",
+        "class build:\n    '''A\nB'''\n\n    n: str = ''\n",
+        "class build:\n    n: str\n    def __call__(self): ...\n",
+        "class build:\n    def __call__(self): ...\n    n: str\n",
+        "class build:\n    @property\n    def a(self): ...\n\n    n : str\n",
+        "if True:\n    x = 1\n\n\ndef build(n: str = 'x:'):\n    ...",
+        "def build(n: str): return 1\n",
+        "def build (n: str):\n    return 1\n",
+    ],
+)
+def test_the_signature_is_read_whatever_stands_around_it(
+    package, tmp_path, source
+):
+    (tmp_path / package / "other.py").write_text(source)
+    assert registry.signature(package, "other") == {"n": str}

@@ -9,7 +9,8 @@ import pytest
 
 from ls_tf import cli
 from ls_tf.spec import SpecError, as_dict, digest, from_dict, registry
-from ls_tf.spec.resolve import RunIdentity, resolve, teacher_of
+from ls_tf.spec import resolve as resolving
+from ls_tf.spec.resolve import Resolver, RunIdentity, resolve, teacher_of
 
 EXPERIMENTS = registry.names("ls_tf.experiments")
 
@@ -373,3 +374,47 @@ def test_an_identity_is_a_value():
     assert isinstance(resolve("fc_digits"), RunIdentity)
     with pytest.raises(dataclasses.FrozenInstanceError):
         resolve("fc_digits").smoke = True
+
+
+def test_a_resolver_gives_what_resolve_gives_and_reads_what_is_shared_once(
+    monkeypatch,
+):
+    declared = []
+    base = resolving._base
+    monkeypatch.setattr(
+        resolving,
+        "_base",
+        lambda name, smoke: declared.append(name) or base(name, smoke),
+    )
+    resolver = Resolver(smoke=True)
+    wanted = [
+        ("fc_digits_student", {"teacher.beta": beta}, seed)
+        for beta in (0.25, 0.5)
+        for seed in (0, 1)
+    ]
+    runs = [resolver.resolve(*run) for run in wanted]
+    assert declared == ["fc_digits_student", "fc_digits"]
+    teachers = [resolver.teacher_of(run) for run in runs]
+    assert teachers[0] is teachers[2] and teachers[1] is teachers[3]
+    assert runs == [
+        resolve(name, changed=changed, seed=seed, smoke=True)
+        for name, changed, seed in wanted
+    ]
+    assert teachers == [teacher_of(run) for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"model.options.width": 3}, "no field 'model.options.width'"),
+        ({"evaluators.0.name": "nothing"}, "no evaluator 'nothing'"),
+        ({"data.name": "nothing"}, "no data set 'nothing'"),
+        ({"task": "nothing"}, "no task 'nothing'"),
+        ({"alpha": 2.0}, "alpha: wanted 0 to 1, got 2.0"),
+    ],
+)
+def test_a_resolver_checks_what_differs_from_the_run_before(changed, message):
+    resolver = Resolver()
+    resolver.resolve("fc_digits")
+    with pytest.raises(SpecError, match=message):
+        resolver.resolve("fc_digits", changed)
