@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from ls_tf.pages import canvas, html, tables
+from ls_tf.pages import canvas, declared, html, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
@@ -98,52 +98,43 @@ def _commits(run: Mapping[str, Any]) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
+def _engine(run: Mapping[str, Any]) -> str | None:
+    version = (run.get("versions") or {}).get(str(run.get("engine")))
+    return " ".join(str(w) for w in (run.get("engine"), version) if w) or None
+
+
+def _devices(run: Mapping[str, Any]) -> str | None:
+    return ", ".join(str(d) for d in run.get("devices") or []) or None
+
+
+def _seconds(run: Mapping[str, Any]) -> float | None:
+    seconds = run.get("train_seconds")
+    return None if seconds is None else float(seconds)
+
+
 def _data(run: Mapping[str, Any]) -> str:
     data = run["spec"]["data"]
-    roles = ", ".join(
-        f"{r} {data[r]}" for r in ("train", "calibrate", "report")
-    )
-    return f"{data['name']}: {roles}"
+    roles = (f"{r} {data[r]}" for r in ("train", "calibrate", "report"))
+    return f"{data['name']}: {', '.join(roles)}"
 
 
 def _provenance(
-    records: Mapping[Need, Record], recorded: Iterable[RunIdentity]
+    records: Iterable[Record], recorded: Iterable[RunIdentity]
 ) -> Table:
     """One row for each run; it holds no time of building."""
-    rows = []
-    for record, identity in zip(records.values(), recorded, strict=True):
-        run = record.run
-        version = (run.get("versions") or {}).get(str(run.get("engine")))
-        engine = " ".join(str(w) for w in (run.get("engine"), version) if w)
-        seconds = run.get("train_seconds")
-        rows.append(
-            (
-                identity.folder,
-                identity.seed,
-                _commits(run),
-                engine or None,
-                ", ".join(str(d) for d in run.get("devices") or []) or None,
-                run.get("steps", run.get("step")),
-                None if seconds is None else float(seconds),
-                _data(run),
-            )
-        )
-    columns = (
-        "run",
-        "seed",
-        "commit",
-        "engine",
-        "devices",
-        "steps",
-        "training, s",
-        "data",
-    )
-    return Table(
-        tables.frame(columns, rows),
+    return declared.table(
         "provenance",
         "The records behind this page. “altered” marks a commit whose files "
         "were changed but not committed.",
-        {"training, s": ".1f"},
+        [(i, r.run) for i, r in zip(recorded, records, strict=True)],
+        ("run", lambda row: row[0].folder, ""),
+        ("seed", lambda row: row[0].seed, ""),
+        ("commit", lambda row: _commits(row[1]), ""),
+        ("engine", lambda row: _engine(row[1]), ""),
+        ("devices", lambda row: _devices(row[1]), ""),
+        ("steps", lambda row: row[1].get("steps", row[1].get("step")), ""),
+        ("training, s", lambda row: _seconds(row[1]), ".1f"),
+        ("data", lambda row: _data(row[1]), ""),
     )
 
 
@@ -254,7 +245,7 @@ def build(
         blocks,
         _SMOKE_NOTE if smoke else "",
         missing,
-        _provenance(records, recorded) if module.REQUIRES else None,
+        _provenance(records.values(), recorded) if module.REQUIRES else None,
     )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:
