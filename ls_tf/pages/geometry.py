@@ -3,24 +3,29 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.pages import declared, tables
-from ls_tf.pages.blocks import NO_RUN, Table
+from ls_tf.pages import declared
+from ls_tf.pages.blocks import Table
 from ls_tf.pages.canvas import Panel
-from ls_tf.pages.declared import Column, or_no_run
+from ls_tf.pages.declared import Claim, Column, or_no_run
 from ls_tf.records.runs import Record
 
 ALPHAS = (0.0, 0.1)
-TIGHTER = "tighter?"
+TIGHTNESS = ("tightness", "tightness_by_centres")
 
 # Scalar -> what it measures, and what the smoothed network's lower number
 # means.
 MEASURES = {
-    "tightness": ("cluster spread / distance of templates", TIGHTER),
-    "tightness_by_centres": ("cluster spread / distance of clusters", TIGHTER),
-    "side_spread": ("spread of the triangle's sides / mean side",
-                    "more regular?"),
+    "tightness": ("cluster spread / distance of templates", "tighter?"),
+    "tightness_by_centres": (
+        "cluster spread / distance of clusters",
+        "tighter?",
+    ),
+    "side_spread": (
+        "spread of the triangle's sides / mean side",
+        "more regular?",
+    ),
     "scale": ("mean distance of clusters", "smaller scale?"),
-}  # fmt: skip
+}
 _SHAPE = (
     "The shape of the clusters, seed 0. Tightness: spread of a cluster over "
     "the distance of the templates; by centres: over the distance of the "
@@ -77,6 +82,11 @@ class Shape:
         scalars = self.record.scalars(self.clusters.evaluator, "report")
         return scalars[f"{self.split}_{scalar}"]
 
+    def of_seed(self, scalar: str) -> dict[int, float]:
+        """One of MEASURES: seed 0 -> value; empty without a run."""
+        value = self.measure(scalar)
+        return {} if value is None else {0: value}
+
 
 def table(
     networks: Iterable[Clusters],
@@ -112,32 +122,9 @@ def table(
     )
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A measure of one split, claimed to be lower with smoothing."""
-
-    network: str
-    scalar: str
-    split: str
-    hard: float | None
-    smoothed: float | None
-
-    @property
-    def meaning(self) -> str:
-        """What a lower number means."""
-        return MEASURES[self.scalar][1]
-
-    @property
-    def holds(self) -> str:
-        """Whether it is lower."""
-        if self.hard is None or self.smoothed is None:
-            return NO_RUN
-        return tables.yes_no(tables.is_less(self.smoothed, self.hard))
-
-
-def comparisons(
+def claims(
     networks: Iterable[Clusters], splits: Mapping[str, str]
-) -> list[Comparison]:
+) -> list[Claim[Shape]]:
     """Says of each network, measure and split whether smoothing lowers it.
 
     Args:
@@ -145,34 +132,30 @@ def comparisons(
         splits: split -> its title.
 
     Returns:
-        list.
+        list: of the smoothed network's shapes; the text is the measure.
 
     Source: Mueller et al. 2019, section 2; the measures: ours.
     """
     return [
-        Comparison(
-            clusters.network,
-            scalar,
-            title,
-            *(Shape(clusters, a, split, title).measure(scalar) for a in ALPHAS),
-        )
+        Claim(smoothed, smoothed.of_seed(name), hard.of_seed(name), name)
         for clusters in networks
-        for scalar in MEASURES
-        for split, title in splits.items()
+        for name in MEASURES
+        for split in splits.items()
+        for hard, smoothed in [[Shape(clusters, a, *split) for a in ALPHAS]]
     ]
 
 
-def agreement(claims: Iterable[Comparison]) -> str:
-    """Says how many of those that can be compared agree."""
-    words = [claim.holds for claim in claims if claim.holds != NO_RUN]
+def agreement(judged: Iterable[Claim[Shape]]) -> str:
+    """Says how many of those that can be judged hold."""
+    words = [claim.holds for claim in judged if claim.seeds]
     return f"{words.count('yes')} of {len(words)}"
 
 
-CLAIM_COLUMNS: tuple[Column[Comparison], ...] = (
-    ("measure", lambda c: MEASURES[c.scalar][0], ""),
-    ("split", lambda c: c.split, ""),
-    ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
-    ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
-    ("with smoothing", lambda c: c.meaning, ""),
+CLAIM_COLUMNS: tuple[Column[Claim[Shape]], ...] = (
+    ("measure", lambda c: MEASURES[c.text][0], ""),
+    ("split", lambda c: c.of.title, ""),
+    ("alpha=0", lambda c: or_no_run(c.higher.get(0)), ".4f"),
+    ("alpha=0.1", lambda c: or_no_run(c.lower.get(0)), ".4f"),
+    ("with smoothing", lambda c: MEASURES[c.text][1], ""),
     ("holds", lambda c: c.holds, ""),
 )

@@ -83,7 +83,7 @@ def _picture(row: _Row, clusters: geometry.Clusters) -> Picture:
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     rows = {row: _clusters(records, row) for row in _ROWS}
-    claims = geometry.comparisons(rows.values(), _SPLITS)
+    claims = geometry.claims(rows.values(), _SPLITS)
     yield Text(
         "Three classes' last-layer weights (templates) span a plane; the "
         "activations before the last layer are projected onto it. Müller et "
@@ -101,6 +101,6 @@ def build(records: Records) -> Iterable[Block]:
         "images, makes the triangle more regular, and shrinks the projection's "
         "scale. A claim holds if the number is lower with smoothing; seed 0.",
         claims,
-        ("network", lambda c: c.network, ""),
+        ("network", lambda c: c.of.clusters.network, ""),
         *geometry.CLAIM_COLUMNS,
     )

@@ -66,9 +66,9 @@ def _picture(network: networks.Network, clusters: geometry.Clusters) -> Picture:
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     rows = {n: _clusters(records, n) for n in translation.PLACES}
-    claims = geometry.comparisons(rows.values(), _SPLITS)
+    claims = geometry.claims(rows.values(), _SPLITS)
     # What the paper says of this figure.
-    tightness = [c for c in claims if c.meaning == geometry.TIGHTER]
+    tightness = [c for c in claims if c.text in geometry.TIGHTNESS]
     yield Text(
         "The embeddings of three subwords (templates) span a plane; the "
         "decoder's last activations are projected onto it. Müller et al. see "
@@ -95,6 +95,6 @@ def build(records: Records) -> Iterable[Block]:
         "says of images. A claim holds if the number is lower with smoothing; "
         "seed 0.",
         claims,
-        ("network", lambda c: c.network, ""),
+        ("network", lambda c: c.of.clusters.network, ""),
         *geometry.CLAIM_COLUMNS,
     )

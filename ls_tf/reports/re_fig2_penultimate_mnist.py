@@ -25,7 +25,7 @@ def build(records: Records) -> Iterable[Block]:
     clusters = geometry.Clusters(
         "MNIST", {alpha: records[need] for alpha, need in _NEEDS.items()}
     )
-    claims = geometry.comparisons([clusters], _SPLITS)
+    claims = geometry.claims([clusters], _SPLITS)
     yield Text(
         "Three classes' last-layer weights (templates) span a plane; the "
         "activations before the last layer are projected onto it. Müller et "
