@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, declared, tables
 from ls_tf.pages.blocks import Block, Need, Picture
-from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs
+from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.pages.tables import Spread
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
@@ -138,7 +138,8 @@ class Point:
             return dict.fromkeys(self.runs, self.at)
         return {seed: smoothness(run) for seed, run in self.runs.items()}
 
-    def accuracy(self) -> Spread | None:
+    @property
+    def over(self) -> Spread | None:
         """Its accuracy over the seeds; None without a run."""
         return ACCURACY.over(self.runs)
 
@@ -180,9 +181,8 @@ def _figure(curves: _Curves) -> Figure | None:
         canvas.plain(axes)
         if axes.has_data():
             axes.legend(frameon=False, fontsize=9)
-    top.set_ylabel("teacher's accuracy, %")
-    below.set_ylabel("student's accuracy, %")
-    below.set_xlabel("gamma (of labels: alpha)")
+    top.set(ylabel="teacher's accuracy, %")
+    below.set(ylabel="student's accuracy, %", xlabel="gamma (of labels: alpha)")
     return figure if top.has_data() or below.has_data() else None
 
 
@@ -190,7 +190,7 @@ def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
     """Draws one curve; the points of the hard teacher are named by T."""
     colour, marker, dashes = _STYLES[curve]
     gammas = [statistics.fmean(p.gammas.values()) for p in points]
-    accuracies = [p.accuracy() for p in points]
+    accuracies = [p.over for p in points]
     canvas.band(
         axes,
         zip(gammas, accuracies, strict=True),
@@ -302,7 +302,6 @@ _CLAIMS = (
         _Accuracy("mean over T > 1", BY_TEMPERATURE, _above(1)),
     ),
 )
-_OVER_SEEDS = ("accuracy %, mean", "lowest", "highest", "seeds")
 _CLAIMS_CAPTION = (
     "Claims of Müller et al. 2019, section 4 and figure 5. “Lower” and "
     "“higher” are the accuracies, %, that the claim names so, means over the "
@@ -388,5 +387,12 @@ def blocks(
         ),
         ("T", lambda p: p.temperature, "g"),
         ("gamma", lambda p: p.gamma, ".4f"),
-        *declared.over_seeds(Point.accuracy, ".2f", *_OVER_SEEDS),
+        (
+            "accuracy %, mean",
+            lambda p: or_no_run(p.over and p.over.mean),
+            ".2f",
+        ),
+        ("lowest", lambda p: p.over and p.over.low, ".2f"),
+        ("highest", lambda p: p.over and p.over.high, ".2f"),
+        ("seeds", lambda p: len(p.runs), ""),
     )

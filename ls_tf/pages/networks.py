@@ -82,11 +82,39 @@ def needs(
             )
 
 
+def all_needs(
+    networks: Iterable[Network],
+    alphas: Sequence[float],
+    seeds: Sequence[int] = (0,),
+    headline: Iterable[Network] = (),
+) -> tuple[Need, ...]:
+    """Lists the runs of some networks; ``headline`` are those to be trained.
+
+    Returns:
+        tuple: network by network, see ``needs``.
+    """
+    trained = tuple(headline)
+    return tuple(
+        need
+        for network in networks
+        for need in needs(
+            network, alphas, seeds, alphas if network in trained else ()
+        )
+    )
+
+
 def of(
     records: Mapping[Need, Record], network: Network, alpha: float
 ) -> dict[int, Record]:
     """Picks a network's records: seed -> record."""
     return tables.by_seed(records, network.experiment, {"alpha": alpha})
+
+
+def runs_of(
+    records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
+) -> dict[float, dict[int, Record]]:
+    """Picks a network's records: alpha -> seed -> record."""
+    return {alpha: of(records, network, alpha) for alpha in alphas}
 
 
 @dataclass(frozen=True)
@@ -120,7 +148,7 @@ def first_runs(
     records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
 ) -> dict[float, Record]:
     """Picks the first seed of each alpha that has a run."""
-    runs = {alpha: of(records, network, alpha) for alpha in alphas}
+    runs = runs_of(records, network, alphas)
     return {a: next(iter(some.values())) for a, some in runs.items() if some}
 
 

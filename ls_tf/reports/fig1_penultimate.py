@@ -47,14 +47,8 @@ _ROWS = (
 )
 _HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 
-REQUIRES = tuple(
-    need
-    for row in _ROWS
-    for need in networks.needs(
-        row.network,
-        geometry.ALPHAS,
-        headline=geometry.ALPHAS if row.network in _HEADLINE else (),
-    )
+REQUIRES = networks.all_needs(
+    (row.network for row in _ROWS), geometry.ALPHAS, headline=_HEADLINE
 )
 
 

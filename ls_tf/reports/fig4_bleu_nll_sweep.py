@@ -25,7 +25,7 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
-from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.declared import Number, Records, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_claims import Claim
 
@@ -38,10 +38,6 @@ _ECE = (canvas.ORANGE, "s")
 REQUIRES = translation.all_needs(
     translation.PLACES, translation.ALPHAS, networks.SEEDS
 )
-
-
-def _runs(records: Records, network: Network) -> dict[float, Runs]:
-    return {a: networks.of(records, network, a) for a in translation.ALPHAS}
 
 
 def _validation_bleu(row: AtAlpha) -> float | None:
@@ -64,14 +60,16 @@ def _claims(records: Records) -> list[tuple[Network, Claim]]:
     return [
         (network, claim)
         for network in translation.PLACES
-        for claim in sweep_claims.claims(*_runs(records, network).values())
+        for claim in sweep_claims.claims(
+            *networks.runs_of(records, network, translation.ALPHAS).values()
+        )
     ]
 
 
 def _untested(records: Records) -> Iterable[tuple[Network, Claim]]:
     """One claim that stands for all those that a network has no run for."""
     for network in translation.PLACES:
-        runs = _runs(records, network)
+        runs = networks.runs_of(records, network, translation.ALPHAS)
         lacking = [f"alpha = {a:g}" for a, some in runs.items() if not some]
         if lacking:
             text = f"those that need {' and '.join(lacking)}"
@@ -146,7 +144,7 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
 def _pictures(records: Records) -> Iterable[Picture]:
     """Draws the three panels of each network that has a run."""
     for network in translation.PLACES:
-        runs = _runs(records, network)
+        runs = networks.runs_of(records, network, translation.ALPHAS)
         finished = [r for some in runs.values() for r in some.values()]
         if finished:
             yield Picture(
@@ -235,5 +233,10 @@ def build(records: Records) -> Iterable[Block]:
     swept = translation.signatures(records, "translation_sweep")
     yield sweep_lines.table(
         f"{translation.SPLIT} {swept}",
-        {translation.title(n): _runs(records, n) for n in translation.PLACES},
+        {
+            translation.title(n): networks.runs_of(
+                records, n, translation.ALPHAS
+            )
+            for n in translation.PLACES
+        },
     )

@@ -46,36 +46,24 @@ _NAME = "mutual_information"
 _EXACT = "mutual_information_exact"
 
 
-@dataclass(frozen=True, eq=False)
-class _Curve:
-    """One run's estimates over the steps.
+def _curve(record: Record, evaluator: str = _NAME) -> np.ndarray:
+    """Reads a curve; the measurement at the end is its last point.
 
-    Attributes:
-        steps: int [P].
-        values: name of a scalar -> float [P], nats; NaN where there is none.
+    Returns:
+        float64 [3, P]: step, estimate and estimate less its bias, nats; NaN
+        where there is none.
     """
-
-    steps: np.ndarray
-    values: Mapping[str, np.ndarray]
-
-
-def _curve(record: Record, evaluator: str = _NAME) -> _Curve:
-    """Reads a curve; the measurement at the end is its last point."""
     names = ("information", "information_less_bias")
-    found = {
+    points = {
         int(row["step"]): [row.get(f"train/{evaluator}/{n}") for n in names]
         for row in record.metrics()
         if f"train/{evaluator}/information" in row
     }
     end = record.measurement(evaluator, "train")
-    found[int(end["step"])] = [end["scalars"].get(n) for n in names]
-    steps = sorted(found)
-    values = np.array(
-        [[math.nan if v is None else v for v in found[s]] for s in steps]
-    )
-    return _Curve(
-        np.array(steps), {n: values[:, i] for i, n in enumerate(names)}
-    )
+    points[int(end["step"])] = [end["scalars"].get(n) for n in names]
+    return np.array(
+        [[step, *points[step]] for step in sorted(points)], np.float64
+    ).T
 
 
 def _neighbours(record: Record | None) -> float | None:
@@ -140,24 +128,21 @@ _END: tuple[Column[_Run], ...] = (
 )
 
 
-def _points(runs: Iterable[_Run]) -> Iterable[tuple[_Run, tuple[float, ...]]]:
+def _points(runs: Iterable[_Run]) -> Iterable[tuple[_Run, list[float]]]:
     """The curves: run -> step, estimate, estimate less its bias."""
     for run in runs:
         if run.record is not None:
-            curve = _curve(run.record)
-            columns = [curve.steps, *curve.values.values()]
-            for point in zip(*(c.tolist() for c in columns), strict=True):
+            for point in _curve(run.record).T.tolist():
                 yield run, point
 
 
 def _shape(record: Record) -> dict[str, float]:
     """First, highest and last value of a run's curve, and the fall."""
-    curve = _curve(record)
-    values = curve.values["information"]
+    steps, values, _ = _curve(record)
     if not np.isfinite(values).all():
         return dict.fromkeys(("first", "peak", "last", "fall"), math.nan)
     top = int(values.argmax())
-    after = curve.steps[-1] - curve.steps[top]
+    after = steps[-1] - steps[top]
     lost = float(values[top] - values[-1])
     return {
         "first": float(values[0]),
@@ -218,13 +203,11 @@ def _claims(
 
 def _draw(axes: Axes, alpha: float, record: Record) -> None:
     colour, marker = _STYLES[alpha]
-    curve, exact = _curve(record), _curve(record, _EXACT)
-    estimate, less_bias = curve.values.values()
-    axes.plot(
-        curve.steps, estimate, color=colour, marker=marker, markersize=4.5
-    )
-    axes.plot(curve.steps, less_bias, color=colour, linestyle="--")
-    axes.plot(exact.steps, exact.values["information"], "x", color=colour)
+    steps, estimate, less_bias = _curve(record)
+    exact_steps, exact, _ = _curve(record, _EXACT)
+    axes.plot(steps, estimate, color=colour, marker=marker, markersize=4.5)
+    axes.plot(steps, less_bias, color=colour, linestyle="--")
+    axes.plot(exact_steps, exact, "x", color=colour)
 
 
 def _figure(runs: Mapping[float, Record]) -> Figure:
@@ -236,8 +219,7 @@ def _figure(runs: Mapping[float, Record]) -> Figure:
     axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("training step")
-    axes.set_ylabel("information, nats")
+    axes.set(xlabel="training step", ylabel="information, nats")
     canvas.plain(axes)
     handles = [
         canvas.key(f"alpha = {a:g}", color=colour, marker=marker, markersize=5)
@@ -321,7 +303,7 @@ def build(records: Records) -> Iterable[Block]:
         ("network", lambda p: p[0].network.label, ""),
         ("alpha", lambda p: p[0].alpha, "g"),
         ("seed", lambda p: p[0].seed, ""),
-        ("step", lambda p: p[1][0], ""),
+        ("step", lambda p: int(p[1][0]), ""),
         ("estimate", lambda p: p[1][1], ".3f"),
         ("less bias", lambda p: p[1][2], ".3f"),
     )

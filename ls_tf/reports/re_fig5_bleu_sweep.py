@@ -29,8 +29,8 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages.blocks import Block, Picture, Text
-from ls_tf.pages.declared import Number, Records, Runs, or_no_run
-from ls_tf.pages.networks import AtAlpha, Network
+from ls_tf.pages.declared import Number, Records, or_no_run
+from ls_tf.pages.networks import AtAlpha
 from ls_tf.pages.sweep_lines import Sweep
 
 TITLE = "BLEU, calibration and likelihood over temperatures: Multi30k"
@@ -57,10 +57,6 @@ REQUIRES = tuple(
         _HEADLINE if network == translation.MULTI30K else (),
     )
 )
-
-
-def _runs(records: Records, network: Network) -> dict[float, Runs]:
-    return {a: networks.of(records, network, a) for a in _ALPHAS}
 
 
 def _number(name: str, unit: str = "") -> Number:
@@ -93,7 +89,7 @@ def _rows(records: Records) -> Iterable[_Row]:
     for network in _NETWORKS:
         # The printed network is neither of ours; it stands beside one.
         row = network.row if network == translation.MULTI30K else ""
-        for alpha, runs in _runs(records, network).items():
+        for alpha, runs in networks.runs_of(records, network, _ALPHAS).items():
             yield _Row(
                 network.label,
                 alpha,
@@ -172,7 +168,7 @@ def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
 def _pictures(records: Records) -> Iterable[Picture]:
     """Draws BLEU, ECE and NLL of each network that has a run."""
     for network in _NETWORKS:
-        runs = _runs(records, network)
+        runs = networks.runs_of(records, network, _ALPHAS)
         sweeps = {
             alpha: sweep
             for alpha, of_alpha in runs.items()
@@ -199,7 +195,11 @@ def _lowest(errors: Mapping[float, float]) -> str:
 def _findings(records: Records) -> Iterable[str]:
     """What counting the padding does, and where the ECE is lowest."""
     for network in _NETWORKS:
-        runs = {a: r for a, r in _runs(records, network).items() if r}
+        runs = {
+            a: r
+            for a, r in networks.runs_of(records, network, _ALPHAS).items()
+            if r
+        }
         if not runs:
             continue
         counted, real = (
@@ -276,5 +276,6 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
     )
     yield sweep_lines.table(
-        signed, {n.label: _runs(records, n) for n in _NETWORKS}
+        signed,
+        {n.label: networks.runs_of(records, n, _ALPHAS) for n in _NETWORKS},
     )

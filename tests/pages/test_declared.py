@@ -46,14 +46,18 @@ def test_a_table_is_its_rows_and_columns():
     assert tables.comma_separated(table) == "name,x\na,0.25\nb,no run\n"
 
 
-def test_a_number_over_seeds_fills_four_columns():
-    columns = declared.over_seeds(
-        lambda values: tables.spread(values), ".1f", "mean", "low", "high", "n"
+def test_there_is_one_column_for_each_key():
+    table = declared.table(
+        "t",
+        "",
+        [{1: 0.5}, {2: 1.0}],
+        *declared.each((1, 2), "x = {}".format, dict.get, ".1f"),
+        *declared.each("a", str, lambda row, key: None, "", without=None),
     )
-    table = declared.table("t", "", [[1.0, 2.0], []], *columns)
+    assert list(table.data.columns) == ["x = 1", "x = 2", "a"]
     assert tables.cells(table) == [
-        ["1.5", "1.0", "2.0", "2"],
-        [NO_RUN, "–", "–", "0"],
+        ["0.5", NO_RUN, "–"],
+        [NO_RUN, "1.0", "–"],
     ]
 
 
