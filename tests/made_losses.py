@@ -19,6 +19,8 @@ from ls_tf.objective import label_smoothing
 from ls_tf.objective.loss import Answers
 from ls_tf.protocols import Tensor
 
+EXAMPLE = {"weight": 0.1}  # to be tried with: it has no default
+
 
 @dataclass(frozen=True)
 class Loss:

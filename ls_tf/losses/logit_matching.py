@@ -11,6 +11,8 @@ from ls_tf.objective import distillation
 from ls_tf.objective.loss import Answers
 from ls_tf.protocols import Tensor
 
+EXAMPLE = {"reduction": "mean"}  # to be tried with: it has no default
+
 
 @dataclass(frozen=True)
 class Loss:

@@ -73,9 +73,8 @@ def build(spec: ExperimentSpec, default: Part) -> Loss:
         Loss: with the run's numbers.
 
     Raises:
-        SpecError: no such loss, one for other tasks, or a number that it has
-            no use for.
-        ValueError: an option out of range.
+        SpecError: no such loss, one for other tasks, a number that it has no
+            use for, or an option out of range.
 
     Source: ours.
     """
@@ -90,7 +89,7 @@ def build(spec: ExperimentSpec, default: Part) -> Loss:
     }
     try:
         loss: Loss = made(**part.options, **given)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise SpecError(f"loss '{part.name}': {error}") from error
     return loss
 
