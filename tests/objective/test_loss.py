@@ -175,8 +175,8 @@ def test_a_loss_of_a_users_own(two_losses_more):
         (
             Part("label_smoothing", {"spread": "all"}),
             DIGITS,
-            "^loss 'label_smoothing': wanted a spread of uniform, others, prior, "
-            "got 'all'",
+            "^loss 'label_smoothing': wanted a spread of uniform, others, "
+            "prior, got 'all'",
         ),
         (
             Part("logit_matching", {"reduction": "max"}),
