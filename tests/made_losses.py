@@ -2,112 +2,21 @@
 
 import contextlib
 import pathlib
+import re
 import shutil
 import sys
 
 import ls_tf.losses
 
-CONFIDENCE_PENALTY = '''\
-"""Cross-entropy minus a share of the answer's entropy."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-from keras import ops
-
-from ls_tf.objective import label_smoothing
-from ls_tf.objective.loss import Answers
-from ls_tf.protocols import Tensor
-
-EXAMPLE = {"weight": 0.1}  # to be tried with: it has no default
-
-
-@dataclass(frozen=True)
-class Loss:
-    """``-log p_label - weight * H(p)``, in nats.
-
-    Attributes:
-        weight: of the entropy, 0 or more.
-
-    Raises:
-        ValueError: if ``weight`` is negative.
-
-    Source: Pereyra et al. 2017, section 3.
-    """
-
-    weight: float
-
-    needs_teacher: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        """Checks the weight."""
-        if not self.weight >= 0:
-            raise ValueError(f"wanted weight of 0 or more, got {self.weight}")
-
-    def __call__(self, answers: Answers) -> Tensor:
-        """See ``objective.loss.Loss``."""
-        log_p = ops.log_softmax(answers.logits, axis=-1)
-        entropy = -ops.sum(ops.exp(log_p) * log_p, axis=-1)
-        hard = label_smoothing.nll(answers.labels, answers.logits)
-        return hard - self.weight * entropy
-'''
-
-ANGLE = '''\
-"""A student's loss on labels and on the angle to its teacher's logits."""
-
-from dataclasses import dataclass
-from typing import ClassVar
-
-from keras import ops
-
-from ls_tf.objective import label_smoothing
-from ls_tf.objective.loss import Answers
-from ls_tf.protocols import Tensor
-
-
-@dataclass(frozen=True)
-class Loss:
-    """``(1 - beta) * H(y, p) + beta * strength * (1 - cos(z, t))``.
-
-    Attributes:
-        beta: weight of the teacher, in [0, 1]; the run's.
-        strength: of the angle, positive.
-        centred: takes each row's mean off the logits before.
-
-    Raises:
-        ValueError: if ``strength`` is not positive.
-
-    Source: ours.
-    """
-
-    beta: float
-    strength: float = 1.0
-    centred: bool = True
-
-    needs_teacher: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        """Checks the strength."""
-        if not self.strength > 0:
-            raise ValueError(f"wanted a positive strength, got {self.strength}")
-
-    def __call__(self, answers: Answers) -> Tensor:
-        """See ``objective.loss.Loss``."""
-        student = answers.logits
-        teacher = ops.stop_gradient(answers.teacher_logits)
-        if self.centred:
-            student = student - ops.mean(student, axis=-1, keepdims=True)
-            teacher = teacher - ops.mean(teacher, axis=-1, keepdims=True)
-        cosine = ops.sum(
-            ops.normalize(student, axis=-1) * ops.normalize(teacher, axis=-1),
-            axis=-1,
-        )
-        hard = label_smoothing.nll(answers.labels, answers.logits)
-        soft = self.strength * (1 - cosine)
-        return (1 - self.beta) * hard + self.beta * soft
-'''
-
-FILES = {"confidence_penalty": CONFIDENCE_PENALTY, "angle": ANGLE}
+_PAGE = pathlib.Path(__file__).parents[1] / "docs/adding.md"
+# Name -> text, as the page on adding things shows them.
+FILES = dict(
+    re.findall(
+        r"^```python\n# ls_tf/losses/(\w+)\.py\n(.*?)^```$",
+        _PAGE.read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+)
 
 
 @contextlib.contextmanager

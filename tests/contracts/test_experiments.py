@@ -15,6 +15,7 @@ from ls_tf.spec.resolve import resolve, teacher_of
 ROOT = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = registry.names("ls_tf.experiments")
 FLAGFILES = sorted((ROOT / "flags").glob("*.flags"))
+HEADLINES = [p.stem for p in FLAGFILES if p.stem in EXPERIMENTS]
 MACHINES = sorted((ROOT / "flags" / "machine").glob("*.flags"))
 MACHINE_FLAGS = {
     "strategy",
@@ -100,6 +101,12 @@ def test_teachers_exist_and_end(name):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_of_a_paper_has_a_flagfile(name):
+    source = module(name).__doc__.split("\nSource: ")[1]
+    assert source.startswith("ours") or name in HEADLINES
+
+
+@pytest.mark.parametrize("name", HEADLINES)
 def test_flagfile_sets_only_experiment_alpha_and_seed(name, capsys):
     path = ROOT / "flags" / f"{name}.flags"
     given = flags_of(path)
