@@ -229,6 +229,9 @@ def test_an_evaluator_takes_a_role_and_a_trained_network(name):
         built.role = "train"
     fields = [field.name for field in dataclasses.fields(evaluator)]
     assert fields[0] == "role"
+    text = inspect.getdoc(evaluator)
+    assert "Source:" in text
+    assert [f for f in fields if f"\n    {f}: " not in text] == []
     # What is checked without an import is what the class takes.
     read = registry.arguments("ls_tf.evaluators", name, "Evaluator")
     assert list(read) == fields
