@@ -4,18 +4,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import programs
 from etils import epath
 
 from ls_tf.training import checkpoints
 
-ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = programs.ROOT / "run_experiment.py"
+
+
+def _engine(flags: Sequence[str]) -> str:
+    """The engine that the flags choose."""
+    return "jax" if "--engine=jax" in flags else "tensorflow"
 
 
 class Line:
-    """The command line with one runs directory."""
+    """The command line with one runs directory.
+
+    A command is a process of its own: a copy of one that has its imports,
+    see ``programs``, or with ``fresh`` one that Python starts.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -23,8 +34,6 @@ class Line:
 
     def words(self, *flags: str) -> list[str]:
         return [
-            sys.executable,
-            str(ROOT / "run_experiment.py"),
             f"--runs_dir={self.runs}",
             f"--reports_dir={self.folder / 'reports'}",
             *flags,
@@ -34,21 +43,47 @@ class Line:
         kept = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
         return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
-    def start(self, *flags: str, **environment: str) -> subprocess.Popen:
+    def start(self, *flags: str, fresh: bool = False, **environment: str):
+        """A process as ``subprocess.Popen`` gives it."""
+        words = self.words(*flags)
+        env = self.environment(**environment)
+        if not fresh:
+            return programs.start(
+                PROGRAM, *words, engine=_engine(flags), env=env
+            )
         return subprocess.Popen(
-            self.words(*flags),
+            [sys.executable, str(PROGRAM), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=self.environment(**environment),
+            env=env,
         )
 
-    def __call__(self, *flags: str, code: int = 0, **environment: str):
+    def __call__(
+        self,
+        *flags: str,
+        code: int = 0,
+        fresh: bool = False,
+        stdin: bytes = b"",
+        **environment: str,
+    ):
+        words = self.words(*flags)
+        env = self.environment(**environment)
+        if not fresh:
+            return programs.run(
+                PROGRAM,
+                *words,
+                engine=_engine(flags),
+                code=code,
+                env=env,
+                stdin=stdin,
+            )
         done = subprocess.run(
-            self.words(*flags),
+            [sys.executable, str(PROGRAM), *words],
+            input=stdin.decode(),
             capture_output=True,
             text=True,
-            env=self.environment(**environment),
+            env=env,
             timeout=300,
         )
         assert done.returncode == code, done.stderr

@@ -2,11 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import programs
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -63,18 +62,14 @@ def steps(tmp_path_factory):
             out = folder / f"{len(known)}.npz"
             changes = json.dumps(CASES[experiment])
             words = [engine, str(devices), str(parts), experiment, changes]
-            done = subprocess.run(
-                [sys.executable, str(PROGRAM), *words, str(STEPS), str(out)],
-                capture_output=True,
-                text=True,
-                timeout=300,
-                env={
-                    **os.environ,
-                    "PYTHONPATH": str(PROGRAM.parents[2]),
-                    "KERAS_BACKEND": engine,
-                },
+            programs.run(
+                PROGRAM,
+                *words,
+                str(STEPS),
+                str(out),
+                engine=engine,
+                env={**os.environ, "KERAS_BACKEND": engine},
             )
-            assert done.returncode == 0, done.stderr[-2000:]
             with np.load(out) as arrays:
                 known[key] = dict(arrays)
         return known[key]

@@ -65,6 +65,7 @@ def start_workers(line, *flags):
         line.start(
             *flags,
             "--strategy=multi_worker",
+            fresh=True,
             TF_CONFIG=json.dumps(
                 {
                     "cluster": {"worker": workers},

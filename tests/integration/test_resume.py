@@ -2,11 +2,14 @@
 
 import json
 import random
+import resource
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
-from command_line import arrays, assert_equal_bits
+from command_line import PROGRAM, arrays, assert_equal_bits
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +29,8 @@ FLAGS = (
 
 @pytest.fixture(scope="module")
 def unbroken(shared_line):
-    shared_line(*FLAGS)
+    # Its hashes have another seed than those of the copies of ``programs``.
+    shared_line(*FLAGS, fresh=True)
     return shared_line.folder_of(*FLAGS)
 
 
@@ -35,10 +39,11 @@ def test_twenty_kills_change_no_bit(line, unbroken):
     folder = line.folder_of(*FLAGS)
     kills = 0
     while kills < 20:
-        process = line.start(*FLAGS)
         # Past the imports, so that a kill falls into the work, saving
         # included; now and then before them.
-        wait = rng.uniform(0.1, 1.0) if kills % 5 == 0 else None
+        early = kills % 5 == 0
+        process = line.start(*FLAGS, fresh=early)
+        wait = rng.uniform(0.1, 1.0) if early else None
         began = time.monotonic()
         if wait is None:
             before = _step(folder)
@@ -110,9 +115,6 @@ def test_a_corrupted_newest_checkpoint_costs_only_its_steps(line, unbroken):
 
 
 def test_a_full_disk_is_one_line_and_resumes(line, unbroken):
-    import resource
-    import subprocess
-
     folder = line.folder_of(*FLAGS)
     limit = 60_000  # bytes; a checkpoint is larger, the other files are not
 
@@ -129,7 +131,7 @@ def test_a_full_disk_is_one_line_and_resumes(line, unbroken):
     saved = _step(folder)
     before = arrays(folder)
     done = subprocess.run(
-        line.words(*FLAGS),
+        [sys.executable, str(PROGRAM), *line.words(*FLAGS)],
         preexec_fn=limited,
         capture_output=True,
         text=True,

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import pytest
@@ -47,16 +46,8 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(trained, line):
 
 
 def translated(line, text, *flags, code=0):
-    words = line.words(*FLAGS[:-1], "--mode=translate", *flags)
-    done = subprocess.run(
-        words,
-        input=text,
-        capture_output=True,
-        env=line.environment(),
-        timeout=250,
-    )
-    assert done.returncode == code, done.stderr.decode()
-    return done
+    words = (*FLAGS[:-1], "--mode=translate", *flags)
+    return line(*words, stdin=text, code=code)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +59,16 @@ def measured(trained):
 def test_lines_in_lines_out(measured):
     lines = ["seven", "", "three hundred twenty-three", "nine " * 300, "seven"]
     found = translated(measured, ("\n".join(lines) + "\n").encode()).stdout
-    answers = found.decode().splitlines()
+    answers = found.splitlines()
     assert len(answers) == 5
     assert answers[1] == "" and answers[0] == answers[4] != ""
     # The other engine translates with the same weights.
     again = translated(measured, b"seven\n", "--engine=jax").stdout
-    assert again.decode().splitlines() == answers[:1]
+    assert again.splitlines() == answers[:1]
 
 
 def test_no_lines_are_no_lines(measured):
-    assert translated(measured, b"").stdout == b""
+    assert translated(measured, b"").stdout == ""
 
 
 def test_what_is_measured_lies_in_the_record(measured):
@@ -89,9 +80,9 @@ def test_what_is_measured_lies_in_the_record(measured):
 
 
 def one_line(done):
-    lines = done.stderr.decode().splitlines()
+    lines = done.stderr.splitlines()
     (mine,) = [line for line in lines if line.startswith("ls_tf: ")]
-    assert "Traceback" not in done.stderr.decode()
+    assert "Traceback" not in done.stderr
     return mine
 
 
@@ -102,9 +93,5 @@ def test_bad_input_is_one_line(measured, line):
         translated(line, b"seven\n", code=2)
     )
     assert not line.runs.exists()
-    words = measured.words("--experiment=fc_digits", "--mode=translate")
-    done = subprocess.run(
-        words, capture_output=True, env=measured.environment(), timeout=250
-    )
-    assert done.returncode == 2
+    done = measured("--experiment=fc_digits", "--mode=translate", code=2)
     assert "fc_digits is no translation" in one_line(done)
