@@ -48,6 +48,20 @@ def _guard(method):
     return guarded
 
 
+def pytest_xdist_auto_num_workers(config):
+    """A process for each core and at most each file; one needs no other."""
+    places = {
+        config.invocation_params.dir / argument.partition("::")[0]
+        for argument in config.args
+    }
+    cores = os.cpu_count()
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    if not all(place.is_file() for place in places):
+        return cores
+    return min(cores, len(places)) if len(places) > 1 else 0
+
+
 # The slow ones first, so that no process is left alone with them at the end.
 _FIRST = ("integration", "reports")
 

@@ -12,6 +12,7 @@ import sys
 import time
 import types
 
+import programs
 import pytest
 
 from ls_tf import cli
@@ -623,8 +624,17 @@ def test_the_program_ends_with_one_line(flags, word):
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
 def test_what_only_the_run_can_refuse_is_one_line_too(tmp_path, flags, word):
-    done = process(DIGITS, "--smoke", f"--runs_dir={tmp_path / 'runs'}", *flags)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    done = programs.run(
+        ROOT / "run_experiment.py",
+        DIGITS,
+        "--smoke",
+        f"--runs_dir={tmp_path / 'runs'}",
+        *flags,
+        engine="tensorflow",
+        code=2,
+        env=os.environ,
+    )
+    assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert word in done.stderr
     assert not (tmp_path / "runs").exists()

@@ -46,6 +46,8 @@ def test_the_parts_pass_on_jax(paths):
         [
             *command,
             "no:cacheprovider",
+            "-n",
+            "0",  # this test has a core, not all of them
             "-m",
             "not slow",
             *few,

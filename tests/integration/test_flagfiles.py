@@ -1,0 +1,75 @@
+"""A small run of every flagfile, from the command line."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import programs
+import pytest
+
+pytestmark = pytest.mark.slow
+
+FLAGS = programs.ROOT / "flags"
+SMOKE = f"--flagfile={FLAGS / 'smoke.flags'}"
+EXPERIMENTS = [
+    path
+    for path in sorted(FLAGS.glob("*.flags"))
+    if re.search("^--experiment=", path.read_text(), re.MULTILINE)
+]
+MACHINES = sorted((FLAGS / "machine").glob("*.flags"))
+# These come with the program or with a package; others lie in a directory.
+BUILT_IN = ("digits", "numbers_ende")
+FOLDERS = {"multi30k": "downloads/manual/multi30k"}
+
+
+def is_there(data):
+    """Whether there is a copy of a data set, where tests may look for one."""
+    directory = os.environ.get("TFDS_DATA_DIR")
+    if data in BUILT_IN or directory is None:
+        return data in BUILT_IN
+    return (Path(directory) / FOLDERS.get(data, data)).is_dir()
+
+
+def family(path):
+    """Flagfiles that share teachers: one directory, so one process."""
+    return pytest.mark.xdist_group(path.stem.partition("_")[0])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, id=p.stem, marks=family(p)) for p in EXPERIMENTS],
+)
+def test_it_runs_or_says_what_to_do(shared_line, line, tmp_path, path):
+    flags = (f"--flagfile={path}", SMOKE, "--run_missing")
+    printed = json.loads(line(*flags[:1], "--mode=print").stdout)
+    data = printed["spec"]["data"]["name"]
+    if is_there(data):
+        done = shared_line(*flags)
+        record = Path(done.stdout.splitlines()[-1])
+        assert (record / "run.json").is_file()
+        assert (record / "measurements").is_dir()
+        return
+    # No copy of the data, and no way to fetch one: an empty directory, and the
+    # proxy of tests, which nobody answers.
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = line(*flags, f"--data_dir={empty}", code=2)
+    (message,) = [
+        said for said in done.stderr.splitlines() if said.startswith("ls_tf: ")
+    ]
+    assert re.search(f"{data}.*--data_dir", message)
+    assert "Traceback" not in done.stderr
+    assert not line.runs.exists()
+
+
+@pytest.mark.parametrize("path", MACHINES, ids=lambda path: path.stem)
+def test_it_runs_with_the_flags_of_a_machine(line, path):
+    # Each in a process that Python starts: it chooses engine and devices.
+    line(
+        f"--flagfile={FLAGS / 'fc_digits.flags'}",
+        f"--flagfile={path}",
+        SMOKE,
+        fresh=True,
+    )
+    assert list(line.runs.glob("fc_digits/*/seed=0/run.json"))
