@@ -25,7 +25,7 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
-from ls_tf.pages.declared import Number, Records, or_no_run
+from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_claims import Claim
 
@@ -34,6 +34,8 @@ PARTIAL = True
 
 _BLEU = (canvas.BLUE, "o")
 _ECE = (canvas.ORANGE, "s")
+
+_OverAlpha = Mapping[float, Runs]
 
 REQUIRES = translation.all_needs(
     translation.PLACES, translation.ALPHAS, networks.SEEDS
@@ -56,21 +58,24 @@ def _score(name: str, row: AtAlpha) -> float | None:
     return Number("translation", name).mean(row.runs)
 
 
-def _claims(records: Records) -> list[tuple[Network, Claim]]:
+def _claims(
+    runs: Mapping[Network, _OverAlpha],
+) -> list[tuple[Network, Claim]]:
     return [
         (network, claim)
-        for network in translation.PLACES
-        for claim in sweep_claims.claims(
-            *networks.runs_of(records, network, translation.ALPHAS).values()
-        )
+        for network, of_network in runs.items()
+        for claim in sweep_claims.claims(*of_network.values())
     ]
 
 
-def _untested(records: Records) -> Iterable[tuple[Network, Claim]]:
+def _untested(
+    runs: Mapping[Network, _OverAlpha],
+) -> Iterable[tuple[Network, Claim]]:
     """One claim that stands for all those that a network has no run for."""
-    for network in translation.PLACES:
-        runs = networks.runs_of(records, network, translation.ALPHAS)
-        lacking = [f"alpha = {a:g}" for a, some in runs.items() if not some]
+    for network, of_network in runs.items():
+        lacking = [
+            f"alpha = {a:g}" for a, some in of_network.items() if not some
+        ]
         if lacking:
             text = f"those that need {' and '.join(lacking)}"
             yield network, Claim(text, None, None, None, NO_RUN, 0, 0)
@@ -141,20 +146,17 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
     return figure
 
 
-def _pictures(records: Records) -> Iterable[Picture]:
-    """Draws the three panels of each network that has a run."""
-    for network in translation.PLACES:
-        runs = networks.runs_of(records, network, translation.ALPHAS)
-        finished = [r for some in runs.values() for r in some.values()]
-        if finished:
-            yield Picture(
-                _figure({a: sweep_lines.of(some) for a, some in runs.items()}),
-                f"sweep_{network.experiment}",
-                f"{translation.title(network)}; {networks.steps(finished)} "
-                "steps. Left and middle have the same scales. Means over "
-                "seeds, with their range as a band where there are several; a "
-                f"ring marks the best of the grid.{networks.missing(runs)}",
-            )
+def _picture(network: Network, runs: _OverAlpha) -> Picture:
+    """Draws the three panels of a network."""
+    finished = [r for some in runs.values() for r in some.values()]
+    return Picture(
+        _figure({a: sweep_lines.of(some) for a, some in runs.items()}),
+        f"sweep_{network.experiment}",
+        f"{translation.title(network)}; {networks.steps(finished)} steps. Left "
+        "and middle have the same scales. Means over seeds, with their range "
+        "as a band where there are several; a ring marks the best of the "
+        f"grid.{networks.missing(runs)}",
+    )
 
 
 def _quoted() -> str:
@@ -177,7 +179,11 @@ def _quoted() -> str:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    claims = _claims(records)
+    runs = {
+        n: networks.runs_of(records, n, translation.ALPHAS)
+        for n in translation.PLACES
+    }
+    claims = _claims(runs)
     findings = tuple(_sentence(*claim) for claim in claims)
     signed = translation.signatures(records, "translation")
     near = sweep_claims.NEAR
@@ -211,7 +217,9 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
         ("steps", lambda r: r.steps, ""),
     )
-    yield from _pictures(records)
+    for network, of_network in runs.items():
+        if any(of_network.values()):
+            yield _picture(network, of_network)
     body = "" if findings else "No network has been run."
     yield Text(body, "The claims", findings)
     yield declared.table(
@@ -220,7 +228,7 @@ def build(records: Records) -> Iterable[Block]:
         f"single seeds that agree. Near: within {near['bleu_uncased']:g} BLEU, "
         f"or {near['ece']:g} of ECE, of the best on the grid (ours). BLEU is "
         "uncased.",
-        [*claims, *_untested(records)],
+        [*claims, *_untested(runs)],
         ("network", lambda c: translation.title(c[0]), ""),
         ("claim", lambda c: c[1].text, ""),
         ("hard targets", lambda c: c[1].hard, ""),
@@ -233,10 +241,5 @@ def build(records: Records) -> Iterable[Block]:
     swept = translation.signatures(records, "translation_sweep")
     yield sweep_lines.table(
         f"{translation.SPLIT} {swept}",
-        {
-            translation.title(n): networks.runs_of(
-                records, n, translation.ALPHAS
-            )
-            for n in translation.PLACES
-        },
+        {translation.title(n): of_network for n, of_network in runs.items()},
     )

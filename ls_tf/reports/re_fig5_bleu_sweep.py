@@ -29,8 +29,8 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages.blocks import Block, Picture, Text
-from ls_tf.pages.declared import Number, Records, or_no_run
-from ls_tf.pages.networks import AtAlpha
+from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_lines import Sweep
 
 TITLE = "BLEU, calibration and likelihood over temperatures: Multi30k"
@@ -45,6 +45,8 @@ _PANELS = (
     ("nll", "NLL (nats per subword)"),
 )
 _PAPER = quoted.numbers("re_table2_table3")
+
+_OverAlpha = Mapping[float, Runs]
 
 REQUIRES = tuple(
     need
@@ -84,27 +86,29 @@ class _Row:
     seeds: int | None = None
 
 
-def _rows(records: Records) -> Iterable[_Row]:
+def _rows(
+    runs: Mapping[Network, _OverAlpha],
+) -> Iterable[_Row]:
     """With and without padding, at T = 1 and at fitted ones."""
-    for network in _NETWORKS:
+    for network, of_network in runs.items():
         # The printed network is neither of ours; it stands beside one.
         row = network.row if network == translation.MULTI30K else ""
-        for alpha, runs in networks.runs_of(records, network, _ALPHAS).items():
+        for alpha, of_alpha in of_network.items():
             yield _Row(
                 network.label,
                 alpha,
                 1.0,
                 _PAPER.get((row, f"ece alpha={alpha:g}")),
-                or_no_run(_COUNTED.mean(runs)),
-                or_no_run(_REAL.mean(runs)),
-                tuple(or_no_run(n.mean(runs)) for n in _ACCURACIES),
-                len(runs),
+                or_no_run(_COUNTED.mean(of_alpha)),
+                or_no_run(_REAL.mean(of_alpha)),
+                tuple(or_no_run(n.mean(of_alpha)) for n in _ACCURACIES),
+                len(of_alpha),
             )
         printed = _PAPER.get((row, "ece scaled"))
         if printed is not None:
             temperature = _PAPER.get((row, "temperature"))
             yield _Row(network.label, 0.0, temperature, printed)
-        hard = networks.of(records, network, 0.0)
+        hard = of_network[0.0]
         accuracy = _number("accuracy_scaled_by_ece", "%").mean(hard)
         yield _Row(
             network.label,
@@ -165,26 +169,18 @@ def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
     return figure
 
 
-def _pictures(records: Records) -> Iterable[Picture]:
-    """Draws BLEU, ECE and NLL of each network that has a run."""
-    for network in _NETWORKS:
-        runs = networks.runs_of(records, network, _ALPHAS)
-        sweeps = {
-            alpha: sweep
-            for alpha, of_alpha in runs.items()
-            if (sweep := sweep_lines.of(of_alpha)) is not None
-        }
-        finished = [r for some in runs.values() for r in some.values()]
-        if sweeps:
-            yield Picture(
-                _figure(sweeps),
-                f"sweep_{network.experiment}",
-                f"{network.label}; {networks.steps(finished)} steps. Beam of "
-                "4, length penalty 0.6; ECE and NLL of the next subword, given "
-                "the right ones before it. A band is the range over seeds, "
-                "where there are several; a ring marks the best of the "
-                f"grid.{networks.missing(runs)}",
-            )
+def _picture(network: Network, runs: _OverAlpha) -> Picture:
+    """Draws BLEU, ECE and NLL of a network."""
+    sweeps = {a: sweep_lines.of(some) for a, some in runs.items()}
+    finished = [r for some in runs.values() for r in some.values()]
+    return Picture(
+        _figure({a: sweep for a, sweep in sweeps.items() if sweep is not None}),
+        f"sweep_{network.experiment}",
+        f"{network.label}; {networks.steps(finished)} steps. Beam of 4, length "
+        "penalty 0.6; ECE and NLL of the next subword, given the right ones "
+        "before it. A band is the range over seeds, where there are several; a "
+        f"ring marks the best of the grid.{networks.missing(runs)}",
+    )
 
 
 def _lowest(errors: Mapping[float, float]) -> str:
@@ -192,36 +188,35 @@ def _lowest(errors: Mapping[float, float]) -> str:
     return f"alpha = {alpha:g} ({errors[alpha]:.3f})"
 
 
-def _findings(records: Records) -> Iterable[str]:
+def _findings(network: Network, runs: _OverAlpha) -> Iterable[str]:
     """What counting the padding does, and where the ECE is lowest."""
-    for network in _NETWORKS:
-        runs = {
-            a: r
-            for a, r in networks.runs_of(records, network, _ALPHAS).items()
-            if r
+    finished = {a: some for a, some in runs.items() if some}
+    if not finished:
+        return
+    counted, real = (
+        {
+            a: statistics.fmean(n.of(some).values())
+            for a, some in finished.items()
         }
-        if not runs:
-            continue
-        counted, real = (
-            {a: statistics.fmean(n.of(r).values()) for a, r in runs.items()}
-            for n in (_COUNTED, _REAL)
-        )
-        printed = {a: _PAPER[network.row, f"ece alpha={a:g}"] for a in runs}
-        higher = sum(counted[a] > real[a] for a in runs)
-        yield (
-            f"{network.label}: counting padding raises the ECE for {higher} of "
-            f"{len(runs)} alphas."
-        )
-        yield (
-            f"{network.label}: of these alphas, the ECE at T = 1 is lowest at "
-            f"{_lowest(printed)} as printed, at {_lowest(counted)} with our "
-            f"padding counted, and at {_lowest(real)} without padding."
-        )
+        for n in (_COUNTED, _REAL)
+    )
+    printed = {a: _PAPER[network.row, f"ece alpha={a:g}"] for a in finished}
+    higher = sum(counted[a] > real[a] for a in finished)
+    yield (
+        f"{network.label}: counting padding raises the ECE for {higher} of "
+        f"{len(finished)} alphas."
+    )
+    yield (
+        f"{network.label}: of these alphas, the ECE at T = 1 is lowest at "
+        f"{_lowest(printed)} as printed, at {_lowest(counted)} with our "
+        f"padding counted, and at {_lowest(real)} without padding."
+    )
 
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    findings = tuple(_findings(records))
+    runs = {n: networks.runs_of(records, n, _ALPHAS) for n in _NETWORKS}
+    findings = [f for pair in runs.items() for f in _findings(*pair)]
     signed = translation.signatures(records, "translation_sweep")
     yield Text(
         "Wagner et al. evaluate whole batches, filled up to their longest "
@@ -235,7 +230,7 @@ def build(records: Records) -> Iterable[Block]:
         f"do. {networks.COMMANDS}"
     )
     body = "" if findings else "No network has been run."
-    yield Text(body, "What the padding does", findings)
+    yield Text(body, "What the padding does", tuple(findings))
     yield declared.table(
         "padding",
         "Expected calibration error of the next subword, 15 bins (fraction), "
@@ -244,7 +239,7 @@ def build(records: Records) -> Iterable[Block]:
         "(printed), by the ECE of the first 10,000 subwords of val (ours). "
         "Printed: Wagner et al. 2023, table 3; their network, subwords and "
         "training are others.",
-        _rows(records),
+        _rows(runs),
         ("network", lambda r: r.network, ""),
         ("alpha", lambda r: r.alpha, "g"),
         ("T", lambda r: r.temperature, ".3g"),
@@ -256,7 +251,9 @@ def build(records: Records) -> Iterable[Block]:
         ("padding, %", lambda r: r.accuracies[2], ".2f"),
         ("seeds", lambda r: r.seeds, ""),
     )
-    yield from _pictures(records)
+    for network, of_network in runs.items():
+        if any(of_network.values()):
+            yield _picture(network, of_network)
     yield declared.table(
         "best",
         "The best of each sweep over T, means over seeds. BLEU is uncased, "
@@ -275,7 +272,4 @@ def build(records: Records) -> Iterable[Block]:
         ("T of best NLL", _best_t("nll"), ".3g"),
         ("seeds", lambda r: len(r.runs), ""),
     )
-    yield sweep_lines.table(
-        signed,
-        {n.label: networks.runs_of(records, n, _ALPHAS) for n in _NETWORKS},
-    )
+    yield sweep_lines.table(signed, {n.label: r for n, r in runs.items()})
