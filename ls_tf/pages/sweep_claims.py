@@ -63,12 +63,10 @@ def claims(hard: Runs, smoothed: Runs) -> list[Claim]:
 
 
 def _ece(hard: Runs, smoothed: Runs) -> Claim:
-    found = declared.Claim("", _ECE.of(smoothed), _ECE.of(hard))
+    judged = declared.Claim("", _ECE.of(smoothed), _ECE.of(hard))
     text = "smoothing lowers the ECE at T = 1"
-    return Claim(
-        text, found.high, found.low, "ECE", found.holds, found.seeds_for,
-        found.seeds,
-    )  # fmt: skip
+    seeds = (judged.seeds_for, judged.seeds)
+    return Claim(text, judged.high, judged.low, "ECE", judged.holds, *seeds)
 
 
 def _nll(hard: Sweep, smoothed: Sweep) -> Claim:
@@ -99,21 +97,18 @@ def _nll(hard: Sweep, smoothed: Sweep) -> Claim:
 
 def _bleu(hard: Sweep, smoothed: Sweep) -> Claim:
     name = "bleu_uncased"
-    found = declared.Claim(
+    judged = declared.Claim(
         "", hard.best_by_seed(name), smoothed.best_by_seed(name)
     )
-    first, second = (
-        f"T = {sweep.temperatures[sweep.best(name)]:.3g}"
-        for sweep in (hard, smoothed)
-    )
+    first, second = (s.temperatures[s.best(name)] for s in (hard, smoothed))
     return Claim(
         "smoothing has the better BLEU, each at its best T",
-        found.low,
-        found.high,
-        f"BLEU at {first} and at {second}",
-        found.holds,
-        found.seeds_for,
-        found.seeds,
+        judged.low,
+        judged.high,
+        f"BLEU at T = {first:.3g} and at T = {second:.3g}",
+        judged.holds,
+        judged.seeds_for,
+        judged.seeds,
     )
 
 

@@ -107,28 +107,17 @@ _Grid = Mapping[_Protocol, Mapping[float, _Pair]]
 
 
 def _teachers(records: Records) -> _Pair:
-    hard, smoothed = (
-        tables.by_seed(records, *distillation.teacher(_STUDENT, a))
-        for a in _ALPHAS
-    )
-    return _Pair("teachers", None, hard, smoothed)
+    runs = [distillation.teacher(_STUDENT, a) for a in _ALPHAS]
+    return _Pair("teachers", None, *(tables.by_seed(records, *r) for r in runs))
 
 
 def _grid(records: Records) -> _Grid:
-    return {
-        protocol: {
-            t: _Pair(
-                protocol.name,
-                t,
-                *(
-                    tables.by_seed(records, _STUDENT, protocol.changes(a, t))
-                    for a in _ALPHAS
-                ),
-            )
-            for t in _TEMPERATURES
-        }
-        for protocol in _PROTOCOLS
-    }
+    def pair(protocol: _Protocol, t: float) -> _Pair:
+        changes = [protocol.changes(a, t) for a in _ALPHAS]
+        runs = (tables.by_seed(records, _STUDENT, c) for c in changes)
+        return _Pair(protocol.name, t, *runs)
+
+    return {p: {t: pair(p, t) for t in _TEMPERATURES} for p in _PROTOCOLS}
 
 
 def _gamma(runs: Runs, pair: _Pair) -> float | None:
@@ -178,9 +167,7 @@ def _figure(grid: _Grid) -> Figure | None:
                 label=f"teacher with alpha = {alpha:g}",
             )
         axes.set_title(protocol.name, fontsize=10)
-        axes.set_xticks(_TEMPERATURES)
-        axes.set_xlim(0.8, 4.2)
-        axes.set_xlabel("T")
+        axes.set(xticks=_TEMPERATURES, xlim=(0.8, 4.2), xlabel="T")
         canvas.plain(axes)
         if axes.has_data():
             axes.legend(frameon=False, fontsize=9)

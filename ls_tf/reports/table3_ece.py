@@ -11,7 +11,7 @@ Run: python run_experiment.py --report=table3_ece
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from ls_tf.pages import (
     cifar,
@@ -129,38 +129,33 @@ def _pairs(records: Records, case: _Case) -> list[_Pair]:
     ]
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of the table."""
+class _Row(NamedTuple):
+    """A row of the table; its numbers are those of ``_COLUMNS``."""
 
     name: str
     who: str
-    ece: object = None
-    temperature: object = None
-    ece_scaled: object = None
-    alpha: object = None
-    smoothed: object = None
+    numbers: tuple[object, ...] = (None,) * len(_COLUMNS)
     schedule: str | None = None
     seeds: tuple[int | None, int | None] = (None, None)
     steps: object = None
 
+    def number(self, column: str) -> object:
+        return self.numbers[_COLUMNS.index(column)]
+
 
 def _printed(name: str, row: str) -> _Row:
-    numbers: tuple[Any, ...] = tuple(_PAPER.get((row, c)) for c in _COLUMNS)
-    return _Row(name, "Müller et al.", *numbers)
+    numbers = tuple(_PAPER.get((row, column)) for column in _COLUMNS)
+    return _Row(name, "Müller et al.", numbers)
 
 
 def _ours(pair: _Pair) -> _Row:
-    n, hard, smoothed = pair.numbers, pair.hard, pair.smoothed
+    case, n, hard, smoothed = pair.case, pair.numbers, pair.hard, pair.smoothed
+    means = (m.mean(hard) for m in (n.ece, n.temperature, n.ece_scaled))
     return _Row(
-        pair.case.name,
+        case.name,
         n.who,
-        or_no_run(n.ece.mean(hard)),
-        or_no_run(n.temperature.mean(hard)),
-        or_no_run(n.ece_scaled.mean(hard)),
-        pair.alpha,
-        or_no_run(n.ece.mean(smoothed)),
-        pair.case.network.schedule,
+        (*map(or_no_run, means), pair.alpha, or_no_run(n.ece.mean(smoothed))),
+        case.network.schedule,
         (len(hard), len(smoothed)),
         networks.steps([*hard.values(), *smoothed.values()]),
     )
@@ -259,11 +254,11 @@ def build(records: Records) -> Iterable[Block]:
         ("network", lambda r: r.name, ""),
         ("schedule", lambda r: r.schedule, ""),
         ("who", lambda r: r.who, ""),
-        ("ECE, alpha=0, T=1", lambda r: r.ece, ".4f"),
-        ("T", lambda r: r.temperature, ".2f"),
-        ("ECE, alpha=0, at T", lambda r: r.ece_scaled, ".4f"),
-        ("alpha", lambda r: r.alpha, "g"),
-        ("ECE, smoothed, T=1", lambda r: r.smoothed, ".4f"),
+        ("ECE, alpha=0, T=1", lambda r: r.number("ece alpha=0"), ".4f"),
+        ("T", lambda r: r.number("temperature"), ".2f"),
+        ("ECE, alpha=0, at T", lambda r: r.number("ece scaled"), ".4f"),
+        ("alpha", lambda r: r.number("alpha"), "g"),
+        ("ECE, smoothed, T=1", lambda r: r.number("ece smoothed"), ".4f"),
         ("seeds, alpha=0", lambda r: r.seeds[0], ""),
         ("seeds, smoothed", lambda r: r.seeds[1], ""),
         ("steps", lambda r: r.steps, ""),
