@@ -105,32 +105,18 @@ _OF_SHEN = (
 )
 
 
-def _square(record: Record, name: str) -> np.ndarray:
-    """Numbers of the images of each class (rows) for each class, float64."""
-    square: np.ndarray = record.arrays("stability", "report")[name]
-    return square
-
-
 def _off_diagonal(square: np.ndarray) -> np.ndarray:
     others: np.ndarray = square[~np.eye(len(square), dtype=bool)]
     return others
 
 
-def _target(runs: Runs) -> dict[int, float]:
-    """The mean probability of the right class: seed -> value."""
-    return {
-        seed: float(np.nanmean(np.diag(_square(record, "mean_probs"))))
-        for seed, record in runs.items()
-    }
-
-
-def _minor(runs: Runs) -> dict[int, float]:
-    """The mean variance off the target: seed -> value."""
-    return {
-        seed: float(
-            np.nanmean(_off_diagonal(_square(record, "variance_probs")))
-        )
-        for seed, record in runs.items()
+def _mean_of(
+    name: str, part: Callable[[np.ndarray], np.ndarray]
+) -> Callable[[Runs], dict[int, float]]:
+    """Reads the mean of a part of an array, class by class."""
+    return lambda runs: {
+        seed: float(np.nanmean(part(run.arrays("stability", "report")[name])))
+        for seed, run in runs.items()
     }
 
 
@@ -145,8 +131,10 @@ _MEASURES: Mapping[str, Callable[[Runs], dict[int, float]]] = {
     "between classes: variance": Number("stability", "inter_variance").of,
     "between classes: vector": Number("stability", "inter_vector").of,
     _RISES: Number("stability", "dc_relative").of,
-    "probability of the target: mean": _target,
-    "probabilities off the target: variance": _minor,
+    "probability of the target: mean": _mean_of("mean_probs", np.diag),
+    "probabilities off the target: variance": _mean_of(
+        "variance_probs", _off_diagonal
+    ),
 }
 
 
