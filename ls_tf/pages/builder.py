@@ -197,9 +197,13 @@ def _marked(readme: str, name: str) -> tuple[str, str]:
         reason = getattr(error, "strerror", None) or error
         raise ReportError(f"{readme} cannot be read: {reason}") from None
     opening, closing = f"<!-- report:{name} -->", f"<!-- /report:{name} -->"
-    before, found, rest = text.partition(opening)
+    before, opened, rest = text.partition(opening)
     _, closed, after = rest.partition(closing)
-    if not found or not closed or text.count(opening) + text.count(closing) > 2:
+    if (
+        not opened
+        or not closed
+        or text.count(opening) + text.count(closing) > 2
+    ):
         raise ReportError(
             f"{readme}: wanted one line '{opening}' and behind it one line "
             f"'{closing}'"

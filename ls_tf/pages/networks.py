@@ -152,15 +152,15 @@ def first_runs(
     return {a: next(iter(some.values())) for a, some in runs.items() if some}
 
 
-def steps(found: Iterable[Record]) -> int | str | None:
+def steps(runs: Iterable[Record]) -> int | str | None:
     """Reads how long the runs were trained; None if there is no run."""
-    counts = sorted({record.run["steps"] for record in found})
+    counts = sorted({record.run["steps"] for record in runs})
     if len(counts) > 1:
         return ", ".join(str(n) for n in counts)
     return counts[0] if counts else None
 
 
-def missing(found: Mapping[float, Any]) -> str:
+def missing(runs: Mapping[float, Any]) -> str:
     """A sentence that names the alphas without a run, for a caption."""
-    names = [f"{a:g}" for a, record in found.items() if not record]
+    names = [f"{a:g}" for a, of_alpha in runs.items() if not of_alpha]
     return f" No run: alpha {', '.join(names)}." if names else ""

@@ -148,7 +148,7 @@ def _raising(hard: Sweep, name: str) -> Claim:
     place = int(np.argmin(np.where(above, sign * hard.mean(name), np.inf)))
     best = (sign * hard.values[name][:, above]).min(axis=1)
     better = [
-        low < sign * one for low, one in zip(best, at_one.values(), strict=True)
+        low < sign * at for low, at in zip(best, at_one.values(), strict=True)
     ]
     number = float(hard.mean(name)[place])
     return Claim(

@@ -38,8 +38,8 @@ class Sweep:
 
     def mean(self, name: str) -> np.ndarray:
         """The mean over seeds, float [N]."""
-        found: np.ndarray = self.values[name].mean(axis=0)
-        return found
+        mean: np.ndarray = self.values[name].mean(axis=0)
+        return mean
 
     def best(self, name: str) -> int:
         """The place of the best mean on the grid, the first of equal ones."""
@@ -213,11 +213,11 @@ def same_scale(panels: Sequence[Axes], *, from_zero: bool) -> None:
 
 def _ticks(low: float, high: float) -> list[float]:
     """Powers of two, or of a root or square of it: a few in the range."""
-    found: list[float] = []
+    powers: list[float] = []
     for step in (0.5, 1.0, 2.0):
         first = math.ceil(math.log2(low) / step - 1e-9)
         last = math.floor(math.log2(high) / step + 1e-9)
-        found = [2.0 ** (step * k) for k in range(first, last + 1)]
-        if len(found) <= 7:
+        powers = [2.0 ** (step * k) for k in range(first, last + 1)]
+        if len(powers) <= 7:
             break
-    return found
+    return powers

@@ -148,7 +148,7 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
 
 def _picture(network: Network, runs: _OverAlpha) -> Picture:
     """Draws the three panels of a network."""
-    finished = [r for some in runs.values() for r in some.values()]
+    finished = [r for runs_at in runs.values() for r in runs_at.values()]
     return Picture(
         _figure({a: sweep_lines.of(some) for a, some in runs.items()}),
         f"sweep_{network.experiment}",

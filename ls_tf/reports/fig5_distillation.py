@@ -54,22 +54,24 @@ _VARIED = (1.0, 4.0, 8.0)  # temperatures of the hard teacher
 def _varied(variation: str, temperature: float | None) -> _Run:
     """The run of a student at T; of that on labels if T is none."""
     if temperature is None:
-        experiment, found = _SHORT.run(distillation.STUDENT, 0.0)
+        experiment, changes = _SHORT.run(distillation.STUDENT, 0.0)
     else:
-        experiment, found = _SHORT.run(distillation.BY_TEMPERATURE, temperature)
+        experiment, changes = _SHORT.run(
+            distillation.BY_TEMPERATURE, temperature
+        )
     if variation == _LESS_DECAY:
-        return experiment, {**found, "train.weight_decay": 0.004}
+        return experiment, {**changes, "train.weight_decay": 0.004}
     if variation == _LONGER and temperature is None:  # a run that is there
-        return _TWICE_AS_LONG, {**found, "train.precision": "bfloat16"}
+        return _TWICE_AS_LONG, {**changes, "train.precision": "bfloat16"}
     if variation == _LONGER:
         longer = registry.get("ls_tf.experiments", _TWICE_AS_LONG).SPEC
         boundaries = longer.schedule.options["boundaries"]
-        found = {
-            **found,
+        changes = {
+            **changes,
             "train.steps": longer.train.steps,
             "schedule.options.boundaries": boundaries,
         }
-    return experiment, found
+    return experiment, changes
 
 
 def _whose(temperature: float | None) -> str:

@@ -172,7 +172,7 @@ def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
 def _picture(network: Network, runs: _OverAlpha) -> Picture:
     """Draws BLEU, ECE and NLL of a network."""
     sweeps = {a: sweep_lines.of(some) for a, some in runs.items()}
-    finished = [r for some in runs.values() for r in some.values()]
+    finished = [r for runs_at in runs.values() for r in runs_at.values()]
     return Picture(
         _figure({a: sweep for a, sweep in sweeps.items() if sweep is not None}),
         f"sweep_{network.experiment}",

@@ -186,11 +186,11 @@ def _rank_correlation(hard: Record, smoothed: Record) -> float:
         _off_diagonal(r.arrays("stability", "report")["mean_probs"])
         for r in (hard, smoothed)
     ]
-    there = np.isfinite(pair[0]) & np.isfinite(pair[1])
-    if there.sum() < 3:
+    defined = np.isfinite(pair[0]) & np.isfinite(pair[1])
+    if defined.sum() < 3:
         return math.nan
-    found = stats.spearmanr(pair[0][there], pair[1][there])
-    return float(found.statistic)
+    correlation = stats.spearmanr(pair[0][defined], pair[1][defined])
+    return float(correlation.statistic)
 
 
 _DISTANCES = {"D1": "d1", "D2": "d2", "Dc": "dc", "D1 − D2": "d1_minus_d2"}
