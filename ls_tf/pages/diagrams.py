@@ -1,12 +1,12 @@
 """Reliability diagrams of networks over alpha: pictures and numbers."""
 
-import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ls_tf.pages import declared, networks
 from ls_tf.pages.blocks import Picture, Table
 from ls_tf.pages.canvas import Panel
+from ls_tf.pages.declared import Column
 from ls_tf.pages.networks import Network
 from ls_tf.pages.reliability import reliability_figure
 from ls_tf.records.runs import Record
@@ -16,37 +16,25 @@ from ls_tf.records.runs import Record
 class Kind:
     """Where the numbers of a diagram stand in a record.
 
-    ``columns`` maps a heading to a scalar of the evaluator; ``{}`` in its name
-    is ``_scaled`` at the fitted temperature. One whose heading ends in % is a
-    fraction in the record.
+    ``columns`` maps a heading to a scalar of the evaluator and its format;
+    ``{}`` in its name is ``_scaled`` at the fitted temperature. One whose
+    heading ends in % is a fraction in the record.
     """
 
     evaluator: str
-    columns: Mapping[str, str]
+    columns: Mapping[str, tuple[str, str]]
 
 
 IMAGES = Kind(
     "reliability",
     {
-        "ECE": "ece{}",
-        "MCE": "mce{}",
-        "confidence − accuracy": "signed_calibration_error{}",
-        "NLL, nats": "nll{}",
-        "accuracy, %": "accuracy{}",
+        "ECE": ("ece{}", ".4f"),
+        "MCE": ("mce{}", ".4f"),
+        "confidence − accuracy": ("signed_calibration_error{}", "+.4f"),
+        "NLL, nats": ("nll{}", ".4f"),
+        "accuracy, %": ("accuracy{}", ".2f"),
     },
 )
-# The columns of ``Diagram.numbers``.
-COLUMNS = tuple(IMAGES.columns)
-FORMATS = {
-    "alpha": "g",
-    "T": ".3f",
-    "ECE": ".4f",
-    "ECE, first 10,000": ".4f",
-    "MCE": ".4f",
-    "confidence − accuracy": "+.4f",
-    "NLL, nats": ".4f",
-    "accuracy, %": ".2f",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +72,8 @@ class Diagram:
         if self.record is None:
             return None
         values = self.record.scalars(self.kind.evaluator, "report")
-        value = values[self.kind.columns[heading].format(self.suffix)]
+        scalar, _ = self.kind.columns[heading]
+        value = values[scalar.format(self.suffix)]
         return 100 * value if heading.endswith("%") else value
 
 
@@ -130,6 +119,43 @@ def panels(diagrams: Iterable[Diagram]) -> list[Panel]:
     ]
 
 
+def table(
+    caption: str,
+    diagrams: Sequence[Diagram],
+    printed: Mapping[str, Callable[[Diagram], float | None]],
+    *before: Column[Diagram],
+) -> Table:
+    """Gives one row for each diagram, with or without a run.
+
+    Args:
+        caption: below it.
+        diagrams: of one kind.
+        printed: heading -> a paper's number for a diagram.
+        before: the first columns.
+
+    Returns:
+        Table.
+    """
+
+    def of_paper(diagram: Diagram, heading: str) -> float | None:
+        return printed[heading](diagram)
+
+    return declared.table(
+        "reliability",
+        caption,
+        diagrams,
+        *before,
+        ("alpha", lambda d: d.alpha, "g"),
+        ("T", lambda d: d.temperature or "fitted", ".3f"),
+        *declared.each(printed, str, of_paper, "", without=None),
+        *(
+            column
+            for heading, (_, form) in diagrams[0].kind.columns.items()
+            for column in declared.each([heading], str, Diagram.number, form)
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class Page:
     """The diagrams of some networks: one picture each, one table of all.
@@ -171,18 +197,9 @@ class Page:
 
     def table(self, records: declared.Records, caption: str) -> Table:
         """Gives one row for each diagram, with or without a run."""
-
-        def printed(diagram: Diagram, heading: str) -> float | None:
-            return self.printed[heading](diagram)
-
-        made = declared.table(
-            "reliability",
+        return table(
             caption,
             [d for n in self.networks for d in self._of(records, n)],
+            self.printed,
             ("network", lambda d: self.title(d.network), ""),
-            ("alpha", lambda d: d.alpha, ""),
-            ("T", lambda d: d.temperature or "fitted", ""),
-            *declared.each(self.printed, str, printed, "", without=None),
-            *declared.each(self.kind.columns, str, Diagram.number, ""),
         )
-        return dataclasses.replace(made, formats=FORMATS)

@@ -55,11 +55,11 @@ FITTED = (
 DIAGRAMS = diagrams.Kind(
     "token_calibration",
     {
-        "ECE": "ece{}",
-        "ECE, first 10,000": "ece{}_first",
-        "confidence − accuracy": "signed_ece{}",
-        "NLL, nats": "nll{}",
-        "accuracy, %": "accuracy{}",
+        "ECE": ("ece{}", ".4f"),
+        "ECE, first 10,000": ("ece{}_first", ".4f"),
+        "confidence − accuracy": ("signed_ece{}", "+.4f"),
+        "NLL, nats": ("nll{}", ".4f"),
+        "accuracy, %": ("accuracy{}", ".2f"),
     },
 )
 
