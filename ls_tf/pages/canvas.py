@@ -21,6 +21,7 @@ VERMILION, SKY = "#D55E00", "#56B4E9"
 INK, GREY = "#222222", "#777777"
 
 Arrays = Mapping[str, np.ndarray]
+Style = dict[str, Any]  # of what matplotlib draws
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ls_tf.pages.canvas import (
@@ -16,6 +15,9 @@ from ls_tf.pages.canvas import (
     VERMILION,
     Arrays,
     Panel,
+    Style,
+    key,
+    legend_below,
     plain,
 )
 
@@ -64,9 +66,7 @@ def projection_figure(
     for panel, row in zip(panels, grid, strict=True):
         limits = _limits(panel.arrays, splits)
         for split, axes in zip(splits, row, strict=True):
-            _projection(panel.arrays, split, axes)
-            axes.set(xlim=limits[0], ylim=limits[1])
-            axes.set_aspect("equal")
+            _projection(panel.arrays, split, axes, limits)
         row[0].set_ylabel(f"{panel.title}\n\naxis 2 (activation)", fontsize=10)
     for split, axes in zip(splits, grid[0], strict=True):
         axes.set_title((titles or {}).get(split, split), fontsize=11)
@@ -110,9 +110,7 @@ def projection_row(
             if smallest < _MUCH_SMALLER * (limits[0][1] - limits[0][0]):
                 _square(axes, limits, smallest)
                 squares = True
-            _projection(panel.arrays, split, axes)
-            axes.set(xlim=limits[0], ylim=limits[1])
-            axes.set_aspect("equal")
+            _projection(panel.arrays, split, axes, limits)
             axes.set_title(f"{panel.title}\n{titles[split]}", fontsize=11)
             axes.set_xlabel("axis 1 (activation)", fontsize=10)
             if split == splits[0]:
@@ -124,17 +122,10 @@ def projection_row(
 def _square(axes: Axes, limits: _Limits, size: float) -> None:
     """Shows the size of another panel's frame in the lower left corner."""
     gap = 0.015 * (limits[0][1] - limits[0][0])
+    corner = (limits[0][0] + gap, limits[1][0] + gap)
+    style: Style = {"linestyle": ":", "linewidth": 1.2, "zorder": 4}
     axes.add_patch(
-        Rectangle(
-            (limits[0][0] + gap, limits[1][0] + gap),
-            size,
-            size,
-            facecolor="none",
-            edgecolor=INK,
-            linestyle=":",
-            linewidth=1.2,
-            zorder=4,
-        )
+        Rectangle(corner, size, size, fill=False, edgecolor=INK, **style)
     )
 
 
@@ -144,60 +135,37 @@ def _add_legend(
     names: Mapping[int, str],
     squares: bool = False,
 ) -> None:
-    handles = _projection_legend(classes, names)
-    if squares:
-        label = "size of the other network's frames"
-        handles.append(
-            Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label=label)
-        )
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(handles),
-        frameon=False,
-        fontsize=9,
-    )
-
-
-def _projection_legend(
-    classes: np.ndarray, names: Mapping[int, str]
-) -> list[Line2D]:
-    marks = [
-        Line2D(
-            [],
-            [],
+    template: Style = {"marker": "X", "markersize": 8, "markeredgecolor": INK}
+    handles = [
+        key(
+            names.get(int(name), f"class {int(name)}"),
             linestyle="none",
             marker=marker,
             color=colour,
             markersize=6,
-            label=names.get(int(name), f"class {int(name)}"),
         )
         for name, marker, colour in zip(
             classes, _MARKERS, _COLOURS, strict=False
         )
     ]
-    template = Line2D(
-        [],
-        [],
-        linestyle="none",
-        marker="X",
-        color=GREY,
-        markeredgecolor=INK,
-        markersize=8,
-        label="template",
-    )
-    return [*marks, template]
+    handles.append(key("template", linestyle="none", color=GREY, **template))
+    if squares:
+        frame: Style = {"color": INK, "linestyle": ":", "linewidth": 1.2}
+        handles.append(key("size of the other network's frames", **frame))
+    legend_below(figure, len(handles), handles)
 
 
-def _projection(arrays: Arrays, split: str, axes: Axes) -> None:
+def _projection(
+    arrays: Arrays, split: str, axes: Axes, limits: _Limits
+) -> None:
     points = np.asarray(arrays[f"{split}_points"], np.float64)
     labels = np.asarray(arrays[f"{split}_labels"])
     templates = np.asarray(arrays["templates"], np.float64)
     for i, name in enumerate(arrays["classes"]):
-        cluster = points[labels == name]
+        x, y = points[labels == name].T
         axes.scatter(
-            cluster[:, 0],
-            cluster[:, 1],
+            x,
+            y,
             s=12,
             marker=_MARKERS[i],
             color=_COLOURS[i],
@@ -205,18 +173,16 @@ def _projection(arrays: Arrays, split: str, axes: Axes) -> None:
             linewidths=0,
             rasterized=True,
         )
-    for i, place in enumerate(templates):
-        axes.scatter(
-            place[0],
-            place[1],
-            s=70,
-            marker="X",
-            color=_COLOURS[i],
-            edgecolors=INK,
-            linewidths=1.0,
-            zorder=3,
-        )
+    cross: Style = {
+        "marker": "X",
+        "s": 70,
+        "edgecolors": INK,
+        "linewidths": 1.0,
+    }
+    for place, colour in zip(templates, _COLOURS, strict=False):
+        axes.scatter(*place, color=colour, zorder=3, **cross)
     plain(axes)
+    axes.set(xlim=limits[0], ylim=limits[1], aspect="equal")
 
 
 def _limits(arrays: Arrays, splits: Sequence[str]) -> _Limits:

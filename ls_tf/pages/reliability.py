@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FixedLocator
 
@@ -19,6 +19,9 @@ from ls_tf.pages.canvas import (
     VERMILION,
     Arrays,
     Panel,
+    Style,
+    key,
+    legend_below,
     plain,
 )
 
@@ -42,45 +45,27 @@ def reliability(
             for part in ("edges", "count", "confidence", "accuracy")
         )
     )
-    _diagram(bins, axes[0])
-    _counts(bins, axes[1])
-    for one in axes:
-        plain(one)
+    for draw, ax in zip((_diagram, _counts), axes, strict=True):
+        draw(bins, ax)
+        plain(ax)
 
 
 def _bars(
-    axes: Axes,
-    bins: calibration.Bins,
-    heights: np.ndarray,
-    bottoms: np.ndarray | float = 0.0,
-    *,
-    colour: str,
-    edge: str = "white",
-    hatch: str = "",
+    axes: Axes, bins: calibration.Bins, heights: np.ndarray, **style: Any
 ) -> None:
     """Draws one bar for each bin that is not empty."""
     some = bins.count > 0
-    axes.bar(
-        bins.edges[:-1][some],
-        heights,
-        np.diff(bins.edges)[some],
-        bottom=bottoms,
-        align="edge",
-        color=colour,
-        edgecolor=edge,
-        hatch=hatch,
-        linewidth=0.6,
-    )
+    left, width = bins.edges[:-1][some], np.diff(bins.edges)[some]
+    style = {"edgecolor": "white", "linewidth": 0.6, **style}
+    axes.bar(left, heights, width, align="edge", **style)
 
 
 def _diagram(bins: calibration.Bins, axes: Axes) -> None:
     some = bins.count > 0
     accuracy, confidence = bins.accuracy[some], bins.confidence[some]
-    _bars(axes, bins, accuracy, colour=SKY)
-    gap = confidence - accuracy
-    _bars(
-        axes, bins, gap, accuracy, colour="none", edge=VERMILION, hatch="////"
-    )
+    _bars(axes, bins, accuracy, color=SKY)
+    gap: Style = {"color": "none", "edgecolor": VERMILION, "hatch": "////"}
+    _bars(axes, bins, confidence - accuracy, bottom=accuracy, **gap)
     axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
     axes.plot(
         confidence,
@@ -114,7 +99,7 @@ def _counts(bins: calibration.Bins, axes: Axes) -> None:
     A trained network puts nearly all in the last bin: only a log scale shows
     how few the others hold.
     """
-    _bars(axes, bins, bins.count[bins.count > 0], colour=GREY)
+    _bars(axes, bins, bins.count[bins.count > 0], color=GREY)
     top = 10 ** (math.ceil(math.log10(max(float(bins.count.max()), 2))) + 0.2)
     axes.set(yscale="log", xlim=(0, 1), ylim=(0.6, top))
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -167,20 +152,11 @@ def reliability_figure(panels: Sequence[Panel], columns: int = 3) -> Figure:
             counts.set_ylabel("examples\n(log)")
         if i + columns >= len(panels):
             counts.set_xlabel("confidence (probability of the answer)")
-    figure.legend(
-        handles=[
-            Patch(facecolor=SKY, label="accuracy in the bin"),
-            Patch(
-                facecolor="none",
-                edgecolor=VERMILION,
-                hatch="////",
-                label="gap to the mean confidence",
-            ),
-            Line2D([], [], color=INK, linestyle="--", label="calibrated"),
-        ],
-        loc="outside lower center",
-        ncols=3 if columns > 1 else 1,
-        frameon=False,
-        fontsize=9,
+    gap: Style = {"facecolor": "none", "edgecolor": VERMILION, "hatch": "////"}
+    handles = (
+        Patch(facecolor=SKY, label="accuracy in the bin"),
+        Patch(**gap, label="gap to the mean confidence"),
+        key("calibrated", color=INK, linestyle="--"),
     )
+    legend_below(figure, 3 if columns > 1 else 1, handles)
     return figure

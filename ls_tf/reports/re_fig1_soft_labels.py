@@ -4,15 +4,14 @@ Source: Wagner et al. 2023, figure 1.
 Run: python run_experiment.py --report=re_fig1_soft_labels
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-import pandas as pd
+import numpy as np
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import soft_labels
-from ls_tf.pages import canvas, tables
-from ls_tf.pages.blocks import Block, Need, Picture, Table, Text
-from ls_tf.records.runs import Record
+from ls_tf.pages import canvas, declared
+from ls_tf.pages.blocks import Block, Need, Picture, Text
 
 TITLE = "Soft labels: what label smoothing asks a network to say"
 REQUIRES: tuple[Need, ...] = ()
@@ -22,54 +21,37 @@ _CLASSES = 10
 _LABEL = 3  # any class will do
 
 
-def collect(records: Mapping[Need, Record]) -> pd.DataFrame:
-    """Gives one row for each alpha: the probability of each class."""
-    bars = soft_labels.bars(_ALPHAS, _CLASSES, _LABEL)
-    columns = ["alpha", *(f"class {k}" for k in range(_CLASSES))]
-    return tables.frame(
-        columns,
-        ([a, *map(float, row)] for a, row in zip(_ALPHAS, bars, strict=True)),
-    )
-
-
-def draw(data: pd.DataFrame) -> Figure:
+def _figure(bars: np.ndarray) -> Figure:
     """Draws the soft labels as bars, one panel for each alpha."""
     figure = Figure(figsize=(11, 2.9), layout="constrained")
-    grid = figure.subplots(1, len(data), sharey=True)
-    for axes, row in zip(grid, data.itertuples(index=False), strict=True):
-        alpha, *probabilities = row
-        colours = [
-            canvas.VERMILION if k == _LABEL else canvas.BLUE
-            for k in range(len(probabilities))
-        ]
-        axes.bar(range(len(probabilities)), probabilities, color=colours)
-        other = probabilities[-1]
-        axes.text(
-            _LABEL,
-            probabilities[_LABEL] + 0.02,
-            f"{probabilities[_LABEL]:.4g}",
-            ha="center",
-            fontsize=9,
-        )
-        axes.text(
-            (_LABEL + len(probabilities)) / 2,
-            other + 0.03,
-            f"{other:.4g} each",
-            ha="center",
-            fontsize=9,
-        )
+    grid = figure.subplots(1, len(_ALPHAS), sharey=True)
+    classes = range(_CLASSES)
+    colours = [canvas.BLUE] * _CLASSES
+    colours[_LABEL] = canvas.VERMILION
+    for axes, alpha, row in zip(grid, _ALPHAS, bars.tolist(), strict=True):
+        axes.bar(classes, row, color=colours)
+        style: canvas.Style = {"ha": "center", "fontsize": 9}
+        own, other = row[_LABEL], row[-1]
+        axes.text(_LABEL, own + 0.02, f"{own:.4g}", **style)
+        middle = (_LABEL + _CLASSES) / 2
+        axes.text(middle, other + 0.03, f"{other:.4g} each", **style)
         axes.set_title(f"alpha = {alpha:g}", fontsize=11)
         axes.set_xlabel("class")
-        axes.set_xticks(range(len(probabilities)))
+        axes.set_xticks(classes)
         axes.set_ylim(0, 1.1)
         canvas.plain(axes)
     grid[0].set_ylabel("target probability")
     return figure
 
 
-def build(records: Mapping[Need, Record]) -> Iterable[Block]:
+def _probability(row: tuple[float, list[float]], k: int) -> float:
+    return row[1][k]
+
+
+def build(records: declared.Records) -> Iterable[Block]:
     """Builds the page."""
-    data = collect(records)
+    del records  # it needs none
+    bars = soft_labels.bars(_ALPHAS, _CLASSES, _LABEL)
     yield Text(
         f"The label is class {_LABEL} of {_CLASSES}. A network is trained "
         "towards (1 − alpha) · y + alpha / K: the label's own class keeps 1 − "
@@ -77,14 +59,15 @@ def build(records: Mapping[Need, Record]) -> Iterable[Block]:
         f"{_CLASSES}. Alpha 0 is the hard label."
     )
     yield Picture(
-        draw(data),
+        _figure(bars),
         "soft_labels",
         f"Soft labels of class {_LABEL}, K = {_CLASSES}. As figure 1 of Wagner "
         "et al. 2023.",
     )
-    yield Table(
-        data,
+    yield declared.table(
         "soft_labels",
         f"The soft label of class {_LABEL}; every row sums to 1.",
-        {name: ".4g" for name in data.columns},
+        zip(_ALPHAS, bars.tolist(), strict=True),
+        ("alpha", lambda row: row[0], ".4g"),
+        *declared.each(range(_CLASSES), "class {}".format, _probability, ".4g"),
     )
