@@ -34,7 +34,6 @@ setup(
         "numpy>=2.0",
         "scipy>=1.13",
         "scikit-learn>=1.5",
-        "pandas>=2.2",
         "matplotlib>=3.9",
         "tensorboard>=2.20",
         "safetensors>=0.5",
@@ -49,7 +48,6 @@ setup(
             "ruff>=0.6",
             "import-linter>=2.6",
             "mypy>=1.11",
-            "pandas-stubs",
             "jax>=0.8",  # the tests run both engines
             # A test installs the package, without a network.
             "setuptools>=64",

@@ -153,7 +153,7 @@ def main() -> int:
             "commits": {k: _common.commit(v) for k, v in states.items()},
         },
         targets=_targets(results) if BEFORE in results else [],
-        others=_common.versions("matplotlib", "pandas"),
+        others=_common.versions("matplotlib"),
     )
     return 0
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from ls_tf.spec import Value
@@ -42,16 +41,17 @@ class Text:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table: cells keep all their digits, ``formats`` says how to show them.
+    """A table: its cells keep all their digits.
 
-    ``formats`` maps a column to a format of its floats, e.g. ``.2f``; whole
+    ``formats`` say how to show the floats of each column, e.g. ``.2f``; whole
     numbers and text are shown as they are, None as a dash.
     """
 
-    data: pd.DataFrame
     name: str
     caption: str
-    formats: Mapping[str, str] = field(default_factory=dict)
+    headings: tuple[str, ...]
+    formats: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,9 +97,8 @@ def table(
         Table.
     """
     headings, values, formats = zip(*columns, strict=True)
-    cells = ([value(row) for value in values] for row in rows)
-    shown = dict(zip(headings, formats, strict=True))
-    return Table(tables.frame(headings, cells), name, caption, shown)
+    cells = (tuple(value(row) for value in values) for row in rows)
+    return Table(name, caption, headings, formats, tuple(cells))
 
 
 def each(

@@ -42,7 +42,7 @@ def _row(words: Iterable[str], right: Sequence[bool], tag: str) -> str:
 
 def _table(table: Table) -> str:
     right = tables.aligned_right(table)
-    head = _row([str(c) for c in table.data.columns], right, "th")
+    head = _row(table.headings, right, "th")
     body = "\n".join(_row(row, right, "td") for row in tables.cells(table))
     caption = html.escape(table.caption)
     return (

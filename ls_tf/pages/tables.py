@@ -4,11 +4,9 @@ import csv
 import io
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-
-import pandas as pd
 
 from ls_tf.pages.blocks import Need, Table
 from ls_tf.records.runs import Record
@@ -25,13 +23,6 @@ class AsPrinted(float):
         number = super().__new__(cls, text)
         number.text = text
         return number
-
-
-def frame(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> pd.DataFrame:
-    """Makes a data frame whose cells stay what they are: None is not NaN."""
-    return pd.DataFrame(list(rows), columns=list(columns), dtype=object)
 
 
 def cell(value: Any, form: str = "") -> str:
@@ -55,19 +46,16 @@ def is_number(value: Any) -> bool:
 
 def cells(table: Table) -> list[list[str]]:
     """Shows all rows of a table as text."""
-    forms = [table.formats.get(name, "") for name in table.data.columns]
     return [
-        [cell(v, form) for v, form in zip(row, forms, strict=True)]
-        for row in table.data.itertuples(index=False, name=None)
+        [cell(v, form) for v, form in zip(row, table.formats, strict=True)]
+        for row in table.rows
     ]
 
 
 def aligned_right(table: Table) -> list[bool]:
     """Which columns hold numbers."""
-    return [
-        any(is_number(v) for v in table.data[name])
-        for name in table.data.columns
-    ]
+    columns = range(len(table.headings))
+    return [any(is_number(row[i]) for row in table.rows) for i in columns]
 
 
 def markdown(table: Table) -> str:
@@ -77,7 +65,7 @@ def markdown(table: Table) -> str:
         return "| " + " | ".join(w.replace("|", "\\|") for w in words) + " |"
 
     rules = ["---:" if right else "---" for right in aligned_right(table)]
-    lines = [line(table.data.columns), line(rules)]
+    lines = [line(table.headings), line(rules)]
     lines += [line(row) for row in cells(table)]
     return "\n".join([*lines, "", table.caption, ""])
 
@@ -86,8 +74,8 @@ def comma_separated(table: Table) -> str:
     """Writes a table as CSV with all digits; None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.data.columns)
-    for row in table.data.itertuples(index=False, name=None):
+    writer.writerow(table.headings)
+    for row in table.rows:
         writer.writerow(["" if v is None else v for v in row])
     return text.getvalue()
 

@@ -49,8 +49,8 @@ OUTSIDE = {
         *("keras", "numpy", "tensorflow", "jax", "safetensors"),
         *("tensorboard", "tqdm", "absl", "etils"),
     },
-    "pages": {"numpy", "pandas", "matplotlib"},
-    "reports": {"numpy", "scipy", "pandas", "matplotlib"},
+    "pages": {"numpy", "matplotlib"},
+    "reports": {"numpy", "scipy", "matplotlib"},
     "running": {"numpy", "keras", "tensorflow"},
     "cli": {"absl"},
 }

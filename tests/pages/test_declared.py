@@ -54,7 +54,7 @@ def test_there_is_one_column_for_each_key():
         *declared.each((1, 2), "x = {}".format, dict.get, ".1f"),
         *declared.each("a", str, lambda row, key: None, "", without=None),
     )
-    assert list(table.data.columns) == ["x = 1", "x = 2", "a"]
+    assert table.headings == ("x = 1", "x = 2", "a")
     assert tables.cells(table) == [
         ["0.5", NO_RUN, "–"],
         [NO_RUN, "1.0", "–"],

@@ -12,13 +12,13 @@ from ls_tf.spec import registry
 
 
 def table():
-    rows = [
+    rows = (
         ("a|b", 0.125, 3, None),
         ("c", -0.5, NO_RUN, math.nan),
         ("d", tables.AsPrinted("0.10"), 0, 1e-7),
-    ]
-    data = tables.frame(("name", "x", "n", "y"), rows)
-    return Table(data, "t", "Caption.", {"x": "+.3f"})
+    )
+    headings, formats = ("name", "x", "n", "y"), ("", "+.3f", "", "")
+    return Table("t", "Caption.", headings, formats, rows)
 
 
 def test_cells_are_shown_by_kind():
@@ -41,8 +41,9 @@ def test_markdown_escapes_bars_and_aligns_numbers():
 
 
 def test_csv_keeps_all_digits():
-    data = tables.frame(("x", "y"), [(1 / 3, None), (0.1 + 0.2, NO_RUN)])
-    assert tables.comma_separated(Table(data, "t", "")) == (
+    rows = ((1 / 3, None), (0.1 + 0.2, NO_RUN))
+    made = Table("t", "", ("x", "y"), ("", ""), rows)
+    assert tables.comma_separated(made) == (
         "x,y\n0.3333333333333333,\n0.30000000000000004,no run\n"
     )
 

@@ -4,8 +4,8 @@ import types
 
 import pytest
 
-from ls_tf.pages import builder, canvas, tables
-from ls_tf.pages.blocks import NO_RUN, Need, ReportError, Table, Text
+from ls_tf.pages import builder, canvas, declared
+from ls_tf.pages.blocks import NO_RUN, Need, ReportError, Text
 from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
@@ -19,17 +19,18 @@ def module(*needs, title="A title"):
     """A report of one table: the accuracy of each need."""
 
     def build(records):
-        rows = [
-            (
-                str(need.changes["alpha"]),
-                records[need].scalars("reliability", "report")["accuracy"]
-                if need in records
-                else NO_RUN,
-            )
-            for need in needs
-        ]
-        data = tables.frame(("alpha", "accuracy"), rows)
-        table = Table(data, "accuracy", "What it is.", {"accuracy": ".3f"})
+        def accuracy(need):
+            if need not in records:
+                return NO_RUN
+            return records[need].scalars("reliability", "report")["accuracy"]
+
+        table = declared.table(
+            "accuracy",
+            "What it is.",
+            needs,
+            ("alpha", lambda need: str(need.changes["alpha"]), ""),
+            ("accuracy", accuracy, ".3f"),
+        )
         return Text("Some text & <b>more</b>."), table
 
     return types.SimpleNamespace(REQUIRES=needs, TITLE=title, build=build)
