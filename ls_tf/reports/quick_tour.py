@@ -21,6 +21,8 @@ _LABEL = "scikit-learn digits, 1 seed"
 _SPLITS = {"train": "training images", "report": "test images"}
 _ECE = Number("reliability", "ece")
 _ECE_SCALED = Number("reliability", "ece_scaled")
+_NLL = Number("reliability", "nll")
+_NLL_SCALED = Number("reliability", "nll_scaled")
 _TEMPERATURE = Number("reliability", "temperature")
 
 _HARD = Need("fc_digits", {"alpha": 0.0})
@@ -111,13 +113,13 @@ def build(records: declared.Records) -> Iterable[Block]:
         f"Test images, {_LABEL}. NLL in nats, ECE as a fraction over 15 bins; "
         "T fitted on images that are neither trained nor reported on.",
         networks,
-        ("network", lambda network: network.name, ""),
-        Number("reliability", "accuracy", "%").column("accuracy, %", ".2f"),
-        Number("reliability", "nll").column("NLL", ".4f"),
-        _ECE.column("ECE", ".4f"),
-        _TEMPERATURE.column("T", ".3f"),
-        Number("reliability", "nll_scaled").column("NLL at T", ".4f"),
-        _ECE_SCALED.column("ECE at T", ".4f"),
+        ("network", lambda n: n.name, ""),
+        ("accuracy, %", lambda n: ACCURACY.mean(n.runs), ".2f"),
+        ("NLL", lambda n: _NLL.mean(n.runs), ".4f"),
+        ("ECE", lambda n: _ECE.mean(n.runs), ".4f"),
+        ("T", lambda n: _TEMPERATURE.mean(n.runs), ".3f"),
+        ("NLL at T", lambda n: _NLL_SCALED.mean(n.runs), ".4f"),
+        ("ECE at T", lambda n: _ECE_SCALED.mean(n.runs), ".4f"),
     )
     yield Text(
         "What the paper finds on larger data, and whether these runs agree:",
