@@ -8,7 +8,7 @@ what is higher, and whose word that is.
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import NO_RUN, Need, Table, Text
@@ -30,14 +30,6 @@ Column = tuple[str, Callable[[Row], object], str]
 def or_no_run(value: object) -> object:
     """Gives a cell that says so where there is no value."""
     return NO_RUN if value is None else value
-
-
-class HasRuns(Protocol):
-    """A row of a table that stands for runs."""
-
-    @property
-    def runs(self) -> Runs:
-        """Seed -> record."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +65,6 @@ class Number:
     def mean(self, runs: Runs) -> float | None:
         """Its mean over the seeds; None without a run."""
         return tables.mean(self.of(runs).values())
-
-    def column(self, heading: str, form: str) -> "Column[HasRuns]":
-        """A column of its means, for rows that have runs."""
-        return heading, lambda row: or_no_run(self.mean(row.runs)), form
 
 
 ACCURACY = Number("classification", "accuracy", "%")

@@ -193,6 +193,9 @@ def _rank_correlation(hard: Record, smoothed: Record) -> float:
     return float(correlation.statistic)
 
 
+_DISTANCES = {"D1": "d1", "D2": "d2", "Dc": "dc", "D1 − D2": "d1_minus_d2"}
+
+
 @dataclass(frozen=True)
 class _Distances:
     """A network at one alpha, and the order of its confusions at both."""
@@ -201,6 +204,9 @@ class _Distances:
     alpha: float
     runs: Runs
     order: float | None
+
+    def mean(self, heading: str) -> float | None:
+        return Number("stability", _DISTANCES[heading]).mean(self.runs)
 
 
 def _distances(records: Records) -> Iterable[_Distances]:
@@ -328,10 +334,7 @@ def build(records: Records) -> Iterable[Block]:
         _distances(records),
         ("network", lambda d: d.network, ""),
         ("alpha", lambda d: d.alpha, "g"),
-        Number("stability", "d1").column("D1", ".3f"),
-        Number("stability", "d2").column("D2", ".3f"),
-        Number("stability", "dc").column("Dc", ".3f"),
-        Number("stability", "d1_minus_d2").column("D1 − D2", ".3f"),
+        *declared.each(_DISTANCES, str, _Distances.mean, ".3f"),
         ("order of the confusions", lambda d: d.order, ".3f"),
         ("seeds", lambda d: len(d.runs), ""),
     )
