@@ -99,7 +99,7 @@ def of(
     """
     return [
         Diagram(
-            network, a, scaled, networks.of(records, network, a).get(0), kind
+            network, a, scaled, networks.runs(records, network, a).get(0), kind
         )
         for a in alphas
         for scaled in ((False, True) if a == alphas[0] else (False,))

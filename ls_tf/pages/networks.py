@@ -103,7 +103,7 @@ def all_needs(
     )
 
 
-def of(
+def runs(
     records: Mapping[Need, Record], network: Network, alpha: float
 ) -> dict[int, Record]:
     """Picks a network's records: seed -> record."""
@@ -114,7 +114,7 @@ def runs_of(
     records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
 ) -> dict[float, dict[int, Record]]:
     """Picks a network's records: alpha -> seed -> record."""
-    return {alpha: of(records, network, alpha) for alpha in alphas}
+    return {alpha: runs(records, network, alpha) for alpha in alphas}
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def over_alpha(
 ) -> list[AtAlpha]:
     """Picks the runs of some networks, with or without any, alpha by alpha."""
     return [
-        AtAlpha(network, alpha, of(records, network, alpha))
+        AtAlpha(network, alpha, runs(records, network, alpha))
         for network in networks
         for alpha in alphas
     ]
@@ -148,19 +148,25 @@ def first_runs(
     records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
 ) -> dict[float, Record]:
     """Picks the first seed of each alpha that has a run."""
-    runs = runs_of(records, network, alphas)
-    return {a: next(iter(some.values())) for a, some in runs.items() if some}
+    over_alphas = runs_of(records, network, alphas)
+    return {
+        a: next(iter(seeds.values()))
+        for a, seeds in over_alphas.items()
+        if seeds
+    }
 
 
-def steps(runs: Iterable[Record]) -> int | str | None:
+def steps(trained: Iterable[Record]) -> int | str | None:
     """Reads how long the runs were trained; None if there is no run."""
-    counts = sorted({record.run["steps"] for record in runs})
+    counts = sorted({record.run["steps"] for record in trained})
     if len(counts) > 1:
         return ", ".join(str(n) for n in counts)
     return counts[0] if counts else None
 
 
-def missing(runs: Mapping[float, Any]) -> str:
+def missing(over_alphas: Mapping[float, Any]) -> str:
     """A sentence that names the alphas without a run, for a caption."""
-    names = [f"{a:g}" for a, of_alpha in runs.items() if not of_alpha]
+    names = [
+        f"{a:g}" for a, runs_there in over_alphas.items() if not runs_there
+    ]
     return f" No run: alpha {', '.join(names)}." if names else ""

@@ -53,7 +53,7 @@ REQUIRES = networks.all_needs(
 
 
 def _clusters(records: Records, row: _Row) -> geometry.Clusters:
-    runs = (networks.of(records, row.network, a) for a in geometry.ALPHAS)
+    runs = (networks.runs(records, row.network, a) for a in geometry.ALPHAS)
     first = dict(zip(geometry.ALPHAS, (r.get(0) for r in runs), strict=True))
     return geometry.Clusters(row.network.label, first)
 

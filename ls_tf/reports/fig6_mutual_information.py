@@ -91,7 +91,7 @@ def _runs(records: Records) -> Iterable[_Run]:
     """All runs; one that is empty for a network and alpha without any."""
     for network in _NETWORKS:
         for alpha in _ALPHAS:
-            runs = networks.of(records, network, alpha)
+            runs = networks.runs(records, network, alpha)
             for seed, record in runs.items():
                 yield _Run(network, alpha, seed, record)
             if not runs:
@@ -159,7 +159,7 @@ def _claims(
     hard, smoothed = (
         {
             seed: _shape(record) | record.scalars(_NAME, "train")
-            for seed, record in networks.of(records, network, alpha).items()
+            for seed, record in networks.runs(records, network, alpha).items()
         }
         for alpha in _ALPHAS
     )

@@ -26,7 +26,7 @@ REQUIRES = translation.all_needs(translation.PLACES, translation.ALPHAS)
 
 def _clusters(records: Records, network: networks.Network) -> geometry.Clusters:
     first = {
-        a: networks.of(records, network, a).get(0) for a in translation.ALPHAS
+        a: networks.runs(records, network, a).get(0) for a in translation.ALPHAS
     }
     return geometry.Clusters(translation.title(network), first, _EVALUATOR)
 

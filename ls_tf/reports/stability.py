@@ -156,7 +156,7 @@ class _Spread(Claim[str]):
 
 def _spreads(records: Records) -> Iterable[_Spread]:
     for network in _NETWORKS:
-        runs = [networks.of(records, network, alpha) for alpha in _ALPHAS]
+        runs = [networks.runs(records, network, alpha) for alpha in _ALPHAS]
         for text, read in _MEASURES.items():
             hard, smoothed = map(read, runs)
             pair = (hard, smoothed) if text == _RISES else (smoothed, hard)
@@ -211,7 +211,7 @@ class _Distances:
 
 def _distances(records: Records) -> Iterable[_Distances]:
     for network in _NETWORKS:
-        hard, smoothed = (networks.of(records, network, a) for a in _ALPHAS)
+        hard, smoothed = (networks.runs(records, network, a) for a in _ALPHAS)
         order = tables.mean(
             _rank_correlation(hard[s], smoothed[s])
             for s in hard

@@ -91,7 +91,7 @@ def _rows(records: Records) -> list[_Row]:
             "" if network.is_short else network.row,
             network.label,
             network.schedule,
-            networks.of(records, network, alpha),
+            networks.runs(records, network, alpha),
         )
         for network in cifar.NETWORKS
         for note in (cifar.SUBSTITUTES.get(network),)

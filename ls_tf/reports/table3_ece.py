@@ -121,9 +121,9 @@ class _Pair:
 
 
 def _pairs(records: Records, case: _Case) -> list[_Pair]:
-    hard = networks.of(records, case.network, 0.0)
+    hard = networks.runs(records, case.network, 0.0)
     return [
-        _Pair(case, a, n, hard, networks.of(records, case.network, a))
+        _Pair(case, a, n, hard, networks.runs(records, case.network, a))
         for a in case.alphas
         for n in case.numbers
     ]
