@@ -66,6 +66,14 @@ class Number:
         """Its mean over the seeds; None without a run."""
         return tables.mean(self.of(runs).values())
 
+    def low(self, runs: Runs) -> float | None:
+        """The lowest seed's; None without a run."""
+        return min(self.of(runs).values(), default=None)
+
+    def high(self, runs: Runs) -> float | None:
+        """The highest seed's; None without a run."""
+        return max(self.of(runs).values(), default=None)
+
 
 ACCURACY = Number("classification", "accuracy", "%")
 

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from ls_tf.pages import canvas, declared, tables
 from ls_tf.pages.blocks import Block, Need, Picture
 from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
-from ls_tf.pages.tables import Spread
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
 
@@ -139,9 +138,9 @@ class Point:
         return {seed: smoothness(run) for seed, run in self.runs.items()}
 
     @property
-    def over(self) -> Spread | None:
-        """Its accuracy over the seeds; None without a run."""
-        return ACCURACY.over(self.runs)
+    def accuracy(self) -> float | None:
+        """The mean over seeds; None without a run."""
+        return ACCURACY.mean(self.runs)
 
     @property
     def gamma(self) -> float | None:
@@ -190,7 +189,7 @@ def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
     """Draws one curve; the points of the hard teacher are named by T."""
     colour, marker, dashes = _STYLES[curve]
     gammas = [statistics.fmean(p.gammas.values()) for p in points]
-    accuracies = [p.over for p in points]
+    accuracies = [ACCURACY.over(p.runs) for p in points]
     canvas.band(
         axes,
         zip(gammas, accuracies, strict=True),
@@ -387,12 +386,8 @@ def blocks(
         ),
         ("T", lambda p: p.temperature, "g"),
         ("gamma", lambda p: p.gamma, ".4f"),
-        (
-            "accuracy %, mean",
-            lambda p: or_no_run(p.over and p.over.mean),
-            ".2f",
-        ),
-        ("lowest", lambda p: p.over and p.over.low, ".2f"),
-        ("highest", lambda p: p.over and p.over.high, ".2f"),
+        ("accuracy %, mean", lambda p: or_no_run(p.accuracy), ".2f"),
+        ("lowest", lambda p: ACCURACY.low(p.runs), ".2f"),
+        ("highest", lambda p: ACCURACY.high(p.runs), ".2f"),
         ("seeds", lambda p: len(p.runs), ""),
     )

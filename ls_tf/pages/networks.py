@@ -20,11 +20,11 @@ class Network:
     """A network on a data set, under one schedule.
 
     ``row`` is its name in ``paper_numbers.csv``; ``detail`` tells it from
-    others of that name.
+    others of that name. One that is only printed has no ``experiment``.
     """
 
     row: str
-    experiment: str
+    experiment: str = ""
     detail: str = ""
 
     @property
@@ -35,6 +35,8 @@ class Network:
     @property
     def factor(self) -> int:
         """What the steps of the full schedule are divided by; 1 if it is it."""
+        if not self.experiment:
+            return 1
         module = registry.get("ls_tf.experiments", self.experiment)
         return getattr(module, "FACTOR", 1)
 
@@ -44,8 +46,10 @@ class Network:
         return self.factor > 1
 
     @property
-    def schedule(self) -> str:
-        """The schedule in words."""
+    def schedule(self) -> str | None:
+        """The schedule in words; None without an experiment."""
+        if not self.experiment:
+            return None
         return f"steps / {self.factor}" if self.is_short else "full"
 
     @property

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 from ls_tf.pages import declared, dot_plot, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
-from ls_tf.pages.declared import Claim, Number, Records, Values, or_no_run
-from ls_tf.pages.tables import Spread
+from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
 from ls_tf.spec import Value
 
 TITLE = "MNIST distillation: hard against smoothed teachers"
@@ -66,32 +65,33 @@ _CLAIMS = (
 
 
 @dataclass(frozen=True)
-class _Errors:
-    """The test errors of a network, percent: seed -> error."""
+class _Row:
+    """A network and its runs."""
 
     network: _Network
-    of: Values
+    runs: Runs
 
-    def by_seed(self, seed: int) -> float | None:
-        return self.of.get(seed)
+    def error(self, seed: int) -> float | None:
+        return _ERROR.of(self.runs).get(seed)
 
     @property
-    def over(self) -> Spread | None:
-        return tables.spread(self.of.values())
+    def line(self) -> dot_plot.Line:
+        n = self.network
+        printed = n.printed("M"), n.printed("R")
+        return dot_plot.Line(n.name, *printed, _ERROR.over(self.runs))
 
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    errors = {
-        n: _ERROR.of(tables.by_seed(records, n.experiment, n.changes))
+    rows = {
+        n: _Row(n, tables.by_seed(records, n.experiment, n.changes))
         for n in _NETWORKS
     }
-    rows = [_Errors(network, of) for network, of in errors.items()]
     claims = [
         Claim(
             text,
-            errors[better],
-            errors[worse],
+            _ERROR.of(rows[better].runs),
+            _ERROR.of(rows[worse].runs),
             printed=(better.printed("M"), worse.printed("M")),
         )
         for text, better, worse in _CLAIMS
@@ -106,19 +106,16 @@ def build(records: Records) -> Iterable[Block]:
         "Test error on MNIST, %. Ours over the seeds counted in the last "
         "column. Printed: Müller et al. 2019, section 4; Wagner et al. 2023, "
         "tables 2 and 4 (one run each).",
-        rows,
-        ("network", lambda e: e.network.name, ""),
-        ("Müller et al.", lambda e: e.network.printed("M"), ".2f"),
-        ("Wagner et al.", lambda e: e.network.printed("R"), ".2f"),
-        ("ours, mean", lambda e: or_no_run(e.over and e.over.mean), ".2f"),
-        ("ours, lowest", lambda e: or_no_run(e.over and e.over.low), ".2f"),
-        ("ours, highest", lambda e: or_no_run(e.over and e.over.high), ".2f"),
-        ("seeds", lambda e: len(e.of), ""),
+        rows.values(),
+        ("network", lambda r: r.network.name, ""),
+        ("Müller et al.", lambda r: r.network.printed("M"), ".2f"),
+        ("Wagner et al.", lambda r: r.network.printed("R"), ".2f"),
+        ("ours, mean", lambda r: or_no_run(_ERROR.mean(r.runs)), ".2f"),
+        ("ours, lowest", lambda r: or_no_run(_ERROR.low(r.runs)), ".2f"),
+        ("ours, highest", lambda r: or_no_run(_ERROR.high(r.runs)), ".2f"),
+        ("seeds", lambda r: len(r.runs), ""),
     )
-    lines = (
-        dot_plot.Line(n.name, n.printed("M"), n.printed("R"), row.over)
-        for n, row in zip(_NETWORKS, rows, strict=True)
-    )
+    lines = [row.line for row in rows.values()]
     yield Picture(
         dot_plot.figure(lines, "test error, %"),
         "errors",
@@ -139,7 +136,7 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "by_seed",
         "Test error by seed, %. A student has the seed of its teacher.",
-        rows,
-        ("network", lambda e: e.network.name, ""),
-        *declared.each(_SEEDS, "seed {}".format, _Errors.by_seed, ".2f"),
+        rows.values(),
+        ("network", lambda r: r.network.name, ""),
+        *declared.each(_SEEDS, "seed {}".format, _Row.error, ".2f"),
     )

@@ -10,21 +10,20 @@ Run: python run_experiment.py --report=table2_accuracy
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
 from ls_tf.pages import cifar, declared, dot_plot, networks, quoted
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Records, or_no_run
-from ls_tf.pages.tables import AsPrinted, Spread
-from ls_tf.records.runs import Record
+from ls_tf.pages.networks import AtAlpha, Network
+from ls_tf.pages.tables import AsPrinted
 
 TITLE = "Accuracy with hard and with smoothed labels: CIFAR"
 PARTIAL = True
 
 _ALPHAS = (0.0, 0.1)
 _HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
-_INCEPTION = "ImageNet Inception-v4"  # printed; no experiment
+_INCEPTION = Network("ImageNet Inception-v4")  # printed; no experiment
 # Table 2 has five seeds.
 _FULL_SEEDS = (0, 1, 2, 3, 4)
 _POINTS = 1.0  # what counts as the same accuracy, percentage points
@@ -43,60 +42,34 @@ REQUIRES = tuple(
 _PAPER = quoted.numbers("table2_accuracy")
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A network at one alpha; one without a label has no experiment."""
-
-    name: str
-    alpha: float
-    printed_row: str
-    label: str = ""
-    schedule: str | None = None
-    runs: Mapping[int, Record] = field(default_factory=dict)
-
-    def _printed(self, what: str) -> AsPrinted | None:
-        return _PAPER.get((self.printed_row, f"{what} alpha={self.alpha:g}"))
-
-    @property
-    def printed(self) -> float | None:
-        return self._printed("accuracy %")
-
-    @property
-    def as_printed(self) -> str | None:
-        """The printed mean with its spread, as the paper writes it."""
-        mean, around = (
-            self._printed("accuracy %"),
-            self._printed("plus or minus"),
-        )
-        if mean is None:
-            return None
-        return mean.text if around is None else f"{mean.text} ± {around.text}"
-
-    @property
-    def over(self) -> Spread | None:
-        return ACCURACY.over(self.runs)
-
-    @property
-    def mean(self) -> object:
-        if not self.label:
-            return networks.NO_EXPERIMENT
-        return or_no_run(self.over and self.over.mean)
+def _name(network: Network) -> str:
+    note = cifar.SUBSTITUTES.get(network)
+    return f"{network.name} ({note})" if note else network.name
 
 
-def _rows(records: Records) -> list[_Row]:
-    return [
-        _Row(
-            f"{network.name} ({note})" if note else network.name,
-            alpha,
-            "" if network.is_short else network.row,
-            network.label,
-            network.schedule,
-            networks.runs(records, network, alpha),
-        )
-        for network in cifar.NETWORKS
-        for note in (cifar.SUBSTITUTES.get(network),)
-        for alpha in _ALPHAS
-    ]
+def _printed(row: AtAlpha, what: str = "accuracy %") -> AsPrinted | None:
+    if row.network.is_short:
+        return None
+    return _PAPER.get((row.network.row, f"{what} alpha={row.alpha:g}"))
+
+
+def _as_printed(row: AtAlpha) -> str | None:
+    """The printed mean with its spread, as the paper writes it."""
+    mean, around = _printed(row), _printed(row, "plus or minus")
+    if mean is None:
+        return None
+    return mean.text if around is None else f"{mean.text} ± {around.text}"
+
+
+def _mean(row: AtAlpha) -> object:
+    if not row.network.experiment:
+        return networks.NO_EXPERIMENT
+    return or_no_run(ACCURACY.mean(row.runs))
+
+
+def _line(row: AtAlpha) -> dot_plot.Line:
+    name = f"{row.network.label}, alpha = {row.alpha:g}"
+    return dot_plot.Line(name, _printed(row), None, ACCURACY.over(row.runs))
 
 
 def _is_close(left: float, right: float) -> bool | None:
@@ -105,14 +78,14 @@ def _is_close(left: float, right: float) -> bool | None:
     return abs(left - right) <= _POINTS + 1e-9  # 1e-9: rounding of a sum
 
 
-def _claims(rows: list[_Row]) -> list[Claim[_Row]]:
+def _claims(rows: list[AtAlpha]) -> list[Claim[Network]]:
     return [
         Claim(
-            hard,
+            hard.network,
             ACCURACY.of(smoothed.runs),
             ACCURACY.of(hard.runs),
             agrees=_is_close,
-            printed=(smoothed.printed, hard.printed),
+            printed=(_printed(smoothed), _printed(hard)),
         )
         for hard, smoothed in zip(rows[::2], rows[1::2], strict=True)
     ]
@@ -120,7 +93,7 @@ def _claims(rows: list[_Row]) -> list[Claim[_Row]]:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    rows = _rows(records)
+    rows = networks.over_alpha(records, cifar.NETWORKS, _ALPHAS)
     claims = _claims(rows)
     holds = [claim.holds for claim in claims]
     compared = len(holds) - holds.count(NO_RUN)
@@ -135,27 +108,19 @@ def build(records: Records) -> Iterable[Block]:
         f"Accuracy, %. {cifar.SPLIT} Printed: Müller et al. 2019, table 2, "
         "mean and spread over five seeds; which images their AlexNet sees, 32 "
         f"x 32 or 24 x 24, is not said. {cifar.JPEG}",
-        [*rows, *(_Row(_INCEPTION, alpha, _INCEPTION) for alpha in _ALPHAS)],
-        ("network", lambda r: r.name, ""),
-        ("schedule", lambda r: r.schedule, ""),
+        [*rows, *(AtAlpha(_INCEPTION, alpha, {}) for alpha in _ALPHAS)],
+        ("network", lambda r: _name(r.network), ""),
+        ("schedule", lambda r: r.network.schedule, ""),
         ("alpha", lambda r: r.alpha, "g"),
-        ("Müller et al.", lambda r: r.as_printed, ""),
-        ("ours, mean", lambda r: r.mean, ".2f"),
-        ("ours, lowest", lambda r: r.over and r.over.low, ".2f"),
-        ("ours, highest", lambda r: r.over and r.over.high, ".2f"),
+        ("Müller et al.", _as_printed, ""),
+        ("ours, mean", _mean, ".2f"),
+        ("ours, lowest", lambda r: ACCURACY.low(r.runs), ".2f"),
+        ("ours, highest", lambda r: ACCURACY.high(r.runs), ".2f"),
         ("seeds", lambda r: len(r.runs), ""),
-        ("steps", lambda r: networks.steps(r.runs.values()), ""),
+        ("steps", lambda r: r.steps, ""),
     )
     yield Picture(
-        dot_plot.figure(
-            (
-                dot_plot.Line(
-                    f"{r.label}, alpha = {r.alpha:g}", r.printed, None, r.over
-                )
-                for r in rows
-            ),
-            "accuracy, %",
-        ),
+        dot_plot.figure(map(_line, rows), "accuracy, %"),
         "accuracy",
         "The same numbers, without the rows that have none. The bar is the "
         "range over our seeds, not a confidence interval.",
@@ -166,7 +131,7 @@ def build(records: Records) -> Iterable[Block]:
         "the means over the seeds that both networks have, and the number of "
         "single seeds that agree; the difference in percentage points.",
         claims,
-        ("network", lambda c: c.of.name, ""),
+        ("network", lambda c: _name(c.of), ""),
         ("schedule", lambda c: c.of.schedule, ""),
         ("alpha=0", lambda c: or_no_run(c.high), ".2f"),
         ("alpha=0.1", lambda c: or_no_run(c.low), ".2f"),
