@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, declared, tables
-from ls_tf.pages.blocks import Block, Need, Picture
+from ls_tf.pages.blocks import Block, Need, Picture, Table
 from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
@@ -327,6 +327,24 @@ def _claims(
         )
 
 
+def _points_table(caption: str, curves: Iterable[_Curves]) -> Table:
+    """One row for each point, with or without a run."""
+    return declared.table(
+        "curves",
+        caption,
+        [p for of_setting in curves for c in CURVES for p in of_setting[c]],
+        ("setting", lambda p: p.setting, ""),
+        ("curve", lambda p: p.curve, ""),
+        ("alpha", lambda p: p.alpha, "g"),
+        ("T", lambda p: p.temperature, "g"),
+        ("gamma", lambda p: p.gamma, ".4f"),
+        ("accuracy %, mean", lambda p: or_no_run(p.accuracy), ".2f"),
+        ("lowest", lambda p: ACCURACY.low(p.runs), ".2f"),
+        ("highest", lambda p: ACCURACY.high(p.runs), ".2f"),
+        ("seeds", lambda p: len(p.runs), ""),
+    )
+
+
 def blocks(
     records: Records, settings: Mapping[Setting, str], caption: str
 ) -> Iterable[Block]:
@@ -368,26 +386,4 @@ def blocks(
         ("holds", lambda c: c.holds, ""),
         *declared.SEEDS,
     )
-    yield declared.table(
-        "curves",
-        caption,
-        [
-            p
-            for of_s in curves.values()
-            for points in of_s.values()
-            for p in points
-        ],
-        ("setting", lambda p: p.setting, ""),
-        ("curve", lambda p: p.curve, ""),
-        (
-            "alpha",
-            lambda p: 0.0 if p.curve == BY_TEMPERATURE else p.at,
-            "g",
-        ),
-        ("T", lambda p: p.temperature, "g"),
-        ("gamma", lambda p: p.gamma, ".4f"),
-        ("accuracy %, mean", lambda p: or_no_run(p.accuracy), ".2f"),
-        ("lowest", lambda p: ACCURACY.low(p.runs), ".2f"),
-        ("highest", lambda p: ACCURACY.high(p.runs), ".2f"),
-        ("seeds", lambda p: len(p.runs), ""),
-    )
+    yield _points_table(caption, curves.values())

@@ -24,7 +24,7 @@ from ls_tf.pages import (
     sweep_lines,
     translation,
 )
-from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Picture, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_claims import Claim
@@ -177,6 +177,29 @@ def _quoted() -> str:
     )
 
 
+def _claims_table(
+    claims: Iterable[tuple[Network, Claim]],
+) -> Table:
+    """One row for each claim; one for a network that lacks a run."""
+    near = sweep_claims.NEAR
+    return declared.table(
+        "claims",
+        "Claims of Müller et al., for the means over seeds, and the number of "
+        f"single seeds that agree. Near: within {near['bleu_uncased']:g} BLEU, "
+        f"or {near['ece']:g} of ECE, of the best on the grid (ours). BLEU is "
+        "uncased.",
+        claims,
+        ("network", lambda c: translation.title(c[0]), ""),
+        ("claim", lambda c: c[1].text, ""),
+        ("hard targets", lambda c: c[1].hard, ""),
+        ("smoothed", lambda c: c[1].smoothed, ""),
+        ("what it is", lambda c: c[1].what, ""),
+        ("holds", lambda c: c[1].holds, ""),
+        ("seeds for it", lambda c: c[1].seeds_for, ""),
+        ("seeds", lambda c: c[1].seeds, ""),
+    )
+
+
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     runs = {
@@ -186,7 +209,6 @@ def build(records: Records) -> Iterable[Block]:
     claims = _claims(runs)
     findings = tuple(_sentence(*claim) for claim in claims)
     signed = translation.signatures(records, "translation")
-    near = sweep_claims.NEAR
     yield Text(
         "The logits are divided by a temperature T: for NLL and ECE those of "
         "the next subword, given the right ones before it; for BLEU those of "
@@ -222,22 +244,7 @@ def build(records: Records) -> Iterable[Block]:
             yield _picture(network, of_network)
     body = "" if findings else "No network has been run."
     yield Text(body, "The claims", findings)
-    yield declared.table(
-        "claims",
-        "Claims of Müller et al., for the means over seeds, and the number of "
-        f"single seeds that agree. Near: within {near['bleu_uncased']:g} BLEU, "
-        f"or {near['ece']:g} of ECE, of the best on the grid (ours). BLEU is "
-        "uncased.",
-        [*claims, *_untested(runs)],
-        ("network", lambda c: translation.title(c[0]), ""),
-        ("claim", lambda c: c[1].text, ""),
-        ("hard targets", lambda c: c[1].hard, ""),
-        ("smoothed", lambda c: c[1].smoothed, ""),
-        ("what it is", lambda c: c[1].what, ""),
-        ("holds", lambda c: c[1].holds, ""),
-        ("seeds for it", lambda c: c[1].seeds_for, ""),
-        ("seeds", lambda c: c[1].seeds, ""),
-    )
+    yield _claims_table([*claims, *_untested(runs)])
     swept = translation.signatures(records, "translation_sweep")
     yield sweep_lines.table(
         f"{translation.SPLIT} {swept}",

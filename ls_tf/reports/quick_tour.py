@@ -47,6 +47,10 @@ class _Network:
         scaled = f"the same at T = {_TEMPERATURE.mean(self.runs):.3g}"
         return [Panel(self.name, arrays), Panel(scaled, arrays, "_scaled")]
 
+    def points(self) -> Panel:
+        """Its penultimate layer."""
+        return Panel(self.name, self.runs[0].arrays("penultimate", "report"))
+
 
 def _networks(records: declared.Records) -> list[_Network]:
     return [
@@ -94,6 +98,30 @@ def _findings(hard: _Network, smoothed: _Network) -> Iterable[str]:
             )
         ],
         "{of}: {holds} ({high:.2f} hard, {low:.2f} smoothed).",
+    )
+
+
+def _students(networks: Iterable[_Network]) -> Iterable[Block]:
+    """Says who teaches better."""
+    yield Text(
+        "A small student is trained on the labels and on a teacher's logits. "
+        "The paper finds that a smoothed teacher, better or not, teaches "
+        "worse: what it erased inside the clusters was what the student could "
+        "have learned.",
+        "Who teaches better?",
+    )
+    yield declared.table(
+        "students",
+        f"Test accuracy of teachers and students ({_LABEL}); the difference in "
+        "percentage points.",
+        [
+            (n.short, ACCURACY.of(n.runs)[0], ACCURACY.of(n.student)[0])
+            for n in networks
+        ],
+        ("teacher trained with", lambda row: row[0], ""),
+        ("teacher, %", lambda row: row[1], ".2f"),
+        ("student, %", lambda row: row[2], ".2f"),
+        ("difference", lambda row: row[2] - row[1], "+.2f"),
     )
 
 
@@ -147,34 +175,9 @@ def build(records: declared.Records) -> Iterable[Block]:
         "What happens inside",
     )
     yield Picture(
-        projection_figure(
-            [
-                Panel(n.name, n.runs[0].arrays("penultimate", "report"))
-                for n in networks
-            ],
-            _SPLITS,
-        ),
+        projection_figure([n.points() for n in networks], _SPLITS),
         "penultimate",
         f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
         "axes of a row are the same.",
     )
-    yield Text(
-        "A small student is trained on the labels and on a teacher's logits. "
-        "The paper finds that a smoothed teacher, better or not, teaches "
-        "worse: what it erased inside the clusters was what the student could "
-        "have learned.",
-        "Who teaches better?",
-    )
-    yield declared.table(
-        "students",
-        f"Test accuracy of teachers and students ({_LABEL}); the difference in "
-        "percentage points.",
-        [
-            (n.short, ACCURACY.of(n.runs)[0], ACCURACY.of(n.student)[0])
-            for n in networks
-        ],
-        ("teacher trained with", lambda row: row[0], ""),
-        ("teacher, %", lambda row: row[1], ".2f"),
-        ("student, %", lambda row: row[2], ".2f"),
-        ("difference", lambda row: row[2] - row[1], "+.2f"),
-    )
+    yield from _students(networks)

@@ -271,36 +271,12 @@ def _printed(alpha: float, row: str) -> Column[Claim[Any]]:
     )
 
 
-def build(records: Records) -> Iterable[Block]:
-    """Builds the page."""
-    spreads, students = tuple(_spreads(records)), tuple(_students(records))
-    yield Text(
-        "Shen et al. hold that smoothing makes the answers to a class more "
-        "alike (more stable) while it keeps which classes are confused, and "
-        "that a smoothed teacher therefore teaches no worse. "
-        f"{cifar.SHORTENED} {networks.COMMANDS}"
-    )
-    better = "smoothed better: {holds}, {low:.2f} → {high:.2f} % ({count})."
-    yield declared.findings(
-        *declared.sentences(
-            spreads,
-            "{of}: {text} {word} with smoothing: {holds}, {hard:.4f} → "
-            "{smoothed:.4f} ({count}).",
-        ),
-        *declared.sentences(students[:1], f"MNIST, {{text}}: {better}"),
-        *declared.sentences(
-            students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"
-        ),
-    )
-    for network in _NETWORKS:
-        first = networks.first_runs(records, network, _ALPHAS)
-        if first:
-            yield Picture(
-                _bars(first),
-                f"answers_{network.experiment}",
-                f"{network.label}: the mean answer to the images of each "
-                "class, first seed. The class itself, near 1, is left out.",
-            )
+def _tables(
+    records: Records,
+    spreads: Iterable[_Spread],
+    students: Iterable[Claim[float | None]],
+) -> Iterable[Block]:
+    """Gives spreads, distances and the students of the mixed loss."""
     yield declared.table(
         "spreads",
         "1 less the stability, in three readings, means over the seeds that "
@@ -353,3 +329,36 @@ def build(records: Records) -> Iterable[Block]:
         ("smoothed better?", lambda c: c.holds, ""),
         *declared.SEEDS,
     )
+
+
+def build(records: Records) -> Iterable[Block]:
+    """Builds the page."""
+    spreads, students = tuple(_spreads(records)), tuple(_students(records))
+    yield Text(
+        "Shen et al. hold that smoothing makes the answers to a class more "
+        "alike (more stable) while it keeps which classes are confused, and "
+        "that a smoothed teacher therefore teaches no worse. "
+        f"{cifar.SHORTENED} {networks.COMMANDS}"
+    )
+    better = "smoothed better: {holds}, {low:.2f} → {high:.2f} % ({count})."
+    yield declared.findings(
+        *declared.sentences(
+            spreads,
+            "{of}: {text} {word} with smoothing: {holds}, {hard:.4f} → "
+            "{smoothed:.4f} ({count}).",
+        ),
+        *declared.sentences(students[:1], f"MNIST, {{text}}: {better}"),
+        *declared.sentences(
+            students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"
+        ),
+    )
+    for network in _NETWORKS:
+        first = networks.first_runs(records, network, _ALPHAS)
+        if first:
+            yield Picture(
+                _bars(first),
+                f"answers_{network.experiment}",
+                f"{network.label}: the mean answer to the images of each "
+                "class, first seed. The class itself, near 1, is left out.",
+            )
+    yield from _tables(records, spreads, students)

@@ -22,7 +22,7 @@ from ls_tf.pages import (
     tables,
     translation,
 )
-from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Picture, Table, Text
 from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
 
 TITLE = "Calibration: temperature scaling and label smoothing"
@@ -227,6 +227,30 @@ def _lines(records: Records) -> Iterable[dot_plot.Line]:
             yield dot_plot.Line(name, printed, None, number.over(runs))
 
 
+def _claims_table(
+    claims: Iterable[_Claim],
+) -> Table:
+    """The claim for each network."""
+    return declared.table(
+        "claims",
+        "Claim: smoothing lowers the ECE of the over-confident network at T = "
+        "1. For the means over the seeds that both networks have, and the "
+        "number of single seeds whose ECE is lower. Mean confidence less "
+        "accuracy in percentage points: above 0 is over-confident.",
+        claims,
+        ("network", lambda c: c.of.case.name, ""),
+        ("schedule", lambda c: c.of.case.network.schedule, ""),
+        ("alpha", lambda c: c.of.alpha, "g"),
+        ("Müller et al.", lambda c: c.holds_in_paper, ""),
+        (_GAP, lambda c: or_no_run(c.gap), "+.2f"),
+        ("over-confident?", lambda c: c.is_over, ""),
+        ("ECE, alpha=0", lambda c: or_no_run(c.high), ".4f"),
+        ("ECE, smoothed", lambda c: or_no_run(c.low), ".4f"),
+        ("smoothing lowers it?", lambda c: c.verdict, ""),
+        *declared.SEEDS,
+    )
+
+
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     claims = _claims(records)
@@ -273,21 +297,4 @@ def build(records: Records) -> Iterable[Block]:
         "The same numbers, without the rows that have none. The bar is the "
         "range over our seeds, not a confidence interval.",
     )
-    yield declared.table(
-        "claims",
-        "Claim: smoothing lowers the ECE of the over-confident network at T = "
-        "1. For the means over the seeds that both networks have, and the "
-        "number of single seeds whose ECE is lower. Mean confidence less "
-        "accuracy in percentage points: above 0 is over-confident.",
-        claims,
-        ("network", lambda c: c.of.case.name, ""),
-        ("schedule", lambda c: c.of.case.network.schedule, ""),
-        ("alpha", lambda c: c.of.alpha, "g"),
-        ("Müller et al.", lambda c: c.holds_in_paper, ""),
-        (_GAP, lambda c: or_no_run(c.gap), "+.2f"),
-        ("over-confident?", lambda c: c.is_over, ""),
-        ("ECE, alpha=0", lambda c: or_no_run(c.high), ".4f"),
-        ("ECE, smoothed", lambda c: or_no_run(c.low), ".4f"),
-        ("smoothing lowers it?", lambda c: c.verdict, ""),
-        *declared.SEEDS,
-    )
+    yield _claims_table(claims)
