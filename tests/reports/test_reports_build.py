@@ -160,14 +160,38 @@ class _Links(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
         self.open, self.sources = [], []
+        self.classes, self.around_tables = [], []
 
     def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.around_tables.append(tuple(self.classes[-2:]))
         if tag not in self.VOID:
             self.open.append(tag)
+            self.classes.append(dict(attrs).get("class"))
         self.sources += [v for k, v in attrs if k in ("src", "href")]
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+        self.classes.pop()
+
+
+def test_every_table_stands_where_the_style_keeps_it_whole(store, tmp_path):
+    store([HARD, SECOND], optional=True)
+    page = pathlib.Path(build(module(HARD, SECOND), tmp_path)).read_text()
+    links = _Links()
+    links.feed(page)
+    # The table of the report and that of its runs.
+    assert links.around_tables == [("table", "wide")] * 2
+    style = page[page.index("<style>") : page.index("</style>")]
+    screen, paper = style.split("@media print{")
+    # As wide as the window, and what is wider still scrolls.
+    assert ".table{width:max-content;" in screen
+    assert "max-width:calc(100vw - 3rem)" in screen
+    assert ".wide{overflow-x:auto}" in screen
+    # Paper does not scroll: words may break there, numbers never.
+    assert ".wide{overflow:visible}" in paper
+    assert "td:not(.number){overflow-wrap:anywhere}" in paper
+    assert "td.number{white-space:nowrap}" in screen
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
