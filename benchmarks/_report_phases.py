@@ -76,7 +76,8 @@ def main() -> None:
     module = importlib.import_module(f"ls_tf.reports.{report}")
     clock = Clock()
     module.build = clock.timed("building", module.build)  # type: ignore[attr-defined]
-    builder._files = clock.timed("drawing", builder._files)  # type: ignore[attr-defined]
+    for name in ("_provenance", "_files"):
+        setattr(builder, name, clock.timed("drawing", getattr(builder, name)))
     builder._write = clock.timed("writing", builder._write)  # type: ignore[attr-defined]
     cli._report = clock.timed("all", cli._report, whole=True)
     said = io.StringIO()
