@@ -1,17 +1,8 @@
-"""The pictures of a measurement, for reports and for TensorBoard."""
+"""The pictures of a measurement, for TensorBoard."""
 
 from ls_tf.pages.canvas import Arrays, Panel, png
-from ls_tf.pages.projection import projection_figure, projection_row
-from ls_tf.pages.reliability import reliability, reliability_figure
-
-__all__ = [
-    "Panel",
-    "pictures",
-    "projection_figure",
-    "projection_row",
-    "reliability",
-    "reliability_figure",
-]
+from ls_tf.pages.projection import projection_figure
+from ls_tf.pages.reliability import reliability_figure
 
 
 def pictures(evaluator_name: str, arrays: Arrays) -> dict[str, bytes]:
@@ -27,17 +18,11 @@ def pictures(evaluator_name: str, arrays: Arrays) -> dict[str, bytes]:
     Source: ours.
     """
     if evaluator_name == "reliability":
-        figure = reliability_figure(
-            [
-                Panel("as trained (T = 1)", arrays),
-                Panel("after temperature scaling", arrays, "_scaled"),
-            ]
-        )
+        plain = Panel("as trained (T = 1)", arrays)
+        scaled = Panel("after temperature scaling", arrays, "_scaled")
+        figure = reliability_figure([plain, scaled])
         return {"reliability": png(figure, dpi=100)}
     if evaluator_name == "penultimate":
-        return {
-            "projection": png(
-                projection_figure([Panel("penultimate layer", arrays)]), dpi=100
-            )
-        }
+        figure = projection_figure([Panel("penultimate layer", arrays)])
+        return {"projection": png(figure, dpi=100)}
     return {}

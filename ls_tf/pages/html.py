@@ -46,8 +46,8 @@ def _table(table: Table) -> str:
     body = "\n".join(_row(row, right, "td") for row in tables.cells(table))
     caption = html.escape(table.caption)
     return (
-        f'<figure class="table"><div class="wide"><table><thead>{head}</thead>\n'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<figure class="table"><div class="wide"><table>'
+        f"<thead>{head}</thead>\n<tbody>{body}</tbody></table></div>"
         f"<figcaption>{caption}</figcaption></figure>"
     )
 

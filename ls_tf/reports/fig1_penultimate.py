@@ -12,9 +12,10 @@ Run: python run_experiment.py --report=fig1_penultimate
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.pages import cifar, declared, drawing, geometry, networks
+from ls_tf.pages import cifar, declared, geometry, networks
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Records
+from ls_tf.pages.projection import projection_row
 
 TITLE = "The penultimate layer with hard and with smoothed labels: CIFAR"
 PARTIAL = True
@@ -65,7 +66,7 @@ def _picture(row: _Row, clusters: geometry.Clusters) -> Picture:
     note = f" No run: {', '.join(missing)}." if missing else ""
     steps = networks.steps(clusters.finished.values())
     return Picture(
-        drawing.projection_row(clusters.panels(), _SPLITS, row.names),
+        projection_row(clusters.panels(), _SPLITS, row.names),
         f"penultimate_{row.network.experiment}",
         f"{row.network.label} ({row.place}; {steps} steps, seed 0): "
         f"{', '.join(row.names.values())}. Crosses are the templates. The axes "

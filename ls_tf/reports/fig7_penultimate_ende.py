@@ -10,9 +10,10 @@ Run: python run_experiment.py --report=fig7_penultimate_ende
 
 from collections.abc import Iterable
 
-from ls_tf.pages import declared, drawing, geometry, networks, translation
+from ls_tf.pages import declared, geometry, networks, translation
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Records
+from ls_tf.pages.projection import projection_figure
 from ls_tf.records.runs import Record
 
 TITLE = "The penultimate layer of the Transformer, English to German"
@@ -53,7 +54,7 @@ def _picture(network: networks.Network, clusters: geometry.Clusters) -> Picture:
         names |= _words(record)
     steps = networks.steps(clusters.finished.values())
     return Picture(
-        drawing.projection_figure(clusters.panels(), _SPLITS, names),
+        projection_figure(clusters.panels(), _SPLITS, names),
         f"penultimate_{network.experiment}",
         f"{clusters.network}; {steps} steps, seed 0. The decoder's activations "
         "before three subwords, given the right ones before: their first "

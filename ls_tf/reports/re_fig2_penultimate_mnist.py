@@ -6,9 +6,10 @@ Run: python run_experiment.py --report=re_fig2_penultimate_mnist
 
 from collections.abc import Iterable
 
-from ls_tf.pages import declared, drawing, geometry
+from ls_tf.pages import declared, geometry
 from ls_tf.pages.blocks import Block, Need, Picture, Text
 from ls_tf.pages.declared import Records
+from ls_tf.pages.projection import projection_figure
 
 TITLE = "The penultimate layer on MNIST, classes 0, 1 and 2"
 
@@ -33,7 +34,7 @@ def build(records: Records) -> Iterable[Block]:
         f"labels. Here {geometry.agreement(claims)} measures agree."
     )
     yield Picture(
-        drawing.projection_figure(clusters.panels(), _SPLITS),
+        projection_figure(clusters.panels(), _SPLITS),
         "penultimate",
         "100 images of each class and split; crosses are the templates. The "
         "axes of a row are the same, those of the two rows are not. Seed 0.",

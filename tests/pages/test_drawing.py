@@ -7,6 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, drawing
+from ls_tf.pages.projection import projection_figure
+from ls_tf.pages.reliability import reliability, reliability_figure
 
 EDGES = np.arange(6) / 5
 
@@ -42,7 +44,7 @@ def header(png):
 
 def test_empty_bins_are_skipped_and_gaps_run_from_accuracy_to_confidence():
     top, strip = Figure().subplots(2, 1)
-    drawing.reliability(diagram("_x"), (top, strip), "_x")
+    reliability(diagram("_x"), (top, strip), "_x")
     accuracy, gaps = top.patches[:3], top.patches[3:]
     assert [p.get_x() for p in accuracy] == pytest.approx([0.2, 0.6, 0.8])
     heights = [p.get_height() for p in accuracy]
@@ -59,7 +61,7 @@ def test_empty_bins_are_skipped_and_gaps_run_from_accuracy_to_confidence():
 
 def test_the_diagram_shows_its_own_error_and_accuracy():
     axes = Figure().subplots(2, 1)
-    drawing.reliability(diagram(), tuple(axes), "")
+    reliability(diagram(), tuple(axes), "")
     ece = (2 * 0.2 + 8 * 0.45 + 90 * 0.0) / 100
     accuracy = 100 * (2 * 0.5 + 8 * 0.25 + 90 * 0.9) / 100
     (text,) = axes[0].texts
@@ -73,16 +75,16 @@ def test_counts_of_a_single_example_can_be_drawn():
         "bin_confidence": np.array([np.nan] * 4 + [1.0]),
         "bin_accuracy": np.array([np.nan] * 4 + [0.0]),
     }
-    figure = drawing.reliability_figure([drawing.Panel("one", one)])
+    figure = reliability_figure([canvas.Panel("one", one)])
     assert header(canvas.png(figure))[2:] == (8, 6)
 
 
 def test_a_projection_has_the_same_axes_in_a_row_and_shows_every_point():
     panels = [
-        drawing.Panel("a", projection()),
-        drawing.Panel("b", projection(9)),
+        canvas.Panel("a", projection()),
+        canvas.Panel("b", projection(9)),
     ]
-    figure = drawing.projection_figure(panels, {"train": "seen"})
+    figure = projection_figure(panels, {"train": "seen"})
     axes = figure.axes
     assert len(axes) == 4
     for left, right in (axes[:2], axes[2:]):
@@ -99,7 +101,7 @@ def test_a_projection_has_the_same_axes_in_a_row_and_shows_every_point():
 
 
 def test_the_titles_of_a_single_row_are_not_cut_off():
-    figure = drawing.projection_figure([drawing.Panel("a", projection())])
+    figure = projection_figure([canvas.Panel("a", projection())])
     canvas.png(figure)
     for axes in figure.axes:
         top = axes.title.get_window_extent().y1
@@ -108,7 +110,7 @@ def test_the_titles_of_a_single_row_are_not_cut_off():
 
 def test_points_that_have_collapsed_can_be_drawn():
     arrays = projection(0.0) | {"templates": np.zeros((3, 2))}
-    figure = drawing.projection_figure([drawing.Panel("a", arrays)])
+    figure = projection_figure([canvas.Panel("a", arrays)])
     assert figure.axes[0].get_xlim() == (-1.0, 1.0)
 
 
@@ -125,7 +127,7 @@ def test_pictures_for_tensorboard_are_rgba_of_eight_bits():
 
 def test_files_hold_no_date_and_no_program_and_repeat():
     def draw():
-        return drawing.reliability_figure([drawing.Panel("a", diagram())])
+        return reliability_figure([canvas.Panel("a", diagram())])
 
     png, pdf = canvas.png(draw()), canvas.pdf(draw())
     assert b"Software" not in png and b"CreationDate" not in pdf
