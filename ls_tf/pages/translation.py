@@ -1,11 +1,11 @@
 """The Transformers of the reports, and words that go with them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ls_tf.pages import canvas, diagrams
 from ls_tf.pages.blocks import Need
-from ls_tf.pages.networks import Network, needs
+from ls_tf.pages.networks import Network
 from ls_tf.records.runs import Record
 from ls_tf.spec import registry
 
@@ -73,30 +73,6 @@ _SCORES = {
 def title(network: Network) -> str:
     """The network's name and what it stands for."""
     return f"{network.label} ({PLACES[network]})"
-
-
-def all_needs(
-    networks: Iterable[Network],
-    alphas: Sequence[float],
-    seeds: Sequence[int] = (0,),
-) -> tuple[Need, ...]:
-    """Lists the runs of some networks; those of Multi30k are the headline.
-
-    Args:
-        networks: which ones.
-        alphas: the amounts of smoothing.
-        seeds: of each.
-
-    Returns:
-        tuple: network by network.
-    """
-    return tuple(
-        need
-        for network in networks
-        for need in needs(
-            network, alphas, seeds, alphas if network == MULTI30K else ()
-        )
-    )
 
 
 def is_measured(network: Network, evaluator: str, role: str) -> bool:

@@ -36,7 +36,9 @@ _IN_MUELLER = {
 }
 
 REQUIRES = (
-    *translation.all_needs(_PLACES, translation.ALPHAS),
+    *networks.all_needs(
+        _PLACES, translation.ALPHAS, headline=(translation.MULTI30K,)
+    ),
     *networks.needs(translation.MULTI30K, _OTHERS),
 )
 

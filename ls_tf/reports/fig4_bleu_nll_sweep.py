@@ -37,8 +37,11 @@ _ECE = (canvas.ORANGE, "s")
 
 _OverAlpha = Mapping[float, Runs]
 
-REQUIRES = translation.all_needs(
-    translation.PLACES, translation.ALPHAS, networks.SEEDS
+REQUIRES = networks.all_needs(
+    translation.PLACES,
+    translation.ALPHAS,
+    networks.SEEDS,
+    (translation.MULTI30K,),
 )
 
 

@@ -22,7 +22,11 @@ PARTIAL = True
 _EVALUATOR = "token_projection"
 _SPLITS = {"train": "training sentences", "report": "held-out sentences"}
 
-REQUIRES = translation.all_needs(translation.PLACES, translation.ALPHAS)
+REQUIRES = networks.all_needs(
+    translation.PLACES,
+    translation.ALPHAS,
+    headline=(translation.MULTI30K,),
+)
 
 
 def _clusters(records: Records, network: networks.Network) -> geometry.Clusters:
