@@ -172,33 +172,19 @@ def _claims(
         return Claim(network.label, lower, higher, text)
 
     for alpha, numbers in zip(_ALPHAS, (hard, smoothed), strict=True):
-        yield claim(
-            f"alpha = {alpha:g}: it is smaller at the first point than later",
-            of(numbers, "first"),
-            of(numbers, "peak"),
-        )
-        yield claim(
-            f"alpha = {alpha:g}: it falls from its highest point to the end",
-            of(numbers, "last"),
-            of(numbers, "peak"),
-        )
-    yield claim(
-        "it falls faster with smoothing (nats in 1,000 steps)",
-        of(hard, "fall"),
-        of(smoothed, "fall"),
-    )
-    yield claim(
-        "smoothing lowers it at the end",
-        of(smoothed, "information"),
-        of(hard, "information"),
-    )
-    above = "with smoothing it ends above log 2"
-    yield claim(above, log_2, of(smoothed, "information"))
-    yield claim(
-        f"{above} when the bias is taken off",
-        log_2,
-        of(smoothed, "information_less_bias"),
-    )
+        peak, where = of(numbers, "peak"), f"alpha = {alpha:g}: it"
+        text = f"{where} is smaller at the first point than later"
+        yield claim(text, of(numbers, "first"), peak)
+        text = f"{where} falls from its highest point to the end"
+        yield claim(text, of(numbers, "last"), peak)
+    end, less_bias = "information", of(smoothed, "information_less_bias")
+    text = "it falls faster with smoothing (nats in 1,000 steps)"
+    yield claim(text, of(hard, "fall"), of(smoothed, "fall"))
+    text = "smoothing lowers it at the end"
+    yield claim(text, of(smoothed, end), of(hard, end))
+    text = "with smoothing it ends above log 2"
+    yield claim(text, log_2, of(smoothed, end))
+    yield claim(f"{text} when the bias is taken off", log_2, less_bias)
 
 
 def _draw(axes: Axes, alpha: float, record: Record) -> None:

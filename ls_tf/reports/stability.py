@@ -76,8 +76,8 @@ REQUIRES = (
         Need(
             *distillation.teacher(_STUDENT, alpha),
             seed,
-            optional=seed != 0,
-            row=f"MNIST teacher, alpha = {alpha:g}",
+            seed != 0,
+            f"MNIST teacher, alpha = {alpha:g}",
         )
         for seed in networks.SEEDS
         for alpha in _ALPHAS
@@ -87,9 +87,8 @@ REQUIRES = (
             _STUDENT,
             _mixed(weight, alpha),
             seed,
-            optional=seed != 0,
-            row=f"MNIST student, lambda = {weight:g}, teacher's alpha = "
-            f"{alpha:g}",
+            seed != 0,
+            f"MNIST student, lambda = {weight:g}, teacher's alpha = {alpha:g}",
         )
         for seed in networks.SEEDS
         for weight in _LAMBDAS
