@@ -30,7 +30,7 @@ _DATA = [
             ["decoding"],
             ["contracts/test_parts.py"],
             ["evaluators"],
-            ["losses"],
+            ["objective", "contracts/test_losses.py"],
             ["test_optimizers.py", "test_schedules.py"],
         )
     ],
