@@ -184,7 +184,7 @@ class Page:
         for network, place in self.networks.items():
             diagrams = self._of(records, network)
             runs = {d.alpha: d.record for d in diagrams}
-            finished = [run for run in runs.values() if run is not None]
+            finished = {a: run for a, run in runs.items() if run is not None}
             if finished:
                 yield Picture(
                     reliability_figure(panels(diagrams)),

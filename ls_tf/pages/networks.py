@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from ls_tf.pages import tables
@@ -90,20 +91,13 @@ def all_needs(
     networks: Iterable[Network],
     alphas: Sequence[float],
     seeds: Sequence[int] = (0,),
-    headline: Iterable[Network] = (),
+    headline: Mapping[Network, Sequence[float]] = MappingProxyType({}),
 ) -> tuple[Need, ...]:
-    """Lists the runs of some networks; ``headline`` are those to be trained.
-
-    Returns:
-        tuple: network by network, see ``needs``.
-    """
-    trained = tuple(headline)
+    """Lists the runs of some networks, see ``needs``."""
     return tuple(
         need
         for network in networks
-        for need in needs(
-            network, alphas, seeds, alphas if network in trained else ()
-        )
+        for need in needs(network, alphas, seeds, headline.get(network, ()))
     )
 
 
@@ -112,13 +106,6 @@ def runs(
 ) -> dict[int, Record]:
     """Picks a network's records: seed -> record."""
     return tables.by_seed(records, network.experiment, {"alpha": alpha})
-
-
-def runs_of(
-    records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
-) -> dict[float, dict[int, Record]]:
-    """Picks a network's records: alpha -> seed -> record."""
-    return {alpha: runs(records, network, alpha) for alpha in alphas}
 
 
 @dataclass(frozen=True)
@@ -132,7 +119,7 @@ class AtAlpha:
     @property
     def steps(self) -> int | str | None:
         """How long they were trained; None if there is no run."""
-        return steps(self.runs.values())
+        return steps(self.runs)
 
 
 def over_alpha(
@@ -148,29 +135,33 @@ def over_alpha(
     ]
 
 
-def first_runs(
+def seed_0(
     records: Mapping[Need, Record], network: Network, alphas: Iterable[float]
+) -> dict[float, Record | None]:
+    """Picks the run of seed 0 of each alpha, or None."""
+    return {a: runs(records, network, a).get(0) for a in alphas}
+
+
+def first_runs(
+    records: Mapping[Need, Record], network: Network, alphas: Sequence[float]
 ) -> dict[float, Record]:
     """Picks the first seed of each alpha that has a run."""
-    over_alphas = runs_of(records, network, alphas)
     return {
-        a: next(iter(seeds.values()))
-        for a, seeds in over_alphas.items()
-        if seeds
+        row.alpha: next(iter(row.runs.values()))
+        for row in over_alpha(records, [network], alphas)
+        if row.runs
     }
 
 
-def steps(trained: Iterable[Record]) -> int | str | None:
+def steps(*trained: Mapping[Any, Record]) -> int | str | None:
     """Reads how long the runs were trained; None if there is no run."""
-    counts = sorted({record.run["steps"] for record in trained})
+    counts = sorted({r.run["steps"] for of in trained for r in of.values()})
     if len(counts) > 1:
-        return ", ".join(str(n) for n in counts)
+        return ", ".join(map(str, counts))
     return counts[0] if counts else None
 
 
 def missing(over_alphas: Mapping[float, Any]) -> str:
     """A sentence that names the alphas without a run, for a caption."""
-    names = [
-        f"{a:g}" for a, runs_there in over_alphas.items() if not runs_there
-    ]
+    names = [f"{alpha:g}" for alpha, run in over_alphas.items() if not run]
     return f" No run: alpha {', '.join(names)}." if names else ""

@@ -1,20 +1,23 @@
 """Scores over a grid of temperatures: numbers over seeds, and curves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ls_tf.pages import canvas, declared
-from ls_tf.pages.blocks import NO_RUN, Table
+from ls_tf.pages import canvas, declared, networks
+from ls_tf.pages.blocks import NO_RUN, Picture, Table
 from ls_tf.pages.canvas import GREY, INK
 from ls_tf.pages.declared import Runs
+from ls_tf.pages.networks import AtAlpha, Network
 
 Style = tuple[str, str]  # colour and marker
+Title = Callable[[Network], str]  # the name of a network
 
 _EVALUATOR = "translation_sweep"
 
@@ -97,34 +100,27 @@ class _Row:
             return NO_RUN
         return float(self.sweep.temperatures[self.place])
 
-    @property
-    def finished(self) -> float | None:
-        """Part of the translations that ended by themselves, percent."""
-        part = self.mean("finished")
-        return None if part is None else 100 * part
-
-    def mean(self, name: str) -> float | None:
-        """A number's mean over seeds; None without a run."""
+    def mean(self, name: str, factor: float = 1) -> float | None:
         if self.sweep is None:
             return None
-        return float(self.sweep.mean(name)[self.place])
+        return factor * float(self.sweep.mean(name)[self.place])
 
 
 def _rows(name: str, alpha: float, sweep: Sweep | None) -> list[_Row]:
-    if sweep is None:
-        return [_Row(name, alpha)]
-    return [_Row(name, alpha, sweep, i) for i in range(len(sweep.temperatures))]
+    count = 1 if sweep is None else len(sweep.temperatures)
+    return [_Row(name, alpha, sweep, place) for place in range(count)]
 
 
-def table(caption: str, networks: Mapping[str, Mapping[float, Runs]]) -> Table:
+def table(caption: str, rows: Iterable[AtAlpha], title: Title) -> Table:
     """Gives one row for each temperature: means over seeds.
 
     Args:
         caption: goes on below the table.
-        networks: name -> alpha -> seed -> record.
+        rows: the networks at each alpha; one row for those without a run.
+        title: the name of a network.
 
     Returns:
-        Table: one row for a network without a run.
+        Table.
     """
     return declared.table(
         "sweep",
@@ -132,10 +128,9 @@ def table(caption: str, networks: Mapping[str, Mapping[float, Runs]]) -> Table:
         "of 4, NLL and ECE (fraction) of the next subword, and the part of the "
         f"translations that ended by themselves. {caption}",
         [
-            row
-            for name, over_alpha in networks.items()
-            for alpha, runs in over_alpha.items()
-            for row in _rows(name, alpha, of(runs))
+            place
+            for row in rows
+            for place in _rows(title(row.network), row.alpha, of(row.runs))
         ],
         ("network", lambda r: r.name, ""),
         ("alpha", lambda r: r.alpha, "g"),
@@ -145,9 +140,39 @@ def table(caption: str, networks: Mapping[str, Mapping[float, Runs]]) -> Table:
         ("chrF", lambda r: r.mean("chrf"), ".2f"),
         ("NLL, nats", lambda r: r.mean("nll"), ".4f"),
         ("ECE", lambda r: r.mean("ece"), ".4f"),
-        ("finished, %", lambda r: r.finished, ".1f"),
+        ("finished, %", lambda r: r.mean("finished", 100), ".1f"),
         ("seeds", lambda r: len(r.sweep.seeds) if r.sweep else 0, ""),
     )
+
+
+def pictures(
+    runs: Mapping[Network, Mapping[float, Runs]],
+    draw: Callable[[Mapping[float, Sweep]], Figure],
+    title: Title,
+    caption: str,
+) -> Iterable[Picture]:
+    """Draws the sweeps of each network that has a run.
+
+    Args:
+        runs: network -> alpha -> seed -> record.
+        draw: alpha -> sweep, of those that there are, to a figure.
+        title: the name of a network.
+        caption: what each shows.
+
+    Yields:
+        Picture.
+    """
+    for network, of_network in runs.items():
+        sweeps = {a: of(of_alpha) for a, of_alpha in of_network.items()}
+        swept = {a: sweep for a, sweep in sweeps.items() if sweep is not None}
+        if swept:
+            steps = networks.steps(*of_network.values())
+            yield Picture(
+                draw(swept),
+                f"sweep_{network.experiment}",
+                f"{title(network)}; {steps} steps. "
+                f"{caption}{networks.missing(of_network)}",
+            )
 
 
 def curve(

@@ -94,16 +94,6 @@ def by_seed(
     return dict(sorted(found.items()))
 
 
-def record_of(
-    records: Mapping[Need, Record],
-    experiment: str,
-    changes: Mapping[str, Value],
-    seed: int = 0,
-) -> Record:
-    """Picks the record of one run, one that the report cannot do without."""
-    return by_seed(records, experiment, changes)[seed]
-
-
 @dataclass(frozen=True)
 class Spread:
     """A number over seeds."""

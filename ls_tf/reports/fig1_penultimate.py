@@ -9,12 +9,12 @@ Source: Mueller et al. 2019, figure 1, rows 1 and 2.
 Run: python run_experiment.py --report=fig1_penultimate
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from ls_tf.pages import cifar, declared, geometry, networks
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Records
+from ls_tf.pages.networks import Network
 from ls_tf.pages.projection import projection_row
 
 TITLE = "The penultimate layer with hard and with smoothed labels: CIFAR"
@@ -27,49 +27,36 @@ _ROW_1, _ROW_2 = "figure 1, row 1", "figure 1, row 2"
 _FOR_2 = f"substitute for {_ROW_2}"
 
 
-@dataclass(frozen=True, eq=False)
-class _Row:
-    """A network, the row of the figure it stands for, and its classes."""
-
-    network: networks.Network
-    place: str
-    names: Mapping[int, str]
-
-
-_ROWS = (
-    _Row(cifar.ALEXNET, _ROW_1, _CIFAR10),
-    _Row(cifar.ALEXNET_24, _ROW_1, _CIFAR10),
-    _Row(cifar.ALEXNET_TENTH, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(cifar.ALEXNET_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(cifar.ALEXNET_24_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
-    _Row(cifar.RESNET_100, _ROW_2, _CIFAR100),
-    _Row(cifar.RESNET_10, _FOR_2, _CIFAR10),
-    _Row(cifar.RESNET_10_SHORT, f"{_FOR_2}, shortened", _CIFAR10),
-)
+# What each network's picture stands for, and the classes that it shows.
+_SHOWN = {
+    cifar.ALEXNET: (_ROW_1, _CIFAR10),
+    cifar.ALEXNET_24: (_ROW_1, _CIFAR10),
+    cifar.ALEXNET_TENTH: (f"{_ROW_1}, shortened", _CIFAR10),
+    cifar.ALEXNET_SHORT: (f"{_ROW_1}, shortened", _CIFAR10),
+    cifar.ALEXNET_24_SHORT: (f"{_ROW_1}, shortened", _CIFAR10),
+    cifar.RESNET_100: (_ROW_2, _CIFAR100),
+    cifar.RESNET_10: (_FOR_2, _CIFAR10),
+    cifar.RESNET_10_SHORT: (f"{_FOR_2}, shortened", _CIFAR10),
+}
 _HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 
 REQUIRES = networks.all_needs(
-    (row.network for row in _ROWS), geometry.ALPHAS, headline=_HEADLINE
+    _SHOWN, geometry.ALPHAS, headline=dict.fromkeys(_HEADLINE, geometry.ALPHAS)
 )
 
 
-def _clusters(records: Records, row: _Row) -> geometry.Clusters:
-    runs = (networks.runs(records, row.network, a) for a in geometry.ALPHAS)
-    first = dict(zip(geometry.ALPHAS, (r.get(0) for r in runs), strict=True))
-    return geometry.Clusters(row.network.label, first)
-
-
-def _picture(row: _Row, clusters: geometry.Clusters) -> Picture:
+def _picture(network: Network, clusters: geometry.Clusters) -> Picture:
+    place, names = _SHOWN[network]
     missing = [
         f"alpha = {a:g}" for a in clusters.records if a not in clusters.finished
     ]
     note = f" No run: {', '.join(missing)}." if missing else ""
-    steps = networks.steps(clusters.finished.values())
+    steps = networks.steps(clusters.finished)
     return Picture(
-        projection_row(clusters.panels(), _SPLITS, row.names),
-        f"penultimate_{row.network.experiment}",
-        f"{row.network.label} ({row.place}; {steps} steps, seed 0): "
-        f"{', '.join(row.names.values())}. Crosses are the templates. The axes "
+        projection_row(clusters.panels(), _SPLITS, names),
+        f"penultimate_{network.experiment}",
+        f"{network.label} ({place}; {steps} steps, seed 0): "
+        f"{', '.join(names.values())}. Crosses are the templates. The axes "
         "of both splits of a network are the same; those of the two networks "
         f"are not.{note}",
     )
@@ -77,7 +64,12 @@ def _picture(row: _Row, clusters: geometry.Clusters) -> Picture:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    rows = {row: _clusters(records, row) for row in _ROWS}
+    rows = {
+        n: geometry.Clusters(
+            n.label, networks.seed_0(records, n, geometry.ALPHAS)
+        )
+        for n in _SHOWN
+    }
     claims = geometry.claims(rows.values(), _SPLITS)
     yield Text(
         "Three classes' last-layer weights (templates) span a plane; the "
@@ -86,9 +78,9 @@ def build(records: Records) -> Iterable[Block]:
         f"labels. Here {geometry.agreement(claims)} measures agree. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    for row, clusters in rows.items():
+    for network, clusters in rows.items():
         if clusters.finished:
-            yield _picture(row, clusters)
+            yield _picture(network, clusters)
     yield geometry.table(rows.values(), _SPLITS, cifar.JPEG)
     yield declared.table(
         "claims",

@@ -40,14 +40,8 @@ _IN_MUELLER = {
     (0.05, False): "ece smoothed",
 }
 
-REQUIRES = tuple(
-    need
-    for network in _PLACES
-    for need in networks.needs(
-        network,
-        _ALPHAS,
-        headline=(0.0, 0.05) if network == cifar.RESNET_100 else (),
-    )
+REQUIRES = networks.all_needs(
+    _PLACES, _ALPHAS, headline={cifar.RESNET_100: (0.0, 0.05)}
 )
 
 

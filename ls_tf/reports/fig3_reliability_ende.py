@@ -37,7 +37,7 @@ _IN_MUELLER = {
 
 REQUIRES = (
     *networks.all_needs(
-        _PLACES, translation.ALPHAS, headline=(translation.MULTI30K,)
+        _PLACES, translation.ALPHAS, headline=translation.HEADLINE
     ),
     *networks.needs(translation.MULTI30K, _OTHERS),
 )

@@ -24,7 +24,7 @@ from ls_tf.pages import (
     sweep_lines,
     translation,
 )
-from ls_tf.pages.blocks import NO_RUN, Block, Picture, Table, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_claims import Claim
@@ -41,7 +41,7 @@ REQUIRES = networks.all_needs(
     translation.PLACES,
     translation.ALPHAS,
     networks.SEEDS,
-    (translation.MULTI30K,),
+    translation.HEADLINE,
 )
 
 
@@ -116,21 +116,21 @@ def _two_scales(axes: Axes, sweep: sweep_lines.Sweep) -> Axes:
     return right
 
 
-def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
+def _figure(sweeps: Mapping[float, sweep_lines.Sweep]) -> Figure:
     # Two scales' labels stand between the panels.
     layout = ConstrainedLayoutEngine(wspace=0.06)
     figure = Figure(figsize=(12.6, 4.1), layout=layout)
     *pair, last = figure.subplots(1, 3)
     left, right, keys = [], [], []
-    for axes, (alpha, sweep) in zip(pair, sweeps.items(), strict=True):
+    for axes, alpha in zip(pair, translation.ALPHAS, strict=True):
         axes.set_title(f"alpha = {alpha:g}", fontsize=11)
-        if sweep is None:
+        if alpha not in sweeps:
             axes.text(0.5, 0.5, NO_RUN, ha="center", color=canvas.GREY)
             axes.set_axis_off()
             continue
+        sweep, style = sweeps[alpha], translation.STYLES[alpha]
         left.append(axes)
         right.append(_two_scales(axes, sweep))
-        style = translation.STYLES[alpha]
         sweep_lines.curve(last, sweep, "nll", style)
         sweep_lines.temperature_axis(last, sweep)
         keys.append(sweep_lines.key(style, f"alpha = {alpha:g}"))
@@ -147,19 +147,6 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep | None]) -> Figure:
     ]
     canvas.legend_below(figure, 4, handles)
     return figure
-
-
-def _picture(network: Network, runs: _OverAlpha) -> Picture:
-    """Draws the three panels of a network."""
-    finished = [r for runs_at in runs.values() for r in runs_at.values()]
-    return Picture(
-        _figure({a: sweep_lines.of(some) for a, some in runs.items()}),
-        f"sweep_{network.experiment}",
-        f"{translation.title(network)}; {networks.steps(finished)} steps. Left "
-        "and middle have the same scales. Means over seeds, with their range "
-        "as a band where there are several; a ring marks the best of the "
-        f"grid.{networks.missing(runs)}",
-    )
 
 
 def _quoted() -> str:
@@ -205,9 +192,10 @@ def _claims_table(
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
+    rows = networks.over_alpha(records, translation.PLACES, translation.ALPHAS)
     runs = {
-        n: networks.runs_of(records, n, translation.ALPHAS)
-        for n in translation.PLACES
+        network: {row.alpha: row.runs for row in rows if row.network == network}
+        for network in translation.PLACES
     }
     claims = _claims(runs)
     findings = tuple(_sentence(*claim) for claim in claims)
@@ -226,7 +214,7 @@ def build(records: Records) -> Iterable[Block]:
         f"seeds. {translation.SPLIT} BLEU, uncased, is the paper's: lower "
         "case, international tokenisation; BLEU, cased, and chrF are those of "
         f"today. {signed} {_quoted()}",
-        networks.over_alpha(records, translation.PLACES, translation.ALPHAS),
+        rows,
         ("network", lambda r: translation.title(r.network), ""),
         ("alpha", lambda r: r.alpha, "g"),
         (
@@ -242,14 +230,18 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
         ("steps", lambda r: r.steps, ""),
     )
-    for network, of_network in runs.items():
-        if any(of_network.values()):
-            yield _picture(network, of_network)
+    yield from sweep_lines.pictures(
+        runs,
+        _figure,
+        translation.title,
+        "Left and middle have the same scales. Means over seeds, with their "
+        "range as a band where there are several; a ring marks the best of the "
+        "grid.",
+    )
     body = "" if findings else "No network has been run."
     yield Text(body, "The claims", findings)
     yield _claims_table([*claims, *_untested(runs)])
     swept = translation.signatures(records, "translation_sweep")
     yield sweep_lines.table(
-        f"{translation.SPLIT} {swept}",
-        {translation.title(n): of_network for n, of_network in runs.items()},
+        f"{translation.SPLIT} {swept}", rows, translation.title
     )

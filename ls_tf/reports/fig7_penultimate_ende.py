@@ -23,17 +23,8 @@ _EVALUATOR = "token_projection"
 _SPLITS = {"train": "training sentences", "report": "held-out sentences"}
 
 REQUIRES = networks.all_needs(
-    translation.PLACES,
-    translation.ALPHAS,
-    headline=(translation.MULTI30K,),
+    translation.PLACES, translation.ALPHAS, headline=translation.HEADLINE
 )
-
-
-def _clusters(records: Records, network: networks.Network) -> geometry.Clusters:
-    first = {
-        a: networks.runs(records, network, a).get(0) for a in translation.ALPHAS
-    }
-    return geometry.Clusters(translation.title(network), first, _EVALUATOR)
 
 
 def _words(record: Record) -> dict[int, str]:
@@ -56,7 +47,7 @@ def _picture(network: networks.Network, clusters: geometry.Clusters) -> Picture:
     names: dict[int, str] = {}
     for record in clusters.finished.values():
         names |= _words(record)
-    steps = networks.steps(clusters.finished.values())
+    steps = networks.steps(clusters.finished)
     return Picture(
         projection_figure(clusters.panels(), _SPLITS, names),
         f"penultimate_{network.experiment}",
@@ -70,7 +61,14 @@ def _picture(network: networks.Network, clusters: geometry.Clusters) -> Picture:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    rows = {n: _clusters(records, n) for n in translation.PLACES}
+    rows = {
+        n: geometry.Clusters(
+            translation.title(n),
+            networks.seed_0(records, n, translation.ALPHAS),
+            _EVALUATOR,
+        )
+        for n in translation.PLACES
+    }
     claims = geometry.claims(rows.values(), _SPLITS)
     # What the paper says of this figure.
     tightness = [c for c in claims if c.text in geometry.TIGHTNESS]

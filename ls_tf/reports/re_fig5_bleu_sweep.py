@@ -16,7 +16,7 @@ Run: python run_experiment.py --report=re_fig5_bleu_sweep
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -28,7 +28,7 @@ from ls_tf.pages import (
     sweep_lines,
     translation,
 )
-from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.blocks import NO_RUN, Block, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_lines import Sweep
@@ -66,75 +66,69 @@ def _number(name: str, unit: str = "") -> Number:
 
 
 _COUNTED, _REAL = _number("ece_padding_counted"), _number("ece")
-_ACCURACIES = tuple(
-    _number(name, "%")
-    for name in ("accuracy_padding_counted", "accuracy", "padding")
-)
+_AT_ONE = {
+    "ECE, padding counted": _COUNTED,
+    "ECE": _REAL,
+    "accuracy, padding counted, %": _number("accuracy_padding_counted", "%"),
+    "accuracy, %": _number("accuracy", "%"),
+    "padding, %": _number("padding", "%"),
+}
+_SCALED = {
+    "ECE": _number("ece_scaled_by_ece"),
+    "accuracy, %": _number("accuracy_scaled_by_ece", "%"),
+}
 
 
-@dataclass(frozen=True)
-class _Row:
-    """The calibration of a network at one alpha and T."""
+class _Row(NamedTuple):
+    """The calibration of a network at one alpha and T: printed, or of runs."""
 
     network: str
     alpha: float
     temperature: object
-    printed: float | None = None
-    counted: object = None
-    real: object = None
-    accuracies: tuple[object, ...] = (None, None, None)
-    seeds: int | None = None
+    printed: float | None
+    runs: Runs | None = None
+    numbers: Mapping[str, Number] = _AT_ONE
+
+    def mean(self, heading: str) -> object:
+        if self.runs is None or heading not in self.numbers:
+            return None
+        return or_no_run(self.numbers[heading].mean(self.runs))
 
 
-def _rows(
-    runs: Mapping[Network, _OverAlpha],
-) -> Iterable[_Row]:
+def _rows(runs: Mapping[Network, _OverAlpha]) -> Iterable[_Row]:
     """With and without padding, at T = 1 and at fitted ones."""
     for network, of_network in runs.items():
         # The printed network is neither of ours; it stands beside one.
         row = network.row if network == translation.MULTI30K else ""
         for alpha, of_alpha in of_network.items():
-            yield _Row(
-                network.label,
-                alpha,
-                1.0,
-                _PAPER.get((row, f"ece alpha={alpha:g}")),
-                or_no_run(_COUNTED.mean(of_alpha)),
-                or_no_run(_REAL.mean(of_alpha)),
-                tuple(or_no_run(n.mean(of_alpha)) for n in _ACCURACIES),
-                len(of_alpha),
-            )
+            printed = _PAPER.get((row, f"ece alpha={alpha:g}"))
+            yield _Row(network.label, alpha, 1.0, printed, of_alpha)
         printed = _PAPER.get((row, "ece scaled"))
         if printed is not None:
-            temperature = _PAPER.get((row, "temperature"))
-            yield _Row(network.label, 0.0, temperature, printed)
+            yield _Row(network.label, 0.0, _PAPER[row, "temperature"], printed)
         hard = of_network[0.0]
-        accuracy = _number("accuracy_scaled_by_ece", "%").mean(hard)
-        yield _Row(
-            network.label,
-            0.0,
-            or_no_run(_number("temperature_by_ece").mean(hard)),
-            real=or_no_run(_number("ece_scaled_by_ece").mean(hard)),
-            accuracies=(None, or_no_run(accuracy), None),
-            seeds=len(hard),
-        )
+        fitted = or_no_run(_number("temperature_by_ece").mean(hard))
+        yield _Row(network.label, 0.0, fitted, None, hard, _SCALED)
 
 
-def _swept(value: Callable[[Sweep], float]) -> Callable[[AtAlpha], object]:
-    """The value of a column: of the sweep of a row, None without a run."""
+def _swept(
+    value: Callable[[Sweep], float], without: object = None
+) -> Callable[[AtAlpha], object]:
+    """The value of a column: of the sweep of a row, or what is without one."""
 
-    def of(row: AtAlpha) -> float | None:
+    def of(row: AtAlpha) -> object:
         sweep = sweep_lines.of(row.runs)
-        return None if sweep is None else value(sweep)
+        return without if sweep is None else value(sweep)
 
     return of
 
 
-def _bleu_at_one(row: AtAlpha) -> object:
-    def mean(sweep: Sweep) -> float:
-        return statistics.fmean(sweep.by_seed("bleu_uncased", 1.0).values())
+def _bleu_at_one(sweep: Sweep) -> float:
+    return statistics.fmean(sweep.by_seed("bleu_uncased", 1.0).values())
 
-    return or_no_run(_swept(mean)(row))
+
+def _lowest_bleu(sweep: Sweep) -> float:
+    return float(sweep.mean("bleu_uncased").min())
 
 
 def _best(name: str) -> Callable[[AtAlpha], object]:
@@ -145,7 +139,8 @@ def _best_t(name: str) -> Callable[[AtAlpha], object]:
     return _swept(lambda s: float(s.temperatures[s.best(name)]))
 
 
-_LOWEST_BLEU = _swept(lambda s: float(s.mean("bleu_uncased").min()))
+def _label(network: Network) -> str:
+    return network.label
 
 
 def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
@@ -167,20 +162,6 @@ def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
     handles += sweep_lines.marks()
     canvas.legend_below(figure, len(handles), handles)
     return figure
-
-
-def _picture(network: Network, runs: _OverAlpha) -> Picture:
-    """Draws BLEU, ECE and NLL of a network."""
-    sweeps = {a: sweep_lines.of(some) for a, some in runs.items()}
-    finished = [r for runs_at in runs.values() for r in runs_at.values()]
-    return Picture(
-        _figure({a: sweep for a, sweep in sweeps.items() if sweep is not None}),
-        f"sweep_{network.experiment}",
-        f"{network.label}; {networks.steps(finished)} steps. Beam of 4, length "
-        "penalty 0.6; ECE and NLL of the next subword, given the right ones "
-        "before it. A band is the range over seeds, where there are several; a "
-        f"ring marks the best of the grid.{networks.missing(runs)}",
-    )
 
 
 def _lowest(errors: Mapping[float, float]) -> str:
@@ -215,7 +196,11 @@ def _findings(network: Network, runs: _OverAlpha) -> Iterable[str]:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    runs = {n: networks.runs_of(records, n, _ALPHAS) for n in _NETWORKS}
+    over_alpha = networks.over_alpha(records, _NETWORKS, _ALPHAS)
+    runs = {
+        network: {r.alpha: r.runs for r in over_alpha if r.network == network}
+        for network in _NETWORKS
+    }
     findings = [f for pair in runs.items() for f in _findings(*pair)]
     signed = translation.signatures(records, "translation_sweep")
     yield Text(
@@ -244,26 +229,28 @@ def build(records: Records) -> Iterable[Block]:
         ("alpha", lambda r: r.alpha, "g"),
         ("T", lambda r: r.temperature, ".3g"),
         ("ECE, Wagner et al. (1 run)", lambda r: r.printed, ".4f"),
-        ("ECE, padding counted", lambda r: r.counted, ".4f"),
-        ("ECE", lambda r: r.real, ".4f"),
-        ("accuracy, padding counted, %", lambda r: r.accuracies[0], ".2f"),
-        ("accuracy, %", lambda r: r.accuracies[1], ".2f"),
-        ("padding, %", lambda r: r.accuracies[2], ".2f"),
-        ("seeds", lambda r: r.seeds, ""),
+        *declared.each(list(_AT_ONE)[:2], str, _Row.mean, ".4f", without=None),
+        *declared.each(list(_AT_ONE)[2:], str, _Row.mean, ".2f", without=None),
+        ("seeds", lambda r: r.runs if r.runs is None else len(r.runs), ""),
     )
-    for network, of_network in runs.items():
-        if any(of_network.values()):
-            yield _picture(network, of_network)
+    yield from sweep_lines.pictures(
+        runs,
+        _figure,
+        _label,
+        "Beam of 4, length penalty 0.6; ECE and NLL of the next subword, given "
+        "the right ones before it. A band is the range over seeds, where there "
+        "are several; a ring marks the best of the grid.",
+    )
     yield declared.table(
         "best",
         "The best of each sweep over T, means over seeds. BLEU is uncased, "
         "international tokenisation. With a beam of 4 a temperature moves it; "
         f"greedy translations do not depend on it. {signed}",
-        networks.over_alpha(records, _NETWORKS, _ALPHAS),
+        over_alpha,
         ("network", lambda r: r.network.label, ""),
         ("alpha", lambda r: r.alpha, "g"),
-        ("BLEU at T = 1", _bleu_at_one, ".2f"),
-        ("lowest BLEU", _LOWEST_BLEU, ".2f"),
+        ("BLEU at T = 1", _swept(_bleu_at_one, NO_RUN), ".2f"),
+        ("lowest BLEU", _swept(_lowest_bleu), ".2f"),
         ("best BLEU", _best("bleu_uncased"), ".2f"),
         ("T of best BLEU", _best_t("bleu_uncased"), ".3g"),
         ("best ECE", _best("ece"), ".4f"),
@@ -272,4 +259,4 @@ def build(records: Records) -> Iterable[Block]:
         ("T of best NLL", _best_t("nll"), ".3g"),
         ("seeds", lambda r: len(r.runs), ""),
     )
-    yield sweep_lines.table(signed, {n.label: r for n, r in runs.items()})
+    yield sweep_lines.table(signed, over_alpha, _label)

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, cifar, declared, networks, quoted, tables
+from ls_tf.pages import canvas, cifar, declared, networks, quoted
 from ls_tf.pages.blocks import NO_RUN, Block, Need, Picture, Table, Text
-from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.declared import Number, Records, or_no_run
+from ls_tf.pages.networks import Network
 from ls_tf.pages.tables import Spread
 from ls_tf.spec import registry
 
@@ -35,43 +36,22 @@ _ECE = Number("reliability", "ece")
 _GAP = Number("reliability", "signed_calibration_error", "%")
 
 
-@dataclass(frozen=True)
-class _Data:
-    """A network on a data set; ``printed`` is its row in the papers' file."""
-
-    name: str
-    experiment: str
-    printed: str
-
-    @property
-    def fitted_on(self) -> str:
-        """Whether T is fitted on the images that are reported on."""
-        data = registry.get("ls_tf.experiments", self.experiment).SPEC.data
-        return "same" if data.calibrate == data.report else "other"
-
-    def runs(self, records: Records, alpha: float) -> Runs:
-        return tables.by_seed(records, self.experiment, {"alpha": alpha})
-
-
-_DATA = (
-    _Data("MNIST", "fc_mnist", "MNIST"),
-    _Data("EMNIST", "fc_emnist", "EMNIST"),
-    _Data("Fashion-MNIST", "fc_fashion_mnist", "Fashion-MNIST"),
-    *(
-        _Data(n.label, n.experiment, "" if n.is_short else n.row)
-        for n in cifar.NETWORKS
-    ),
+_NETWORKS = (
+    Network("MNIST", "fc_mnist"),
+    Network("EMNIST", "fc_emnist"),
+    Network("Fashion-MNIST", "fc_fashion_mnist"),
+    *cifar.NETWORKS,
 )
 
 REQUIRES = (
     *(
         Need("fc_mnist", {"alpha": alpha}, seed, seed != 0, "MNIST")
-        for seed in (0, 1, 2)
+        for seed in networks.SEEDS
         for alpha in _ALPHAS
     ),
     *(
-        Need(data.experiment, {"alpha": alpha}, 0, True, data.name)
-        for data in _DATA[1:3]
+        Need(network.experiment, {"alpha": alpha}, 0, True, network.row)
+        for network in _NETWORKS[1:3]
         for alpha in _ALPHAS
     ),
     *(
@@ -83,6 +63,11 @@ REQUIRES = (
         )
     ),
 )
+
+
+def _printed(network: Network, column: str) -> float | None:
+    """What Wagner et al. print of a network; nothing of shortened ones."""
+    return None if network.is_short else _PAPER.get((network.row, column))
 
 
 @dataclass(frozen=True)
@@ -101,50 +86,45 @@ def _over_alpha(
     records: Records, number: Number, printed: str = ""
 ) -> list[_OverAlpha]:
     """Reads a number of all networks; ``printed`` is its name in the papers."""
-    keys = [(alpha, f"{printed} alpha={alpha:g}") for alpha in _ALPHAS]
     return [
         _OverAlpha(
-            d.name,
+            network.label,
             {
                 alpha: over
                 for alpha in _ALPHAS
-                if (over := number.over(d.runs(records, alpha)))
+                if (over := number.over(networks.runs(records, network, alpha)))
             },
             {
-                a: _PAPER[d.printed, k]
-                for a, k in keys
-                if (d.printed, k) in _PAPER
+                alpha: value
+                for alpha in _ALPHAS
+                if (value := _printed(network, f"{printed} alpha={alpha:g}"))
             },
         )
-        for d in _DATA
+        for network in _NETWORKS
     ]
 
 
-@dataclass(frozen=True)
-class _Row:
-    """Numbers of a network over alpha, and whose they are."""
-
-    name: str
-    who: str
-    numbers: Mapping[float, float]
-
-    def at(self, alpha: float) -> float | None:
-        return self.numbers.get(alpha)
+# Name of a network, whose numbers they are, and alpha -> number.
+_Row = tuple[str, str, Mapping[float, float]]
 
 
 def _rows(all_numbers: Iterable[_OverAlpha]) -> Iterable[_Row]:
     """What is printed, then ours: mean, range if there is one, seeds."""
     for of in all_numbers:
         if of.printed:
-            yield _Row(of.name, _PRINTED, of.printed)
+            yield of.name, _PRINTED, of.printed
         fields = {"mean": "mean"}
         if any(over.count > 1 for over in of.ours.values()):
             fields |= {"lowest": "low", "highest": "high"}
         for word, field in fields.items():
             numbers = {a: getattr(over, field) for a, over in of.ours.items()}
-            yield _Row(of.name, f"ours, {word}", numbers)
+            yield of.name, f"ours, {word}", numbers
         counts = {a: over.count for a, over in of.ours.items()}
-        yield _Row(of.name, "ours, seeds", dict.fromkeys(_ALPHAS, 0) | counts)
+        yield of.name, "ours, seeds", dict.fromkeys(_ALPHAS, 0) | counts
+
+
+def _at(row: _Row, alpha: float) -> float | None:
+    return row[2].get(alpha)
 
 
 def _over_alpha_table(
@@ -154,23 +134,22 @@ def _over_alpha_table(
         name,
         caption,
         _rows(numbers),
-        ("data", lambda row: row.name, ""),
-        ("who", lambda row: row.who, ""),
-        *declared.each(_ALPHAS, "alpha={:g}".format, _Row.at, form),
+        ("data", lambda row: row[0], ""),
+        ("who", lambda row: row[1], ""),
+        *declared.each(_ALPHAS, "alpha={:g}".format, _at, form),
     )
 
 
 # How T was found, and T, the ECE before and the ECE after it.
-_SCALINGS = (
-    ("by NLL, {} images", "temperature_by_nll", "ece", "ece_scaled_by_nll"),
-    ("by ECE, {} images", "temperature_by_ece", "ece", "ece_scaled_by_ece"),
-    (
-        "on one half, measured on the other",
+_SCALINGS = {
+    "by NLL, {} images": ("temperature_by_nll", "ece", "ece_scaled_by_nll"),
+    "by ECE, {} images": ("temperature_by_ece", "ece", "ece_scaled_by_ece"),
+    "on one half, measured on the other": (
         "temperature_held_out",
         "ece_held_out",
         "ece_held_out_scaled",
     ),
-)
+}
 _IN_WAGNER = ("temperature", "ece alpha=0", "ece scaled")
 
 # Name of a network, how T was fitted, the three numbers, and of how many runs.
@@ -178,18 +157,18 @@ _Scaled = tuple[str, str, Sequence[object], int]
 
 
 def _scalings(records: Records) -> Iterable[_Scaled]:
-    for data in _DATA:
-        if data.printed:
-            printed = [_PAPER.get((data.printed, c)) for c in _IN_WAGNER]
-            yield data.name, f"{_PRINTED}, by ECE", printed, 1
-        runs = data.runs(records, 0.0)
-        for how, *names in _SCALINGS:
-            means = [
-                or_no_run(Number("reliability", name).mean(runs))
-                for name in names
-            ]
-            how = f"ours, {how.format(data.fitted_on)}"
-            yield data.name, how, means, len(runs)
+    for network in _NETWORKS:
+        printed = [_printed(network, column) for column in _IN_WAGNER]
+        if not network.is_short:
+            yield network.label, f"{_PRINTED}, by ECE", printed, 1
+        data = registry.get("ls_tf.experiments", network.experiment).SPEC.data
+        fitted_on = "same" if data.calibrate == data.report else "other"
+        runs = networks.runs(records, network, 0.0)
+        for how, names in _SCALINGS.items():
+            means = [Number("reliability", n).mean(runs) for n in names]
+            cells = [or_no_run(mean) for mean in means]
+            how = f"ours, {how.format(fitted_on)}"
+            yield network.label, how, cells, len(runs)
 
 
 def _plot(axes: Axes, numbers: _OverAlpha) -> None:
@@ -206,25 +185,21 @@ def _plot(axes: Axes, numbers: _OverAlpha) -> None:
     axes.set_xlabel("alpha")
 
 
-def _grid(count: int) -> tuple[Figure, list[Axes]]:
+def _grid(count: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:
     """Makes two axes for each data set: beside each other, or underneath."""
     if count == 1:
         figure = Figure(figsize=(7.7, 3.6), layout="constrained")
-        return figure, list(figure.subplots(1, 2))
+        return figure, [tuple(figure.subplots(1, 2))]
     columns = min(count, 3)
     bands = math.ceil(count / columns)
-    figure = Figure(
-        figsize=(3.9 * columns, 5.5 * bands + 0.3), layout="constrained"
-    )
+    size = (3.9 * columns, 5.5 * bands + 0.3)
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False)
-    cells = [
-        grid[2 * (i // columns) + part][i % columns]
-        for i in range(bands * columns)
-        for part in (0, 1)
-    ]
-    for unused in cells[2 * count :]:
-        unused.remove()
-    return figure, cells[: 2 * count]
+    pairs = list(zip(grid[::2].flat, grid[1::2].flat, strict=True))
+    for above, below in pairs[count:]:
+        above.remove()
+        below.remove()
+    return figure, pairs[:count]
 
 
 def _figure(
@@ -232,9 +207,8 @@ def _figure(
 ) -> Figure:
     """Draws accuracy and ECE over alpha for the networks that have runs."""
     pairs = [p for p in zip(accuracy, ece, strict=True) if p[0].ours]
-    figure, cells = _grid(len(pairs))
-    for i, pair in enumerate(pairs):
-        above, below = cells[2 * i : 2 * i + 2]
+    figure, grid = _grid(len(pairs))
+    for pair, (above, below) in zip(pairs, grid, strict=True):
         _plot(above, pair[0])
         _plot(below, pair[1])
         above.set_ylabel("accuracy, %")
@@ -242,9 +216,8 @@ def _figure(
         above.set_title(pair[0].name, fontsize=11)
         if len(pairs) == 1:
             below.set_title(pair[0].name, fontsize=11)
-    wagner = canvas.key(
-        "Wagner et al. 2023 (1 run)", color=canvas.ORANGE, marker="s", ls="--"
-    )
+    line: canvas.Style = {"color": canvas.ORANGE, "marker": "s", "ls": "--"}
+    wagner = canvas.key("Wagner et al. 2023 (1 run)", **line)
     ours = canvas.key(
         "ours: mean, lowest to highest seed", color=canvas.BLUE, marker="o"
     )

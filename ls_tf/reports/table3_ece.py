@@ -9,7 +9,7 @@ Source: Mueller et al. 2019, table 3.
 Run: python run_experiment.py --report=table3_ece
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,34 +29,25 @@ TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
 
 
-@dataclass(frozen=True)
 class _Numbers:
     """The numbers of a network, of all it answers or of a part."""
 
-    who: str
-    ece: Number
-    ece_scaled: Number
-    temperature: Number
-    gap: Number  # confidence less accuracy
-
-
-def _numbers(
-    evaluator: str, gap: str, part: str = "", suffix: str = ""
-) -> _Numbers:
-    return _Numbers(
-        f"ours, mean{part}",
-        Number(evaluator, f"ece{suffix}"),
-        Number(evaluator, f"ece_scaled{suffix}"),
-        Number(evaluator, "temperature"),
-        Number(evaluator, f"{gap}{suffix}", "%"),
-    )
+    def __init__(
+        self, evaluator: str, gap: str, part: str = "", suffix: str = ""
+    ) -> None:
+        self.who = f"ours, mean{part}"
+        self.ece = Number(evaluator, f"ece{suffix}")
+        self.temperature = Number(evaluator, "temperature")
+        self.ece_scaled = Number(evaluator, f"ece_scaled{suffix}")
+        # Confidence less accuracy.
+        self.gap = Number(evaluator, f"{gap}{suffix}", "%")
 
 
 _TOKENS = ("token_calibration", "signed_ece")
-_OF_IMAGES = (_numbers("reliability", "signed_calibration_error"),)
+_OF_IMAGES = (_Numbers("reliability", "signed_calibration_error"),)
 _OF_SUBWORDS = (  # the paper takes about 10,000
-    _numbers(*_TOKENS, ", first 10,000 subwords", "_first"),
-    _numbers(*_TOKENS, ", all subwords"),
+    _Numbers(*_TOKENS, ", first 10,000 subwords", "_first"),
+    _Numbers(*_TOKENS, ", all subwords"),
 )
 _PAPER = quoted.numbers("table3_ece")
 _COLUMNS = ("ece alpha=0", "temperature", "ece scaled", "alpha", "ece smoothed")
@@ -119,13 +110,19 @@ class _Pair:
     hard: Runs
     smoothed: Runs
 
+    @property
+    def steps(self) -> int | str | None:
+        return networks.steps(self.hard, self.smoothed)
 
-def _pairs(records: Records, case: _Case) -> list[_Pair]:
+
+def _pairs(
+    records: Records, case: _Case, numbers: Iterable[_Numbers]
+) -> list[_Pair]:
     hard = networks.runs(records, case.network, 0.0)
     return [
         _Pair(case, a, n, hard, networks.runs(records, case.network, a))
         for a in case.alphas
-        for n in case.numbers
+        for n in numbers
     ]
 
 
@@ -134,31 +131,20 @@ class _Row(NamedTuple):
 
     name: str
     who: str
-    numbers: tuple[object, ...] = (None,) * len(_COLUMNS)
-    schedule: str | None = None
-    seeds: tuple[int | None, int | None] = (None, None)
-    steps: object = None
-
-    def number(self, column: str) -> object:
-        return self.numbers[_COLUMNS.index(column)]
+    numbers: Sequence[object] = (None,) * len(_COLUMNS)
+    pair: _Pair | None = None
 
 
 def _printed(name: str, row: str) -> _Row:
-    numbers = tuple(_PAPER.get((row, column)) for column in _COLUMNS)
+    numbers = [_PAPER.get((row, column)) for column in _COLUMNS]
     return _Row(name, "Müller et al.", numbers)
 
 
 def _ours(pair: _Pair) -> _Row:
-    case, n, hard, smoothed = pair.case, pair.numbers, pair.hard, pair.smoothed
-    means = (m.mean(hard) for m in (n.ece, n.temperature, n.ece_scaled))
-    return _Row(
-        case.name,
-        n.who,
-        (*map(or_no_run, means), pair.alpha, or_no_run(n.ece.mean(smoothed))),
-        case.network.schedule,
-        (len(hard), len(smoothed)),
-        networks.steps([*hard.values(), *smoothed.values()]),
-    )
+    n, hard = pair.numbers, pair.hard
+    means = [m.mean(hard) for m in (n.ece, n.temperature, n.ece_scaled)]
+    numbers = [*means, pair.alpha, n.ece.mean(pair.smoothed)]
+    return _Row(pair.case.name, n.who, [*map(or_no_run, numbers)], pair)
 
 
 def _rows(records: Records) -> Iterable[_Row]:
@@ -168,7 +154,7 @@ def _rows(records: Records) -> Iterable[_Row]:
             yield _Row(_NO_EXPERIMENT, f"ours: {networks.NO_EXPERIMENT}")
         if case.is_the_papers:
             yield _printed(case.name, case.network.row)
-        yield from map(_ours, _pairs(records, case))
+        yield from map(_ours, _pairs(records, case, case.numbers))
 
 
 class _Claim(Claim[_Pair]):
@@ -198,38 +184,27 @@ def _claims(records: Records) -> list[_Claim]:
             printed=(case.printed("ece smoothed"), case.printed("ece alpha=0")),
         )
         for case in _CASES
-        for pair in _pairs(records, case)
-        if pair.numbers is case.numbers[0]
+        for pair in _pairs(records, case, case.numbers[:1])
     ]
 
 
 def _lines(records: Records) -> Iterable[dot_plot.Line]:
     for case in _CASES:
-        numbers, pairs = case.numbers[0], _pairs(records, case)
-        hard = pairs[0].hard
+        pairs = _pairs(records, case, case.numbers[:1])
+        n, hard = pairs[0].numbers, pairs[0].hard
         kinds = [
-            ("alpha = 0, T = 1", hard, numbers.ece, "ece alpha=0"),
-            ("alpha = 0, at fitted T", hard, numbers.ece_scaled, "ece scaled"),
+            ("alpha = 0, T = 1", "ece alpha=0", n.ece.over(hard)),
+            ("alpha = 0, at fitted T", "ece scaled", n.ece_scaled.over(hard)),
         ]
-        kinds += [
-            (
-                f"alpha = {p.alpha:g}, T = 1",
-                p.smoothed,
-                p.numbers.ece,
-                "ece smoothed",
-            )
-            for p in pairs
-            if p.numbers is numbers
-        ]
-        for title, runs, number, column in kinds:
+        for pair in pairs:
+            title = f"alpha = {pair.alpha:g}, T = 1"
+            kinds.append((title, "ece smoothed", n.ece.over(pair.smoothed)))
+        for title, column, ours in kinds:
             name = f"{case.network.label}: {title}"
-            printed = case.printed(column)
-            yield dot_plot.Line(name, printed, None, number.over(runs))
+            yield dot_plot.Line(name, case.printed(column), None, ours)
 
 
-def _claims_table(
-    claims: Iterable[_Claim],
-) -> Table:
+def _claims_table(claims: Iterable[_Claim]) -> Table:
     """The claim for each network."""
     return declared.table(
         "claims",
@@ -276,16 +251,16 @@ def build(records: Records) -> Iterable[Block]:
         f"2019, table 3. {cifar.JPEG}",
         _rows(records),
         ("network", lambda r: r.name, ""),
-        ("schedule", lambda r: r.schedule, ""),
+        ("schedule", lambda r: r.pair and r.pair.case.network.schedule, ""),
         ("who", lambda r: r.who, ""),
-        ("ECE, alpha=0, T=1", lambda r: r.number("ece alpha=0"), ".4f"),
-        ("T", lambda r: r.number("temperature"), ".2f"),
-        ("ECE, alpha=0, at T", lambda r: r.number("ece scaled"), ".4f"),
-        ("alpha", lambda r: r.number("alpha"), "g"),
-        ("ECE, smoothed, T=1", lambda r: r.number("ece smoothed"), ".4f"),
-        ("seeds, alpha=0", lambda r: r.seeds[0], ""),
-        ("seeds, smoothed", lambda r: r.seeds[1], ""),
-        ("steps", lambda r: r.steps, ""),
+        ("ECE, alpha=0, T=1", lambda r: r.numbers[0], ".4f"),
+        ("T", lambda r: r.numbers[1], ".2f"),
+        ("ECE, alpha=0, at T", lambda r: r.numbers[2], ".4f"),
+        ("alpha", lambda r: r.numbers[3], "g"),
+        ("ECE, smoothed, T=1", lambda r: r.numbers[4], ".4f"),
+        ("seeds, alpha=0", lambda r: r.pair and len(r.pair.hard), ""),
+        ("seeds, smoothed", lambda r: r.pair and len(r.pair.smoothed), ""),
+        ("steps", lambda r: r.pair and r.pair.steps, ""),
     )
     yield Picture(
         dot_plot.figure(
