@@ -33,27 +33,24 @@ class Panel:
     suffix: str = ""
 
 
-def _lay_out(figure: Figure) -> None:
+def _saved(figure: Figure, **form: Any) -> bytes:
     """Lays a figure out once: all its files look the same, at less cost."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, **form)
+    return buffer.getvalue()
 
 
 def png(figure: Figure, dpi: int = 150) -> bytes:
     """Gives a figure as PNG: RGBA, 8 bit, the same bytes every time."""
-    _lay_out(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+    return _saved(figure, format="png", dpi=dpi, metadata={"Software": None})
 
 
 def pdf(figure: Figure) -> bytes:
     """Gives a figure as PDF without its date: the same bytes every time."""
-    _lay_out(figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="pdf", metadata={"CreationDate": None})
-    return buffer.getvalue()
+    return _saved(figure, format="pdf", metadata={"CreationDate": None})
 
 
 def plain(axes: Axes) -> None:
@@ -79,14 +76,10 @@ def legend_below(
         columns: of the legend.
         handles: what it names; None for all that has a label.
     """
-    named = {} if handles is None else {"handles": list(handles)}
-    figure.legend(
-        **named,
-        loc="outside lower center",
-        ncols=columns,
-        frameon=False,
-        fontsize=9,
-    )
+    look: Style = {"ncols": columns, "frameon": False, "fontsize": 9}
+    if handles is not None:
+        look["handles"] = list(handles)
+    figure.legend(loc="outside lower center", **look)
 
 
 def band(

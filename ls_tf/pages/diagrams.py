@@ -60,21 +60,20 @@ class Diagram:
     @property
     def temperature(self) -> float | None:
         """What divides the logits; None if that takes a run."""
-        if not self.scaled:
-            return 1.0
-        if self.record is None:
-            return None
-        values = self.record.scalars(self.kind.evaluator, "report")
-        return values["temperature"]
+        return self._scalar("temperature") if self.scaled else 1.0
 
     def number(self, heading: str) -> float | None:
         """One of its numbers; None without a run."""
+        scalar, _ = self.kind.columns[heading]
+        value = self._scalar(scalar.format(self.suffix))
+        if value is None or not heading.endswith("%"):
+            return value
+        return 100 * value
+
+    def _scalar(self, name: str) -> float | None:
         if self.record is None:
             return None
-        values = self.record.scalars(self.kind.evaluator, "report")
-        scalar, _ = self.kind.columns[heading]
-        value = values[scalar.format(self.suffix)]
-        return 100 * value if heading.endswith("%") else value
+        return self.record.scalars(self.kind.evaluator, "report")[name]
 
 
 def of(
@@ -98,11 +97,9 @@ def of(
     Source: Mueller et al. 2019, figure 2; Wagner et al. 2023, figure 3.
     """
     return [
-        Diagram(
-            network, a, scaled, networks.runs(records, network, a).get(0), kind
-        )
-        for a in alphas
-        for scaled in ((False, True) if a == alphas[0] else (False,))
+        Diagram(network, alpha, scaled, run, kind)
+        for alpha, run in networks.seed_0(records, network, alphas).items()
+        for scaled in ((False, True) if alpha == alphas[0] else (False,))
     ]
 
 
@@ -136,10 +133,6 @@ def table(
     Returns:
         Table.
     """
-
-    def of_paper(diagram: Diagram, heading: str) -> float | None:
-        return printed[heading](diagram)
-
     return declared.table(
         "reliability",
         caption,
@@ -147,7 +140,7 @@ def table(
         *before,
         ("alpha", lambda d: d.alpha, "g"),
         ("T", lambda d: d.temperature or "fitted", ".3f"),
-        *declared.each(printed, str, of_paper, "", without=None),
+        *((heading, number, "") for heading, number in printed.items()),
         *(
             column
             for heading, (_, form) in diagrams[0].kind.columns.items()

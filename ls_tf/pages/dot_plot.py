@@ -1,9 +1,8 @@
 """Our numbers with their range over seeds, the papers' beside them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas
@@ -13,19 +12,13 @@ _MUELLER = ("Müller et al. 2019", "D", canvas.ORANGE)
 _WAGNER = ("Wagner et al. 2023 (1 run)", "s", canvas.GREEN)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of the figure: what the papers print, and our runs."""
 
     name: str
     mueller: float | None = None
     wagner: float | None = None
     ours: Spread | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing is printed and nothing was run."""
-        return (self.mueller, self.wagner, self.ours) == (None,) * 3
 
 
 def figure(
@@ -43,7 +36,7 @@ def figure(
 
     Source: ours.
     """
-    shown = [line for line in lines if not line.is_empty]
+    shown = [line for line in lines if line[1:] != (None, None, None)]
     pitch = 0.5 if len(shown) < 8 else 0.33
     drawn = Figure(figsize=(8, pitch * len(shown) + 0.9), layout="constrained")
     axes = drawn.subplots()
@@ -52,16 +45,16 @@ def figure(
     if any(line.wagner is not None for line in shown):
         papers.append(_WAGNER)
     for place, line in zip(places, shown, strict=True):
-        for value, (_, marker, colour) in (
-            (line.mueller, _MUELLER),
-            (line.wagner, _WAGNER),
-        ):
+        printed = ((line.mueller, _MUELLER), (line.wagner, _WAGNER))
+        for value, (_, marker, colour) in printed:
             if value is not None:
-                axes.plot(
-                    value, place + 0.16, marker, color=colour, markersize=7
-                )
+                dot: canvas.Style = {"color": colour, "markersize": 7}
+                axes.plot(value, place + 0.16, marker, **dot)
         if line.ours is not None:
-            _ours(axes, place - 0.16, line.ours)
+            over, height, blue = line.ours, place - 0.16, canvas.BLUE
+            ends = [over.low, over.high]
+            axes.plot(ends, [height] * 2, color=blue, linewidth=2)
+            axes.plot(over.mean, height, "o", color=blue, markersize=8)
     keys = [*papers, ("ours: mean, lowest to highest seed", "o", canvas.BLUE)]
     for name, marker, colour in keys:
         axes.plot([], [], marker, color=colour, label=name)
@@ -73,9 +66,3 @@ def figure(
     canvas.plain(axes)
     canvas.legend_below(drawn, len(keys))
     return drawn
-
-
-def _ours(axes: Axes, height: float, over: Spread) -> None:
-    ends, blue = [over.low, over.high], canvas.BLUE
-    axes.plot(ends, [height] * 2, color=blue, linewidth=2)
-    axes.plot(over.mean, height, "o", color=blue, markersize=8)

@@ -7,25 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ls_tf.pages.canvas import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    VERMILION,
-    Arrays,
-    Panel,
-    Style,
-    key,
-    legend_below,
-    plain,
-)
+from ls_tf.pages import canvas
+from ls_tf.pages.canvas import Arrays, Panel, Style
 
 # Classes differ in colour and in marker.
-_COLOURS = (BLUE, VERMILION, GREEN)
+_COLOURS = (canvas.BLUE, canvas.VERMILION, canvas.GREEN)
 _MARKERS = ("o", "^", "s")
 # A frame that is this much smaller than another one is marked in it.
 _MUCH_SMALLER = 0.8
+_DOTTED: Style = {"linestyle": ":", "linewidth": 1.2}
 
 _Limits = tuple[tuple[float, float], tuple[float, float]]
 
@@ -123,10 +113,8 @@ def _square(axes: Axes, limits: _Limits, size: float) -> None:
     """Shows the size of another panel's frame in the lower left corner."""
     gap = 0.015 * (limits[0][1] - limits[0][0])
     corner = (limits[0][0] + gap, limits[1][0] + gap)
-    style: Style = {"linestyle": ":", "linewidth": 1.2, "zorder": 4}
-    axes.add_patch(
-        Rectangle(corner, size, size, fill=False, edgecolor=INK, **style)
-    )
+    frame: Style = {"edgecolor": canvas.INK, "zorder": 4, **_DOTTED}
+    axes.add_patch(Rectangle(corner, size, size, fill=False, **frame))
 
 
 def _add_legend(
@@ -135,24 +123,20 @@ def _add_legend(
     names: Mapping[int, str],
     squares: bool = False,
 ) -> None:
-    template: Style = {"marker": "X", "markersize": 8, "markeredgecolor": INK}
+    dot: Style = {"linestyle": "none", "markersize": 6}
     handles = [
-        key(
-            names.get(int(name), f"class {int(name)}"),
-            linestyle="none",
-            marker=marker,
-            color=colour,
-            markersize=6,
-        )
-        for name, marker, colour in zip(
-            classes, _MARKERS, _COLOURS, strict=False
+        canvas.key(names.get(c, f"class {c}"), marker=mark, color=colour, **dot)
+        for c, mark, colour in zip(
+            classes.tolist(), _MARKERS, _COLOURS, strict=False
         )
     ]
-    handles.append(key("template", linestyle="none", color=GREY, **template))
+    template: Style = {"color": canvas.GREY, "markeredgecolor": canvas.INK}
+    cross: Style = {"linestyle": "none", "marker": "X", "markersize": 8}
+    handles.append(canvas.key("template", **cross, **template))
     if squares:
-        frame: Style = {"color": INK, "linestyle": ":", "linewidth": 1.2}
-        handles.append(key("size of the other network's frames", **frame))
-    legend_below(figure, len(handles), handles)
+        frame = "size of the other network's frames"
+        handles.append(canvas.key(frame, color=canvas.INK, **_DOTTED))
+    canvas.legend_below(figure, len(handles), handles)
 
 
 def _projection(
@@ -161,27 +145,14 @@ def _projection(
     points = np.asarray(arrays[f"{split}_points"], np.float64)
     labels = np.asarray(arrays[f"{split}_labels"])
     templates = np.asarray(arrays["templates"], np.float64)
+    dots: Style = {"s": 12, "alpha": 0.55, "linewidths": 0, "rasterized": True}
     for i, name in enumerate(arrays["classes"]):
         x, y = points[labels == name].T
-        axes.scatter(
-            x,
-            y,
-            s=12,
-            marker=_MARKERS[i],
-            color=_COLOURS[i],
-            alpha=0.55,
-            linewidths=0,
-            rasterized=True,
-        )
-    cross: Style = {
-        "marker": "X",
-        "s": 70,
-        "edgecolors": INK,
-        "linewidths": 1.0,
-    }
+        axes.scatter(x, y, marker=_MARKERS[i], color=_COLOURS[i], **dots)
+    cross: Style = {"marker": "X", "s": 70, "edgecolors": canvas.INK}
     for place, colour in zip(templates, _COLOURS, strict=False):
-        axes.scatter(*place, color=colour, zorder=3, **cross)
-    plain(axes)
+        axes.scatter(*place, color=colour, linewidths=1.0, zorder=3, **cross)
+    canvas.plain(axes)
     axes.set(xlim=limits[0], ylim=limits[1], aspect="equal")
 
 
@@ -192,8 +163,5 @@ def _limits(arrays: Arrays, splits: Sequence[str]) -> _Limits:
     ).astype(np.float64)
     low, high = every.min(axis=0), every.max(axis=0)
     half = 0.54 * float((high - low).max()) or 1.0
-    middle = (low + high) / 2
-    return (
-        (float(middle[0] - half), float(middle[0] + half)),
-        (float(middle[1] - half), float(middle[1] + half)),
-    )
+    x, y = ((float(m - half), float(m + half)) for m in (low + high) / 2)
+    return x, y

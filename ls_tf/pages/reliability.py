@@ -11,19 +11,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FixedLocator
 
 from ls_tf.analysis import calibration
-from ls_tf.pages.canvas import (
-    BLUE,
-    GREY,
-    INK,
-    SKY,
-    VERMILION,
-    Arrays,
-    Panel,
-    Style,
-    key,
-    legend_below,
-    plain,
-)
+from ls_tf.pages import canvas
+from ls_tf.pages.canvas import Arrays, Panel, Style
+
+# Between the accuracy and the mean confidence of a bin.
+_HATCHED: Style = {"edgecolor": canvas.VERMILION, "hatch": "////"}
 
 
 def reliability(
@@ -47,7 +39,7 @@ def reliability(
     )
     for draw, ax in zip((_diagram, _counts), axes, strict=True):
         draw(bins, ax)
-        plain(ax)
+        canvas.plain(ax)
 
 
 def _bars(
@@ -63,34 +55,19 @@ def _bars(
 def _diagram(bins: calibration.Bins, axes: Axes) -> None:
     some = bins.count > 0
     accuracy, confidence = bins.accuracy[some], bins.confidence[some]
-    _bars(axes, bins, accuracy, color=SKY)
-    gap: Style = {"color": "none", "edgecolor": VERMILION, "hatch": "////"}
-    _bars(axes, bins, confidence - accuracy, bottom=accuracy, **gap)
-    axes.plot([0, 1], [0, 1], color=INK, linestyle="--", linewidth=1)
-    axes.plot(
-        confidence,
-        accuracy,
-        linestyle="none",
-        marker="o",
-        markersize=4,
-        color=BLUE,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-        clip_on=False,
-        zorder=4,
-    )
+    _bars(axes, bins, accuracy, color=canvas.SKY)
+    gap = confidence - accuracy
+    _bars(axes, bins, gap, bottom=accuracy, color="none", **_HATCHED)
+    axes.plot([0, 1], [0, 1], color=canvas.INK, linestyle="--", linewidth=1)
+    dot: Style = {"marker": "o", "markersize": 4, "markeredgecolor": "white"}
+    (dots,) = axes.plot(confidence, accuracy, color=canvas.BLUE, **dot)
+    dots.set(linestyle="none", markeredgewidth=0.5, clip_on=False, zorder=4)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     axes.tick_params(labelbottom=False)
-    axes.text(
-        0.04,
-        0.95,
-        _summary(bins),
-        transform=axes.transAxes,
-        va="top",
-        fontsize=9,
-        color=INK,
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
-    )
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    words: Style = {"va": "top", "fontsize": 9, "color": canvas.INK}
+    place = axes.transAxes
+    axes.text(0.04, 0.95, _summary(bins), transform=place, bbox=box, **words)
 
 
 def _counts(bins: calibration.Bins, axes: Axes) -> None:
@@ -99,7 +76,7 @@ def _counts(bins: calibration.Bins, axes: Axes) -> None:
     A trained network puts nearly all in the last bin: only a log scale shows
     how few the others hold.
     """
-    _bars(axes, bins, bins.count[bins.count > 0], color=GREY)
+    _bars(axes, bins, bins.count[bins.count > 0], color=canvas.GREY)
     top = 10 ** (math.ceil(math.log10(max(float(bins.count.max()), 2))) + 0.2)
     axes.set(yscale="log", xlim=(0, 1), ylim=(0.6, top))
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -152,11 +129,10 @@ def reliability_figure(panels: Sequence[Panel], columns: int = 3) -> Figure:
             counts.set_ylabel("examples\n(log)")
         if i + columns >= len(panels):
             counts.set_xlabel("confidence (probability of the answer)")
-    gap: Style = {"facecolor": "none", "edgecolor": VERMILION, "hatch": "////"}
     handles = (
-        Patch(facecolor=SKY, label="accuracy in the bin"),
-        Patch(**gap, label="gap to the mean confidence"),
-        key("calibrated", color=INK, linestyle="--"),
+        Patch(facecolor=canvas.SKY, label="accuracy in the bin"),
+        Patch(facecolor="none", label="gap to the mean confidence", **_HATCHED),
+        canvas.key("calibrated", color=canvas.INK, linestyle="--"),
     )
-    legend_below(figure, 3 if columns > 1 else 1, handles)
+    canvas.legend_below(figure, 3 if columns > 1 else 1, handles)
     return figure

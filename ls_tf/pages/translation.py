@@ -1,7 +1,6 @@
 """The Transformers of the reports, and words that go with them."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ls_tf.pages import canvas, diagrams
 from ls_tf.pages.blocks import Need
@@ -84,15 +83,11 @@ def is_measured(network: Network, evaluator: str, role: str) -> bool:
 
 def signatures(records: Mapping[Need, Record], evaluator: str) -> str:
     """Says how sacreBLEU made the scores, for a caption; "" without a run."""
-    found: dict[str, dict[str, Any]] = {name: {} for name in _SCORES}
-    for record in records.values():
-        notes = record.measurement(evaluator, "report").get("notes", {})
-        for name in _SCORES:
-            if name in notes:
-                found[name][notes[name]] = None
-    words = [
-        f"{_SCORES[name]} {' or '.join(ways)}"
-        for name, ways in found.items()
-        if ways
-    ]
+    measured = [r.measurement(evaluator, "report") for r in records.values()]
+    notes = [measurement.get("notes", {}) for measurement in measured]
+    words = []
+    for name, score in _SCORES.items():
+        ways = dict.fromkeys(note[name] for note in notes if name in note)
+        if ways:
+            words.append(f"{score} {' or '.join(ways)}")
     return f"sacreBLEU: {'; '.join(words)}." if words else ""

@@ -85,14 +85,8 @@ def _untested(
 
 
 def _sentence(network: Network, claim: Claim) -> str:
-    numbers = [
-        f"{number:.4g} {whose}"
-        for number, whose in (
-            (claim.hard, "hard"),
-            (claim.smoothed, "smoothed"),
-        )
-        if number is not None
-    ]
+    both = {"hard": claim.hard, "smoothed": claim.smoothed}
+    numbers = [f"{n:.4g} {whose}" for whose, n in both.items() if n is not None]
     return (
         f"{translation.title(network)}: {claim.text}: {claim.holds} "
         f"({'; '.join((', '.join(numbers), str(claim.what)))})."
@@ -152,14 +146,11 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep]) -> Figure:
 def _quoted() -> str:
     """What the paper's table 1 says of smoothing in translation."""
     paper = quoted.numbers("fig4_bleu_nll_sweep")
-    words = (
-        printed.text
+    words = [
+        paper["EN-DE Transformer", f"{what} alpha={alpha:g}"].text
         for what in ("bleu", "perplexity")
-        for printed in (
-            paper["EN-DE Transformer", f"{what} alpha={a:g}"]
-            for a in translation.ALPHAS
-        )
-    )
+        for alpha in translation.ALPHAS
+    ]
     return (
         "Müller et al.'s table 1 quotes, of a Transformer without and with "
         "smoothing, BLEU {} and {} and perplexity {} and {} (Vaswani et al. "
