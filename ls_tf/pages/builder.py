@@ -17,6 +17,8 @@ from ls_tf.spec.resolve import Resolver, RunIdentity
 
 __all__ = ["Need", "ReportError", "build", "identities"]
 
+_Recorded = list[tuple[RunIdentity, Record]]
+
 # The command line has its own exit code for a full disk.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SMOKE_NOTE = (
@@ -61,10 +63,10 @@ def _command(identity: RunIdentity, runs_dir: str) -> str:
 
 def _find(
     name: str, module: ModuleType, runs_dir: str, smoke: bool
-) -> tuple[dict[Need, Record], list[RunIdentity], list[Missing]]:
+) -> tuple[dict[Need, Record], _Recorded, list[Missing]]:
     """Finds the records and their runs; says what the page is built without."""
     records: dict[Need, Record] = {}
-    recorded: list[RunIdentity] = []
+    recorded: _Recorded = []
     missing: list[Missing] = []
     wanted: list[str] = []  # commands of what the report cannot do without
     partial = getattr(module, "PARTIAL", False)
@@ -72,7 +74,7 @@ def _find(
         record = runs.find(runs_dir, identity)
         if record is not None:
             records[need] = record
-            recorded.append(identity)
+            recorded.append((identity, record))
         elif need.optional or partial:
             missing.append((need.row, _command(identity, runs_dir)))
         else:
@@ -118,15 +120,13 @@ def _data(run: Mapping[str, Any]) -> str:
     return f"{data['name']}: {', '.join(roles)}"
 
 
-def _provenance(
-    records: Iterable[Record], recorded: Iterable[RunIdentity]
-) -> Table:
+def _provenance(recorded: _Recorded) -> Table:
     """One row for each run; it holds no time of building."""
     return declared.table(
         "provenance",
         "The records behind this page. “altered” marks a commit whose files "
         "were changed but not committed.",
-        [(i, r.run) for i, r in zip(recorded, records, strict=True)],
+        [(identity, record.run) for identity, record in recorded],
         ("run", lambda row: row[0].folder, ""),
         ("seed", lambda row: row[0].seed, ""),
         ("commit", lambda row: _commits(row[1]), ""),
@@ -249,7 +249,7 @@ def build(
         blocks,
         _SMOKE_NOTE if smoke else "",
         missing,
-        _provenance(records.values(), recorded) if module.REQUIRES else None,
+        _provenance(recorded) if module.REQUIRES else None,
     )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:

@@ -81,14 +81,10 @@ def _counts(bins: calibration.Bins, axes: Axes) -> None:
     axes.set(yscale="log", xlim=(0, 1), ylim=(0.6, top))
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
     axes.minorticks_off()
-    axes.yaxis.set_major_locator(_few_decades(top))
-    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-
-
-def _few_decades(top: float) -> FixedLocator:
     last = int(math.log10(top))
-    step = max(1, math.ceil(last / 2))
-    return FixedLocator([10.0**k for k in range(0, last + 1, step)])
+    decades = range(0, last + 1, max(1, math.ceil(last / 2)))
+    axes.yaxis.set_major_locator(FixedLocator([10.0**k for k in decades]))
+    axes.yaxis.set_major_formatter(EngFormatter(sep=""))
 
 
 def _summary(bins: calibration.Bins) -> str:

@@ -36,6 +36,7 @@ _BLEU = (canvas.BLUE, "o")
 _ECE = (canvas.ORANGE, "s")
 
 _OverAlpha = Mapping[float, Runs]
+_Claims = Iterable[tuple[Network, Claim]]
 
 REQUIRES = networks.all_needs(
     translation.PLACES,
@@ -61,24 +62,10 @@ def _score(name: str, row: AtAlpha) -> float | None:
     return Number("translation", name).mean(row.runs)
 
 
-def _claims(
-    runs: Mapping[Network, _OverAlpha],
-) -> list[tuple[Network, Claim]]:
-    return [
-        (network, claim)
-        for network, of_network in runs.items()
-        for claim in sweep_claims.claims(*of_network.values())
-    ]
-
-
-def _untested(
-    runs: Mapping[Network, _OverAlpha],
-) -> Iterable[tuple[Network, Claim]]:
+def _untested(runs: Mapping[Network, _OverAlpha]) -> _Claims:
     """One claim that stands for all those that a network has no run for."""
     for network, of_network in runs.items():
-        lacking = [
-            f"alpha = {a:g}" for a, some in of_network.items() if not some
-        ]
+        lacking = [f"alpha = {a:g}" for a, r in of_network.items() if not r]
         if lacking:
             text = f"those that need {' and '.join(lacking)}"
             yield network, Claim(text, None, None, None, NO_RUN, 0, 0)
@@ -158,9 +145,7 @@ def _quoted() -> str:
     )
 
 
-def _claims_table(
-    claims: Iterable[tuple[Network, Claim]],
-) -> Table:
+def _claims_table(claims: _Claims) -> Table:
     """One row for each claim; one for a network that lacks a run."""
     near = sweep_claims.NEAR
     return declared.table(
@@ -188,7 +173,11 @@ def build(records: Records) -> Iterable[Block]:
         network: {row.alpha: row.runs for row in rows if row.network == network}
         for network in translation.PLACES
     }
-    claims = _claims(runs)
+    claims = [
+        (network, claim)
+        for network, of_network in runs.items()
+        for claim in sweep_claims.claims(*of_network.values())
+    ]
     findings = tuple(_sentence(*claim) for claim in claims)
     signed = translation.signatures(records, "translation")
     yield Text(

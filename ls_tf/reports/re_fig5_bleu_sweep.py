@@ -45,6 +45,17 @@ _PANELS = (
     ("nll", "NLL (nats per subword)"),
 )
 _PAPER = quoted.numbers("re_table2_table3")
+_PADDING = (
+    "Wagner et al. evaluate whole batches, filled up to their longest "
+    "sentence, and count the padding as subwords to be predicted: about "
+    "half of all positions, at which a network that is not trained on "
+    "padding is never right. Their translations are greedy, and their "
+    "temperature divides the hidden state before a last layer with a bias. "
+    "Here padding is left out, translations come from a beam search, and "
+    "the logits are divided. Beside that, our own ECE is measured with the "
+    "padding counted, in batches of 128 in the order of the file, as they "
+    f"do. {networks.COMMANDS}"
+)
 
 _OverAlpha = Mapping[float, Runs]
 
@@ -139,10 +150,6 @@ def _best_t(name: str) -> Callable[[AtAlpha], object]:
     return _swept(lambda s: float(s.temperatures[s.best(name)]))
 
 
-def _label(network: Network) -> str:
-    return network.label
-
-
 def _figure(sweeps: Mapping[float, Sweep]) -> Figure:
     figure = Figure(figsize=(12.6, 4.1), layout="constrained")
     panels = figure.subplots(1, len(_PANELS))
@@ -171,21 +178,17 @@ def _lowest(errors: Mapping[float, float]) -> str:
 
 def _findings(network: Network, runs: _OverAlpha) -> Iterable[str]:
     """What counting the padding does, and where the ECE is lowest."""
-    finished = {a: some for a, some in runs.items() if some}
-    if not finished:
-        return
     counted, real = (
-        {
-            a: statistics.fmean(n.of(some).values())
-            for a, some in finished.items()
-        }
-        for n in (_COUNTED, _REAL)
+        {a: e for a, r in runs.items() if (e := number.mean(r)) is not None}
+        for number in (_COUNTED, _REAL)
     )
-    printed = {a: _PAPER[network.row, f"ece alpha={a:g}"] for a in finished}
-    higher = sum(counted[a] > real[a] for a in finished)
+    if not real:
+        return
+    printed = {a: _PAPER[network.row, f"ece alpha={a:g}"] for a in real}
+    higher = sum(counted[a] > real[a] for a in real)
     yield (
         f"{network.label}: counting padding raises the ECE for {higher} of "
-        f"{len(finished)} alphas."
+        f"{len(real)} alphas."
     )
     yield (
         f"{network.label}: of these alphas, the ECE at T = 1 is lowest at "
@@ -203,17 +206,7 @@ def build(records: Records) -> Iterable[Block]:
     }
     findings = [f for pair in runs.items() for f in _findings(*pair)]
     signed = translation.signatures(records, "translation_sweep")
-    yield Text(
-        "Wagner et al. evaluate whole batches, filled up to their longest "
-        "sentence, and count the padding as subwords to be predicted: about "
-        "half of all positions, at which a network that is not trained on "
-        "padding is never right. Their translations are greedy, and their "
-        "temperature divides the hidden state before a last layer with a bias. "
-        "Here padding is left out, translations come from a beam search, and "
-        "the logits are divided. Beside that, our own ECE is measured with the "
-        "padding counted, in batches of 128 in the order of the file, as they "
-        f"do. {networks.COMMANDS}"
-    )
+    yield Text(_PADDING)
     body = "" if findings else "No network has been run."
     yield Text(body, "What the padding does", tuple(findings))
     yield declared.table(
@@ -236,7 +229,7 @@ def build(records: Records) -> Iterable[Block]:
     yield from sweep_lines.pictures(
         runs,
         _figure,
-        _label,
+        lambda network: network.label,
         "Beam of 4, length penalty 0.6; ECE and NLL of the next subword, given "
         "the right ones before it. A band is the range over seeds, where there "
         "are several; a ring marks the best of the grid.",
@@ -259,4 +252,4 @@ def build(records: Records) -> Iterable[Block]:
         ("T of best NLL", _best_t("nll"), ".3g"),
         ("seeds", lambda r: len(r.runs), ""),
     )
-    yield sweep_lines.table(signed, over_alpha, _label)
+    yield sweep_lines.table(signed, over_alpha, lambda n: n.label)

@@ -78,9 +78,6 @@ class _OverAlpha:
     ours: Mapping[float, Spread]
     printed: Mapping[float, float]
 
-    def mean(self, alpha: float) -> float | None:
-        return self.ours[alpha].mean if alpha in self.ours else None
-
 
 def _over_alpha(
     records: Records, number: Number, printed: str = ""
@@ -287,7 +284,7 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "signed_gap",
         "Mean confidence less accuracy, percentage points; means over seeds.",
-        gaps,
-        ("data", lambda of: of.name, ""),
-        *declared.each(_ALPHAS, "alpha={:g}".format, _OverAlpha.mean, "+.2f"),
+        [(g.name, "", {a: o.mean for a, o in g.ours.items()}) for g in gaps],
+        ("data", lambda row: row[0], ""),
+        *declared.each(_ALPHAS, "alpha={:g}".format, _at, "+.2f"),
     )
