@@ -199,11 +199,8 @@ def _marked(readme: str, name: str) -> tuple[str, str]:
     opening, closing = f"<!-- report:{name} -->", f"<!-- /report:{name} -->"
     before, opened, rest = text.partition(opening)
     _, closed, after = rest.partition(closing)
-    if (
-        not opened
-        or not closed
-        or text.count(opening) + text.count(closing) > 2
-    ):
+    markers = text.count(opening) + text.count(closing)
+    if not opened or not closed or markers > 2:
         raise ReportError(
             f"{readme}: wanted one line '{opening}' and behind it one line "
             f"'{closing}'"

@@ -7,6 +7,8 @@ from typing import Any
 
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import Need
+from ls_tf.pages.quoted import Printed
+from ls_tf.pages.tables import AsPrinted
 from ls_tf.records.runs import Record
 from ls_tf.spec import registry
 
@@ -57,6 +59,10 @@ class Network:
     def label(self) -> str:
         """Name and, unless it is the full one, schedule."""
         return f"{self.name}, {self.schedule}" if self.is_short else self.name
+
+    def printed(self, paper: Printed, column: str) -> AsPrinted | None:
+        """What a paper prints of it; nothing for a shortened schedule."""
+        return None if self.is_short else paper.get((self.row, column))
 
 
 def needs(
@@ -115,11 +121,6 @@ class AtAlpha:
     network: Network
     alpha: float
     runs: Mapping[int, Record]
-
-    @property
-    def steps(self) -> int | str | None:
-        """How long they were trained; None if there is no run."""
-        return steps(self.runs)
 
 
 def over_alpha(

@@ -10,7 +10,7 @@ and 9b.
 Run: python run_experiment.py --report=fig2_reliability
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from ls_tf.pages import cifar, declared, diagrams, networks, quoted
 from ls_tf.pages.blocks import Block, Text
@@ -45,26 +45,19 @@ REQUIRES = networks.all_needs(
 )
 
 
-def _printed(
-    report: str, column: Callable[[diagrams.Diagram], str]
-) -> Callable[[diagrams.Diagram], float | None]:
-    """Looks a diagram's number up; a shortened schedule has none."""
-    numbers = quoted.numbers(report)
-    return lambda d: (
-        None if d.network.is_short else numbers.get((d.network.row, column(d)))
-    )
-
-
+_PAPERS = quoted.numbers("table3_ece"), quoted.numbers("re_table2_table3")
 _PAGE = diagrams.Page(
     _PLACES,
     lambda network: _ALPHAS,
     "images",
     lambda network: network.label,
     {
-        "ECE, Müller et al.": _printed(
-            "table3_ece", lambda d: _IN_MUELLER.get((d.alpha, d.scaled), "")
+        "ECE, Müller et al.": lambda d: d.network.printed(
+            _PAPERS[0], _IN_MUELLER.get((d.alpha, d.scaled), "")
         ),
-        "ECE, Wagner et al.": _printed("re_table2_table3", lambda d: d.printed),
+        "ECE, Wagner et al.": lambda d: d.network.printed(
+            _PAPERS[1], d.printed
+        ),
     },
 )
 

@@ -58,7 +58,7 @@ def _perplexity(row: AtAlpha) -> float | None:
     return None if nll is None else math.exp(nll)
 
 
-def _score(name: str, row: AtAlpha) -> float | None:
+def _mean(name: str, row: AtAlpha) -> float | None:
     return Number("translation", name).mean(row.runs)
 
 
@@ -197,18 +197,14 @@ def build(records: Records) -> Iterable[Block]:
         rows,
         ("network", lambda r: translation.title(r.network), ""),
         ("alpha", lambda r: r.alpha, "g"),
-        (
-            "BLEU, uncased",
-            lambda r: or_no_run(_score("bleu_uncased", r)),
-            ".2f",
-        ),
-        ("BLEU, cased", lambda r: _score("bleu", r), ".2f"),
-        ("chrF", lambda r: _score("chrf", r), ".2f"),
+        ("BLEU, uncased", lambda r: or_no_run(_mean("bleu_uncased", r)), ".2f"),
+        ("BLEU, cased", lambda r: _mean("bleu", r), ".2f"),
+        ("chrF", lambda r: _mean("chrf", r), ".2f"),
         ("validation BLEU, cased", _validation_bleu, ".2f"),
         ("perplexity of a subword", _perplexity, ".2f"),
-        ("length ratio", lambda r: _score("length_ratio", r), ".3f"),
+        ("length ratio", lambda r: _mean("length_ratio", r), ".3f"),
         ("seeds", lambda r: len(r.runs), ""),
-        ("steps", lambda r: r.steps, ""),
+        ("steps", lambda r: networks.steps(r.runs), ""),
     )
     yield from sweep_lines.pictures(
         runs,

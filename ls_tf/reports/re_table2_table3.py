@@ -65,11 +65,6 @@ REQUIRES = (
 )
 
 
-def _printed(network: Network, column: str) -> float | None:
-    """What Wagner et al. print of a network; nothing of shortened ones."""
-    return None if network.is_short else _PAPER.get((network.row, column))
-
-
 @dataclass(frozen=True)
 class _OverAlpha:
     """A number of one network: alpha -> ours over seeds, and the printed."""
@@ -83,6 +78,7 @@ def _over_alpha(
     records: Records, number: Number, printed: str = ""
 ) -> list[_OverAlpha]:
     """Reads a number of all networks; ``printed`` is its name in the papers."""
+    columns = {alpha: f"{printed} alpha={alpha:g}" for alpha in _ALPHAS}
     return [
         _OverAlpha(
             network.label,
@@ -93,8 +89,8 @@ def _over_alpha(
             },
             {
                 alpha: value
-                for alpha in _ALPHAS
-                if (value := _printed(network, f"{printed} alpha={alpha:g}"))
+                for alpha, column in columns.items()
+                if (value := network.printed(_PAPER, column))
             },
         )
         for network in _NETWORKS
@@ -155,7 +151,7 @@ _Scaled = tuple[str, str, Sequence[object], int]
 
 def _scalings(records: Records) -> Iterable[_Scaled]:
     for network in _NETWORKS:
-        printed = [_printed(network, column) for column in _IN_WAGNER]
+        printed = [network.printed(_PAPER, column) for column in _IN_WAGNER]
         if not network.is_short:
             yield network.label, f"{_PRINTED}, by ECE", printed, 1
         data = registry.get("ls_tf.experiments", network.experiment).SPEC.data

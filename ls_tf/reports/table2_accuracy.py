@@ -48,9 +48,7 @@ def _name(network: Network) -> str:
 
 
 def _printed(row: AtAlpha, what: str = "accuracy %") -> AsPrinted | None:
-    if row.network.is_short:
-        return None
-    return _PAPER.get((row.network.row, f"{what} alpha={row.alpha:g}"))
+    return row.network.printed(_PAPER, f"{what} alpha={row.alpha:g}")
 
 
 def _as_printed(row: AtAlpha) -> str | None:
@@ -117,7 +115,7 @@ def build(records: Records) -> Iterable[Block]:
         ("ours, lowest", lambda r: ACCURACY.low(r.runs), ".2f"),
         ("ours, highest", lambda r: ACCURACY.high(r.runs), ".2f"),
         ("seeds", lambda r: len(r.runs), ""),
-        ("steps", lambda r: r.steps, ""),
+        ("steps", lambda r: networks.steps(r.runs), ""),
     )
     yield Picture(
         dot_plot.figure(map(_line, rows), "accuracy, %"),

@@ -13,17 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ls_tf.pages import (
-    cifar,
-    declared,
-    dot_plot,
-    networks,
-    quoted,
-    tables,
-    translation,
-)
+from ls_tf.pages import cifar, declared, dot_plot, networks, quoted, translation
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Table, Text
 from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
+from ls_tf.pages.tables import mean, yes_no
 
 TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
@@ -164,11 +157,11 @@ class _Claim(Claim[_Pair]):
     def gap(self) -> float | None:
         """Confidence less accuracy without smoothing, percentage points."""
         gaps = self.of.numbers.gap.of(self.of.hard)
-        return tables.mean(v for s, v in gaps.items() if s in self.of.smoothed)
+        return mean(v for s, v in gaps.items() if s in self.of.smoothed)
 
     @property
     def is_over(self) -> str:
-        return NO_RUN if self.gap is None else tables.yes_no(self.gap > 0)
+        return NO_RUN if self.gap is None else yes_no(self.gap > 0)
 
     @property
     def verdict(self) -> str:
