@@ -109,11 +109,6 @@ def _devices(run: Mapping[str, Any]) -> str | None:
     return ", ".join(str(d) for d in run.get("devices") or []) or None
 
 
-def _seconds(run: Mapping[str, Any]) -> float | None:
-    seconds = run.get("train_seconds")
-    return None if seconds is None else float(seconds)
-
-
 def _data(run: Mapping[str, Any]) -> str:
     data = run["spec"]["data"]
     roles = (f"{r} {data[r]}" for r in ("train", "calibrate", "report"))
@@ -133,7 +128,7 @@ def _provenance(recorded: _Recorded) -> Table:
         ("engine", lambda row: _engine(row[1]), ""),
         ("devices", lambda row: _devices(row[1]), ""),
         ("steps", lambda row: row[1].get("steps", row[1].get("step")), ""),
-        ("training, s", lambda row: _seconds(row[1]), ".1f"),
+        ("training, s", lambda row: row[1].get("train_seconds"), ".1f"),
         ("data", lambda row: _data(row[1]), ""),
     )
 

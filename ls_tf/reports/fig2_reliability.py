@@ -44,8 +44,8 @@ REQUIRES = networks.all_needs(
     _PLACES, _ALPHAS, headline={cifar.RESNET_100: (0.0, 0.05)}
 )
 
-
-_PAPERS = quoted.numbers("table3_ece"), quoted.numbers("re_table2_table3")
+_MUELLERS = quoted.numbers("table3_ece")
+_WAGNERS = quoted.numbers("re_table2_table3")
 _PAGE = diagrams.Page(
     _PLACES,
     lambda network: _ALPHAS,
@@ -53,11 +53,9 @@ _PAGE = diagrams.Page(
     lambda network: network.label,
     {
         "ECE, Müller et al.": lambda d: d.network.printed(
-            _PAPERS[0], _IN_MUELLER.get((d.alpha, d.scaled), "")
+            _MUELLERS, _IN_MUELLER.get((d.alpha, d.scaled), "")
         ),
-        "ECE, Wagner et al.": lambda d: d.network.printed(
-            _PAPERS[1], d.printed
-        ),
+        "ECE, Wagner et al.": lambda d: d.network.printed(_WAGNERS, d.printed),
     },
 )
 

@@ -158,10 +158,9 @@ def _scalings(records: Records) -> Iterable[_Scaled]:
         fitted_on = "same" if data.calibrate == data.report else "other"
         runs = networks.runs(records, network, 0.0)
         for how, names in _SCALINGS.items():
-            means = [Number("reliability", n).mean(runs) for n in names]
-            cells = [or_no_run(mean) for mean in means]
+            ours = (Number("reliability", name).mean(runs) for name in names)
             how = f"ours, {how.format(fitted_on)}"
-            yield network.label, how, cells, len(runs)
+            yield network.label, how, [*map(or_no_run, ours)], len(runs)
 
 
 def _plot(axes: Axes, numbers: _OverAlpha) -> None:

@@ -64,9 +64,7 @@ class _Case:
         return name if self.is_the_papers else f"{name} (substitute)"
 
     def printed(self, column: str) -> float | None:
-        if not self.is_the_papers:
-            return None
-        return _PAPER.get((self.network.row, column))
+        return self.network.printed(_PAPER, column)
 
 
 _CASES = (
@@ -79,7 +77,6 @@ _CASES = (
 # Printed, and has no experiment; it stands above the translations.
 _NO_EXPERIMENT = "ImageNet Inception-v4"
 _NOT_OVER = "not over-confident"
-_GAP = "confidence − accuracy, alpha=0"
 
 REQUIRES = tuple(
     need
@@ -210,7 +207,7 @@ def _claims_table(claims: Iterable[_Claim]) -> Table:
         ("schedule", lambda c: c.of.case.network.schedule, ""),
         ("alpha", lambda c: c.of.alpha, "g"),
         ("Müller et al.", lambda c: c.holds_in_paper, ""),
-        (_GAP, lambda c: or_no_run(c.gap), "+.2f"),
+        ("confidence − accuracy, alpha=0", lambda c: or_no_run(c.gap), "+.2f"),
         ("over-confident?", lambda c: c.is_over, ""),
         ("ECE, alpha=0", lambda c: or_no_run(c.high), ".4f"),
         ("ECE, smoothed", lambda c: or_no_run(c.low), ".4f"),
