@@ -5,7 +5,9 @@ each column a heading, a value of a row and a format; a claim is what is lower,
 what is higher, and whose word that is.
 """
 
+import statistics
 import string
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -18,6 +20,7 @@ from ls_tf.records.runs import Record
 Records = Mapping[Need, Record]
 Runs = Mapping[int, Record]  # seed -> record
 Values = Mapping[int, float]  # seed -> value
+Together = Callable[[Sequence[float]], float]
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")
@@ -73,6 +76,17 @@ class Number:
     def high(self, runs: Runs) -> float | None:
         """The highest seed's; None without a run."""
         return max(self.of(runs).values(), default=None)
+
+
+def pooled(
+    points: Iterable[Values], together: Together = statistics.fmean
+) -> dict[int, float]:
+    """Takes the numbers of each seed together: seed -> their mean, or so."""
+    numbers: dict[int, list[float]] = defaultdict(list)
+    for values in points:
+        for seed, value in values.items():
+            numbers[seed].append(value)
+    return {seed: together(of_seed) for seed, of_seed in numbers.items()}
 
 
 ACCURACY = Number("classification", "accuracy", "%")

@@ -2,8 +2,7 @@
 
 import operator
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, declared, tables
-from ls_tf.pages.blocks import Block, Need, Picture, Table
-from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
-from ls_tf.records.runs import Record
+from ls_tf.pages.blocks import Block, Need, Picture
+from ls_tf.pages.declared import (
+    ACCURACY,
+    Claim,
+    Records,
+    Runs,
+    Values,
+    or_no_run,
+)
 from ls_tf.spec import Value, registry
 
 ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
@@ -24,6 +29,7 @@ STUDENT = "student on labels"
 BY_TEMPERATURE = "student of the hard teacher at T"
 BY_SMOOTHED = "student of a smoothed teacher"
 CURVES = (TEACHER, STUDENT, BY_TEMPERATURE, BY_SMOOTHED)
+# Colour, marker, dashes.
 _STYLES = {
     TEACHER: (canvas.INK, "s", "--"),
     STUDENT: (canvas.BLUE, "o", "--"),
@@ -103,25 +109,23 @@ def needs(setting: Setting) -> Iterable[Need]:
                 )
 
 
-def smoothness(record: Record) -> float:
-    """The gamma of a student's teacher: exact, or on unaugmented images."""
-    scalars = record.scalars("smoothness", "train")
-    return scalars.get("gamma", scalars["gamma_unaugmented"])
+def gammas(students: Runs) -> dict[int, float]:
+    """The gamma of their teachers: exact, or on unaugmented images."""
+    scalars = {s: r.scalars("smoothness", "train") for s, r in students.items()}
+    return {
+        seed: of_seed.get("gamma", of_seed["gamma_unaugmented"])
+        for seed, of_seed in scalars.items()
+    }
 
 
 @dataclass(frozen=True)
-class Point:
+class _Point:
     """One point of a curve: its place in the sweep, and its runs."""
 
     setting: str
     curve: str
     at: float
     runs: Runs
-
-    @property
-    def alpha(self) -> float:
-        """The smoothing of the labels, or of the teacher."""
-        return 0.0 if self.curve == BY_TEMPERATURE else self.at
 
     @property
     def temperature(self) -> float | None:
@@ -133,41 +137,28 @@ class Point:
     @property
     def gammas(self) -> dict[int, float]:
         """Seed -> gamma; that of a network on labels is its alpha."""
-        if self.curve in (TEACHER, STUDENT):
+        if self.temperature is None:
             return dict.fromkeys(self.runs, self.at)
-        return {seed: smoothness(run) for seed, run in self.runs.items()}
-
-    @property
-    def accuracy(self) -> float | None:
-        """The mean over seeds; None without a run."""
-        return ACCURACY.mean(self.runs)
-
-    @property
-    def gamma(self) -> float | None:
-        """The mean over seeds; None without a run."""
-        return tables.mean(self.gammas.values())
+        return gammas(self.runs)
 
 
-_Curves = Mapping[str, Sequence[Point]]
+_Points = Sequence[_Point]
 
 
-def _curves(records: Records, setting: Setting) -> _Curves:
-    """All points, with or without a run."""
-    return {
-        curve: [
-            Point(
-                setting.name,
-                curve,
-                at,
-                tables.by_seed(records, *setting.run(curve, at)),
-            )
-            for at in setting.points(curve)
-        ]
-        for curve in CURVES
-    }
+def _points(records: Records, setting: Setting, curve: str) -> _Points:
+    """Those of a curve, with or without a run."""
+    return [
+        _Point(
+            setting.name,
+            curve,
+            at,
+            tables.by_seed(records, *setting.run(curve, at)),
+        )
+        for at in setting.points(curve)
+    ]
 
 
-def _figure(curves: _Curves) -> Figure | None:
+def _figure(curves: Mapping[str, _Points]) -> Figure | None:
     """Draws accuracy against gamma; None if there is no run."""
     figure = Figure(figsize=(8, 6.4), layout="constrained")
     top, below = figure.subplots(
@@ -185,14 +176,13 @@ def _figure(curves: _Curves) -> Figure | None:
     return figure if top.has_data() or below.has_data() else None
 
 
-def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
+def _draw(axes: Axes, curve: str, points: _Points) -> None:
     """Draws one curve; the points of the hard teacher are named by T."""
     colour, marker, dashes = _STYLES[curve]
-    gammas = [statistics.fmean(p.gammas.values()) for p in points]
-    accuracies = [ACCURACY.over(p.runs) for p in points]
+    places = [statistics.fmean(p.gammas.values()) for p in points]
     canvas.band(
         axes,
-        zip(gammas, accuracies, strict=True),
+        zip(places, (ACCURACY.over(p.runs) for p in points), strict=True),
         opacity=0.18,
         color=colour,
         marker=marker,
@@ -202,7 +192,7 @@ def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
     )
     if curve != BY_TEMPERATURE:
         return
-    for point, gamma in zip(points, gammas, strict=True):
+    for point, gamma in zip(points, places, strict=True):
         axes.annotate(
             f"{point.at:g}",
             (gamma, statistics.fmean(ACCURACY.of(point.runs).values())),
@@ -216,91 +206,26 @@ def _draw(axes: Axes, curve: str, points: Sequence[Point]) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Accuracy:
-    """An accuracy of each seed: of the points of a curve, taken together."""
-
-    label: str
-    curve: str
-    takes: Callable[[float], bool] = lambda at: True
-    together: Callable[[Sequence[float]], float] = statistics.fmean
-
-    def of(self, curves: _Curves) -> dict[int, float]:
-        """Seed -> accuracy, of the seeds that have such a point."""
-        values: dict[int, list[float]] = defaultdict(list)
-        for point in curves[self.curve]:
-            if self.takes(point.at):
-                for seed, accuracy in ACCURACY.of(point.runs).items():
-                    values[seed].append(accuracy)
-        return {seed: self.together(some) for seed, some in values.items()}
+def _accuracy(
+    points: _Points, together: declared.Together = statistics.fmean
+) -> Values:
+    """Seed -> accuracy, of some points taken together."""
+    return declared.pooled((ACCURACY.of(p.runs) for p in points), together)
 
 
-class _AtSameGamma(_Accuracy):
-    """The student on labels where these are as smooth as smoothed teachers."""
-
-    def of(self, curves: _Curves) -> dict[int, float]:
-        """Seed -> accuracy, read off the seed's own curve."""
-        smoothed = [p.gammas for p in curves[BY_SMOOTHED] if p.at > 0]
-        alone: dict[int, list[tuple[float, float]]] = defaultdict(list)
-        for point in curves[self.curve]:
-            for seed, accuracy in ACCURACY.of(point.runs).items():
-                alone[seed].append((point.gammas[seed], accuracy))
-        values = {}
-        for seed, points in alone.items():
-            gammas = [
-                of_point[seed] for of_point in smoothed if seed in of_point
-            ]
-            if gammas and len(points) > 1:
-                x, y = np.asarray(sorted(points)).T
-                values[seed] = float(np.interp(gammas, x, y).mean())
-        return values
+def _at_same_gamma(labels: _Points, smoothed: _Points) -> Values:
+    """Seed -> its curve on labels, read at its smoothed teachers' gammas."""
+    values = {}
+    for seed in {seed for p in labels for seed in p.runs}:
+        sought = [p.gammas[seed] for p in smoothed if seed in p.runs]
+        alone = [p for p in labels if seed in p.runs]
+        if sought and len(alone) > 1:
+            x = [p.at for p in alone]
+            y = [ACCURACY.of(p.runs)[seed] for p in alone]
+            values[seed] = float(np.interp(sought, x, y).mean())
+    return values
 
 
-def _is(place: float) -> Callable[[float], bool]:
-    return lambda at: at == place
-
-
-def _above(place: float) -> Callable[[float], bool]:
-    return lambda at: at > place
-
-
-_ON_HARD_LABELS = _Accuracy("on hard labels", STUDENT, _is(0))
-_SMOOTHED = _Accuracy("mean over smoothed teachers", BY_SMOOTHED, _above(0))
-
-# Claim, what is lower, what is higher.
-_CLAIMS = (
-    (
-        "a smoothed teacher is more accurate than the hard one",
-        _Accuracy("alpha = 0", TEACHER, _is(0)),
-        _Accuracy("alpha = 0.6", TEACHER, _is(0.6)),
-    ),
-    (
-        "smoothing hurts the student on labels",
-        _Accuracy("mean over alpha > 0", STUDENT, _above(0)),
-        _Accuracy("alpha = 0", STUDENT, _is(0)),
-    ),
-    (
-        "distillation from the hard teacher beats the student's baseline at "
-        "every T",
-        _ON_HARD_LABELS,
-        _Accuracy("worst T", BY_TEMPERATURE, together=min),
-    ),
-    (
-        "distillation from the hard teacher beats it on average over T",
-        _ON_HARD_LABELS,
-        _Accuracy("mean over T", BY_TEMPERATURE),
-    ),
-    (
-        "a smoothed teacher is no better than smoothing the student directly",
-        _SMOOTHED,
-        _AtSameGamma("on labels, same gamma", STUDENT),
-    ),
-    (
-        "the hard teacher at T > 1 teaches better than smoothed ones",
-        _SMOOTHED,
-        _Accuracy("mean over T > 1", BY_TEMPERATURE, _above(1)),
-    ),
-)
 _CLAIMS_CAPTION = (
     "Claims of Müller et al. 2019, section 4 and figure 5. “Lower” and "
     "“higher” are the accuracies, %, that the claim names so, means over the "
@@ -313,35 +238,51 @@ _CLAIMS_CAPTION = (
 
 
 def _claims(
-    setting: Setting, curves: _Curves
+    setting: str,
+    teachers: _Points,
+    labels: _Points,
+    hard: _Points,
+    soft: _Points,
 ) -> Iterable[Claim[tuple[str, str]]]:
-    for text, lower, higher in _CLAIMS:
-        or_equal = isinstance(higher, _AtSameGamma)  # "no better"
-        sign = "≤" if or_equal else "<"
-        yield Claim(
-            (setting.name, f"{lower.label} {sign} {higher.label}"),
-            lower.of(curves),
-            higher.of(curves),
-            text,
-            agrees=operator.le if or_equal else tables.is_less,
-        )
-
-
-def _points_table(caption: str, curves: Iterable[_Curves]) -> Table:
-    """One row for each point, with or without a run."""
-    return declared.table(
-        "curves",
-        caption,
-        [p for of_setting in curves for c in CURVES for p in of_setting[c]],
-        ("setting", lambda p: p.setting, ""),
-        ("curve", lambda p: p.curve, ""),
-        ("alpha", lambda p: p.alpha, "g"),
-        ("T", lambda p: p.temperature, "g"),
-        ("gamma", lambda p: p.gamma, ".4f"),
-        ("accuracy %, mean", lambda p: or_no_run(p.accuracy), ".2f"),
-        ("lowest", lambda p: ACCURACY.low(p.runs), ".2f"),
-        ("highest", lambda p: ACCURACY.high(p.runs), ".2f"),
-        ("seeds", lambda p: len(p.runs), ""),
+    """What is claimed of the four curves; 0 or T = 1 is the first of each."""
+    on_hard_labels, smoothed = _accuracy(labels[:1]), _accuracy(soft[1:])
+    yield Claim(
+        (setting, "alpha = 0 < alpha = 0.6"),
+        _accuracy(teachers[:1]),
+        _accuracy([p for p in teachers if p.at == 0.6]),
+        "a smoothed teacher is more accurate than the hard one",
+    )
+    yield Claim(
+        (setting, "mean over alpha > 0 < alpha = 0"),
+        _accuracy(labels[1:]),
+        on_hard_labels,
+        "smoothing hurts the student on labels",
+    )
+    yield Claim(
+        (setting, "on hard labels < worst T"),
+        on_hard_labels,
+        _accuracy(hard, min),
+        "distillation from the hard teacher beats the student's baseline at "
+        "every T",
+    )
+    yield Claim(
+        (setting, "on hard labels < mean over T"),
+        on_hard_labels,
+        _accuracy(hard),
+        "distillation from the hard teacher beats it on average over T",
+    )
+    yield Claim(
+        (setting, "mean over smoothed teachers ≤ on labels, same gamma"),
+        smoothed,
+        _at_same_gamma(labels, soft[1:]),
+        "a smoothed teacher is no better than smoothing the student directly",
+        agrees=operator.le,
+    )
+    yield Claim(
+        (setting, "mean over smoothed teachers < mean over T > 1"),
+        smoothed,
+        _accuracy(hard[1:]),
+        "the hard teacher at T > 1 teaches better than smoothed ones",
     )
 
 
@@ -361,8 +302,10 @@ def blocks(
 
     Source: Mueller et al. 2019, figure 5.
     """
-    curves = {setting: _curves(records, setting) for setting in settings}
-    claims = [c for s, of_s in curves.items() for c in _claims(s, of_s)]
+    curves = {s: {c: _points(records, s, c) for c in CURVES} for s in settings}
+    claims = [
+        c for s, of_s in curves.items() for c in _claims(s.name, *of_s.values())
+    ]
     yield declared.findings(
         *declared.sentences(
             claims,
@@ -386,4 +329,22 @@ def blocks(
         ("holds", lambda c: c.holds, ""),
         *declared.SEEDS,
     )
-    yield _points_table(caption, curves.values())
+    yield declared.table(
+        "curves",
+        caption,
+        [
+            p
+            for of_s in curves.values()
+            for points in of_s.values()
+            for p in points
+        ],
+        ("setting", lambda p: p.setting, ""),
+        ("curve", lambda p: p.curve, ""),
+        ("alpha", lambda p: 0.0 if p.curve == BY_TEMPERATURE else p.at, "g"),
+        ("T", lambda p: p.temperature, "g"),
+        ("gamma", lambda p: tables.mean(p.gammas.values()), ".4f"),
+        ("accuracy %, mean", lambda p: or_no_run(ACCURACY.mean(p.runs)), ".2f"),
+        ("lowest", lambda p: ACCURACY.low(p.runs), ".2f"),
+        ("highest", lambda p: ACCURACY.high(p.runs), ".2f"),
+        ("seeds", lambda p: len(p.runs), ""),
+    )

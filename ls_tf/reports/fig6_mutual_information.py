@@ -37,9 +37,7 @@ REQUIRES = tuple(
     need
     for network in _NETWORKS
     for seed in networks.SEEDS
-    for need in networks.needs(
-        network, _ALPHAS, (seed,), _ALPHAS if network is _SHORT else ()
-    )
+    for need in networks.all_needs([network], _ALPHAS, [seed], [_SHORT])
 )
 
 _NAME = "mutual_information"

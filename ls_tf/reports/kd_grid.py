@@ -10,7 +10,6 @@ Mueller et al. 2019, App. A.5.
 Run: python run_experiment.py --report=kd_grid
 """
 
-import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -30,56 +29,45 @@ _STUDENT = "fc_mnist_distillation"
 _STYLES = {0.0: (canvas.INK, "o"), 0.1: (canvas.VERMILION, "D")}
 
 
-@dataclass(frozen=True)
-class _Protocol:
-    """What the student's side of the temperature is."""
-
-    name: str
-    shared: bool  # one temperature for both and a factor T squared
-
-    def changes(self, alpha: float, temperature: float) -> dict[str, Value]:
-        """The student's changes; at T = 1 both protocols are one."""
-        changes: dict[str, Value] = {
-            "teacher.changes.alpha": alpha,
-            "teacher.teacher_temperature": temperature,
-        }
-        if self.shared and temperature != 1:
-            changes["teacher.student_temperature"] = temperature
-            changes["teacher.scale_by_temperature_squared"] = True
-        return changes
+# What the student's side of the temperature is.
+_ONE = "teacher's temperature only"
+_BOTH = "temperature of both, times T²"
 
 
-_PROTOCOLS = (
-    _Protocol("teacher's temperature only", shared=False),
-    _Protocol("temperature of both, times T²", shared=True),
-)
+def _run(
+    name: str, alpha: float, temperature: float | None
+) -> tuple[str, dict[str, Value]]:
+    """A student of a protocol, which at T = 1 are one; without T, a teacher."""
+    if temperature is None:
+        return distillation.teacher(_STUDENT, alpha)
+    changes: dict[str, Value] = {
+        "teacher.changes.alpha": alpha,
+        "teacher.teacher_temperature": temperature,
+    }
+    if name == _BOTH and temperature != 1:
+        changes["teacher.student_temperature"] = temperature
+        changes["teacher.scale_by_temperature_squared"] = True
+    return _STUDENT, changes
 
 
+_RUNS = [
+    *(("teacher", alpha, None) for alpha in _ALPHAS),
+    *(
+        (protocol, alpha, t)
+        for protocol in (_ONE, _BOTH)
+        for alpha in _ALPHAS
+        for t in _TEMPERATURES
+        if (protocol, t) != (_BOTH, 1)
+    ),
+]
 REQUIRES = tuple(
-    need
-    for seed in networks.SEEDS
-    for need in (
-        *(
-            Need(
-                *distillation.teacher(_STUDENT, alpha),
-                seed,
-                row=f"teacher, alpha = {alpha:g}",
-            )
-            for alpha in _ALPHAS
-        ),
-        *(
-            Need(
-                _STUDENT,
-                protocol.changes(alpha, t),
-                seed,
-                row=f"{protocol.name}, alpha = {alpha:g}, T = {t:g}",
-            )
-            for protocol in _PROTOCOLS
-            for alpha in _ALPHAS
-            for t in _TEMPERATURES
-            if not (protocol.shared and t == 1)
-        ),
+    Need(
+        *_run(name, alpha, t),
+        seed,
+        row=f"{name}, alpha = {alpha:g}" + (f", T = {t:g}" if t else ""),
     )
+    for seed in networks.SEEDS
+    for name, alpha, t in _RUNS
 )
 
 
@@ -92,81 +80,66 @@ class _Pair:
     hard: Runs
     smoothed: Runs
 
-    @property
-    def worse(self) -> Claim["_Pair"]:
-        """Those of the smoothed teacher are the worse ones."""
-        return Claim(self, ACCURACY.of(self.smoothed), ACCURACY.of(self.hard))
-
-    def gains(self) -> dict[int, float]:
-        """What smoothing the teacher gives its student: seed -> points."""
-        hard, smoothed = ACCURACY.of(self.hard), ACCURACY.of(self.smoothed)
-        return {s: smoothed[s] - hard[s] for s in hard if s in smoothed}
+    def gamma(self, runs: Runs) -> float | None:
+        """Of the teachers' answers; of the teachers themselves: none."""
+        if self.temperature is None:
+            return None
+        return tables.mean(distillation.gammas(runs).values())
 
 
-_Grid = Mapping[_Protocol, Mapping[float, _Pair]]
+def _worse(
+    records: Records, name: str, temperature: float | None = None
+) -> Claim[_Pair]:
+    """Those of the smoothed teacher are the worse ones."""
+    runs = (_run(name, alpha, temperature) for alpha in _ALPHAS)
+    hard, smoothed = (tables.by_seed(records, *run) for run in runs)
+    pair = _Pair(name, temperature, hard, smoothed)
+    return Claim(pair, ACCURACY.of(smoothed), ACCURACY.of(hard))
 
 
-def _teachers(records: Records) -> _Pair:
-    runs = [distillation.teacher(_STUDENT, a) for a in _ALPHAS]
-    return _Pair("teachers", None, *(tables.by_seed(records, *r) for r in runs))
+_OverT = Mapping[float, Claim[_Pair]]
 
 
-def _grid(records: Records) -> _Grid:
-    def pair(protocol: _Protocol, t: float) -> _Pair:
-        changes = [protocol.changes(a, t) for a in _ALPHAS]
-        runs = (tables.by_seed(records, _STUDENT, c) for c in changes)
-        return _Pair(protocol.name, t, *runs)
-
-    return {p: {t: pair(p, t) for t in _TEMPERATURES} for p in _PROTOCOLS}
-
-
-def _gamma(runs: Runs, pair: _Pair) -> float | None:
-    """Of the teachers' answers; of the teachers themselves there is none."""
-    if pair.temperature is None:
-        return None
-    return tables.mean(map(distillation.smoothness, runs.values()))
-
-
-def _claims(
-    protocol: _Protocol, pairs: Mapping[float, _Pair]
-) -> Iterable[Claim[str]]:
-    gains = {t: pair.gains() for t, pair in pairs.items()}
+def _claims(protocol: str, worse: _OverT) -> Iterable[Claim[str]]:
+    # What smoothing the teacher gives its student: T -> seed -> points.
+    gains = {
+        t: {s: c.lower[s] - c.higher[s] for s in c.higher if s in c.lower}
+        for t, c in worse.items()
+    }
     cold = gains.pop(1.0)
-    warm: dict[int, float] = {}
-    for seed in networks.SEEDS:
-        points = [of_t[seed] for of_t in gains.values() if seed in of_t]
-        if points:
-            warm[seed] = statistics.fmean(points)
+    warm = declared.pooled(gains.values())
     nothing = dict.fromkeys(networks.SEEDS, 0.0)
-    name, both = protocol.name, "Chandrasegaran et al."
-    if not protocol.shared:  # otherwise the runs at T = 1 are the same
+    if protocol == _ONE:  # otherwise the runs at T = 1 are the same
         text = "at T = 1 the smoothed teacher's student is"
-        yield Claim(name, cold, nothing, f"{text} worse", "Müller et al.")
-        yield Claim(name, nothing, cold, f"{text} better", "Shen et al.")
+        yield Claim(protocol, cold, nothing, f"{text} worse", "Müller et al.")
+        yield Claim(protocol, nothing, cold, f"{text} better", "Shen et al.")
+    both = "Chandrasegaran et al."
     text = "at T > 1 the smoothed teacher's student is worse (mean over T)"
-    yield Claim(name, warm, nothing, text, both)
+    yield Claim(protocol, warm, nothing, text, both)
     text = "smoothing the teacher gives less at T > 1 than at T = 1"
-    yield Claim(name, warm, cold, text, both)
+    yield Claim(protocol, warm, cold, text, both)
 
 
-def _figure(grid: _Grid) -> Figure | None:
+def _figure(grid: Mapping[str, _OverT]) -> Figure | None:
     """Draws accuracy over T for both teachers; None if there is no run."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     panels = figure.subplots(1, len(grid), sharey=True)
-    for axes, (protocol, pairs) in zip(panels, grid.items(), strict=True):
+    for axes, (protocol, worse) in zip(panels, grid.items(), strict=True):
         for alpha, (colour, marker) in _STYLES.items():
+            values = [c.lower if alpha else c.higher for c in worse.values()]
             canvas.band(
                 axes,
-                [
-                    (t, ACCURACY.over(pair.smoothed if alpha else pair.hard))
-                    for t, pair in pairs.items()
-                ],
+                zip(
+                    worse,
+                    (tables.spread(v.values()) for v in values),
+                    strict=True,
+                ),
                 opacity=0.15,
                 color=colour,
                 marker=marker,
                 label=f"teacher with alpha = {alpha:g}",
             )
-        axes.set_title(protocol.name, fontsize=10)
+        axes.set_title(protocol, fontsize=10)
         axes.set(xticks=_TEMPERATURES, xlim=(0.8, 4.2), xlabel="T")
         canvas.plain(axes)
         if axes.has_data():
@@ -177,8 +150,11 @@ def _figure(grid: _Grid) -> Figure | None:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    grid = _grid(records)
-    claims = [c for p, pairs in grid.items() for c in _claims(p, pairs)]
+    grid = {
+        protocol: {t: _worse(records, protocol, t) for t in _TEMPERATURES}
+        for protocol in (_ONE, _BOTH)
+    }
+    claims = [c for over_t in grid.items() for c in _claims(*over_t)]
     yield Text(
         "Müller et al. find that a smoothed teacher teaches worse, Shen et al. "
         "that it teaches better, Chandrasegaran et al. that it does well at "
@@ -208,19 +184,18 @@ def build(records: Records) -> Iterable[Block]:
         "of the teachers' answers on the training images. beta = 1; a student "
         "has the seed of its teacher.",
         [
-            _teachers(records),
-            *(p for row in grid.values() for p in row.values()),
+            _worse(records, "teachers"),
+            *(c for over_t in grid.values() for c in over_t.values()),
         ],
-        ("students", lambda p: p.name, ""),
-        ("T", lambda p: p.temperature, "g"),
-        ("gamma, hard", lambda p: _gamma(p.hard, p), ".4f"),
-        ("gamma, smoothed", lambda p: _gamma(p.smoothed, p), ".4f"),
-        ("hard teacher, %", lambda p: or_no_run(p.worse.high), ".2f"),
-        ("smoothed teacher, %", lambda p: or_no_run(p.worse.low), ".2f"),
-        ("difference", lambda p: or_no_run(p.worse.difference), "+.2f"),
-        ("smoothed worse", lambda p: p.worse.holds, ""),
-        ("seeds for it", lambda p: p.worse.seeds_for, ""),
-        ("seeds", lambda p: p.worse.seeds, ""),
+        ("students", lambda c: c.of.name, ""),
+        ("T", lambda c: c.of.temperature, "g"),
+        ("gamma, hard", lambda c: c.of.gamma(c.of.hard), ".4f"),
+        ("gamma, smoothed", lambda c: c.of.gamma(c.of.smoothed), ".4f"),
+        ("hard teacher, %", lambda c: or_no_run(c.high), ".2f"),
+        ("smoothed teacher, %", lambda c: or_no_run(c.low), ".2f"),
+        ("difference", lambda c: or_no_run(c.difference), "+.2f"),
+        ("smoothed worse", lambda c: c.holds, ""),
+        *declared.SEEDS,
     )
     yield declared.table(
         "claims",

@@ -11,7 +11,6 @@ Run: python run_experiment.py --report=stability
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,47 +54,37 @@ _STUDENT = "fc_mnist_distillation"
 _COLOURS = {0.0: canvas.BLUE, 0.1: canvas.VERMILION}
 
 
-def _mixed(weight: float, alpha: float) -> dict[str, Value]:
-    """The student whose labels have this weight."""
-    return {
+def _run(weight: float | None, alpha: float) -> tuple[str, dict[str, Value]]:
+    """The student whose labels have this weight; without one, the teacher."""
+    if weight is None:
+        return distillation.teacher(_STUDENT, alpha)
+    return _STUDENT, {
         "teacher.beta": round(1 - weight, 6),  # no 0.30000000000000004
         "teacher.changes.alpha": alpha,
     }
 
+
+# Weight -> its row. The teachers come first, since the students need them.
+_TEACHERS: Mapping[float | None, str] = {None: "MNIST teacher,"}
+_STUDENTS: Mapping[float | None, str] = {
+    w: f"MNIST student, lambda = {w:g}, teacher's" for w in _LAMBDAS
+}
 
 REQUIRES = (
     *(
         need
         for network in _NETWORKS
         for seed in networks.SEEDS
-        for need in networks.needs(
-            network, _ALPHAS, (seed,), _ALPHAS if network is _SMALL else ()
-        )
+        for need in networks.all_needs([network], _ALPHAS, [seed], [_SMALL])
     ),
     *(
-        Need(
-            *distillation.teacher(_STUDENT, alpha),
-            seed,
-            seed != 0,
-            f"MNIST teacher, alpha = {alpha:g}",
-        )
+        Need(*_run(weight, a), seed, seed != 0, f"{row} alpha = {a:g}")
+        for rows in (_TEACHERS, _STUDENTS)
         for seed in networks.SEEDS
-        for alpha in _ALPHAS
-    ),
-    *(
-        Need(
-            _STUDENT,
-            _mixed(weight, alpha),
-            seed,
-            seed != 0,
-            f"MNIST student, lambda = {weight:g}, teacher's alpha = {alpha:g}",
-        )
-        for seed in networks.SEEDS
-        for weight in _LAMBDAS
-        for alpha in _ALPHAS
+        for weight, row in rows.items()
+        for a in _ALPHAS
     ),
 )
-
 
 _PAPER = quoted.numbers("stability")
 _OF_SHEN = (
@@ -137,46 +126,38 @@ _MEASURES: Mapping[str, Callable[[Runs], dict[int, float]]] = {
 }
 
 
-class _Spread(Claim[str]):
-    """A measure of a network is lower, or higher, with smoothing."""
-
-    @property
-    def word(self) -> str:
-        return "higher" if self.text == _RISES else "lower"
-
-    @property
-    def hard(self) -> float | None:
-        return self.low if self.text == _RISES else self.high
-
-    @property
-    def smoothed(self) -> float | None:
-        return self.high if self.text == _RISES else self.low
+def _is_more(left: float, right: float) -> bool | None:
+    return tables.is_less(right, left)
 
 
-def _spreads(records: Records) -> Iterable[_Spread]:
+def _spreads(records: Records) -> Iterable[Claim[tuple[str, str]]]:
+    """Each measure of a network is lower, or higher, with smoothing."""
     for network in _NETWORKS:
-        runs = [networks.runs(records, network, alpha) for alpha in _ALPHAS]
+        hard, smoothed = (networks.runs(records, network, a) for a in _ALPHAS)
         for text, read in _MEASURES.items():
-            hard, smoothed = map(read, runs)
-            pair = (hard, smoothed) if text == _RISES else (smoothed, hard)
-            yield _Spread(network.label, *pair, text)
+            word, agrees = (
+                ("higher", _is_more)
+                if text == _RISES
+                else ("lower", tables.is_less)
+            )
+            yield Claim(
+                (network.label, word),
+                read(smoothed),
+                read(hard),
+                text,
+                agrees=agrees,
+            )
 
 
 def _students(records: Records) -> Iterable[Claim[float | None]]:
     """Table 9: smoothed teachers, and students over lambda, are better."""
-
-    def claim(
-        weight: float | None, *runs: tuple[str, Mapping[str, Value]]
-    ) -> Claim[float | None]:
+    for weight in (*_TEACHERS, *_STUDENTS):
         hard, smoothed = (
-            ACCURACY.of(tables.by_seed(records, *run)) for run in runs
+            ACCURACY.of(tables.by_seed(records, *_run(weight, alpha)))
+            for alpha in _ALPHAS
         )
         text = "teachers" if weight is None else "students"
-        return Claim(weight, hard, smoothed, text)
-
-    yield claim(None, *(distillation.teacher(_STUDENT, a) for a in _ALPHAS))
-    for weight in _LAMBDAS:
-        yield claim(weight, *((_STUDENT, _mixed(weight, a)) for a in _ALPHAS))
+        yield Claim(weight, hard, smoothed, text)
 
 
 def _rank_correlation(hard: Record, smoothed: Record) -> float:
@@ -192,32 +173,23 @@ def _rank_correlation(hard: Record, smoothed: Record) -> float:
     return float(correlation.statistic)
 
 
+def _order(records: Records, row: networks.AtAlpha) -> float | None:
+    """The rank correlation of a smoothed network with the hard one."""
+    if row.alpha == 0:
+        return None
+    hard = networks.runs(records, row.network, 0.0)
+    return tables.mean(
+        _rank_correlation(hard[seed], smoothed)
+        for seed, smoothed in row.runs.items()
+        if seed in hard
+    )
+
+
 _DISTANCES = {"D1": "d1", "D2": "d2", "Dc": "dc", "D1 − D2": "d1_minus_d2"}
 
 
-@dataclass(frozen=True)
-class _Distances:
-    """A network at one alpha, and the order of its confusions at both."""
-
-    network: str
-    alpha: float
-    runs: Runs
-    order: float | None
-
-    def mean(self, heading: str) -> float | None:
-        return Number("stability", _DISTANCES[heading]).mean(self.runs)
-
-
-def _distances(records: Records) -> Iterable[_Distances]:
-    for network in _NETWORKS:
-        hard, smoothed = (networks.runs(records, network, a) for a in _ALPHAS)
-        order = tables.mean(
-            _rank_correlation(hard[s], smoothed[s])
-            for s in hard
-            if s in smoothed
-        )
-        yield _Distances(network.label, 0.0, hard, None)
-        yield _Distances(network.label, 0.1, smoothed, order)
+def _distance(row: networks.AtAlpha, heading: str) -> float | None:
+    return Number("stability", _DISTANCES[heading]).mean(row.runs)
 
 
 def _bars(runs: Mapping[float, Record]) -> Figure:
@@ -227,14 +199,9 @@ def _bars(runs: Mapping[float, Record]) -> Figure:
         for alpha, record in runs.items()
     }
     classes = len(next(iter(squares.values())))
-    columns = 5
-    figure = Figure(
-        figsize=(10, 1.9 * math.ceil(classes / columns) + 0.7),
-        layout="constrained",
-    )
-    panels = figure.subplots(
-        math.ceil(classes / columns), columns, sharey=True, squeeze=False
-    )
+    rows, columns = math.ceil(classes / 5), 5
+    figure = Figure(figsize=(10, 1.9 * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     width = 0.8 / len(squares)
     for k, axes in enumerate(panels.flat):
         if k >= classes:
@@ -272,7 +239,7 @@ def _printed(alpha: float, row: str) -> Column[Claim[Any]]:
 
 def _tables(
     records: Records,
-    spreads: Iterable[_Spread],
+    spreads: Iterable[Claim[tuple[str, str]]],
     students: Iterable[Claim[float | None]],
 ) -> Iterable[Block]:
     """Gives spreads, distances and the students of the mixed loss."""
@@ -288,12 +255,12 @@ def _tables(
         f"spread between classes, is printed as the better one. {_OF_SHEN} "
         f"{cifar.SPLIT} {cifar.JPEG}",
         spreads,
-        ("network", lambda c: c.of, ""),
+        ("network", lambda c: c.of[0], ""),
         ("measure", lambda c: c.text, ""),
         *(_printed(a, "{0.text}") for a in _ALPHAS),
-        ("alpha=0", lambda c: or_no_run(c.hard), ".4f"),
-        ("alpha=0.1", lambda c: or_no_run(c.smoothed), ".4f"),
-        ("claim", lambda c: f"{c.word} with smoothing?", ""),
+        ("alpha=0", lambda c: or_no_run(c.high), ".4f"),
+        ("alpha=0.1", lambda c: or_no_run(c.low), ".4f"),
+        ("claim", lambda c: f"{c.of[1]} with smoothing?", ""),
         ("holds", lambda c: c.holds, ""),
         *declared.SEEDS,
     )
@@ -306,12 +273,12 @@ def _tables(
         "“Order of the confusions”: Spearman's correlation of the mean "
         "probabilities off the target with and without smoothing; 1 says that "
         "the order is kept.",
-        _distances(records),
-        ("network", lambda d: d.network, ""),
-        ("alpha", lambda d: d.alpha, "g"),
-        *declared.each(_DISTANCES, str, _Distances.mean, ".3f"),
-        ("order of the confusions", lambda d: d.order, ".3f"),
-        ("seeds", lambda d: len(d.runs), ""),
+        networks.over_alpha(records, _NETWORKS, _ALPHAS),
+        ("network", lambda r: r.network.label, ""),
+        ("alpha", lambda r: r.alpha, "g"),
+        *declared.each(_DISTANCES, str, _distance, ".3f"),
+        ("order of the confusions", lambda r: _order(records, r), ".3f"),
+        ("seeds", lambda r: len(r.runs), ""),
     )
     yield declared.table(
         "students",
@@ -343,8 +310,8 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.findings(
         *declared.sentences(
             spreads,
-            "{of}: {text} {word} with smoothing: {holds}, {hard:.4f} → "
-            "{smoothed:.4f} ({count}).",
+            "{of[0]}: {text} {of[1]} with smoothing: {holds}, {high:.4f} → "
+            "{low:.4f} ({count}).",
         ),
         *declared.sentences(students[:1], f"MNIST, {{text}}: {better}"),
         *declared.sentences(
