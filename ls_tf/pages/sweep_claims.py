@@ -1,6 +1,7 @@
 """What figure 4 claims of hard and of smoothed targets, yes or no."""
 
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,12 +9,11 @@ import numpy as np
 
 from ls_tf.pages import declared, sweep_lines, tables
 from ls_tf.pages.declared import Number, Runs
-from ls_tf.pages.sweep_lines import Sweep
+from ls_tf.pages.sweep_lines import LOWER_IS_BETTER, Sweep
 
 # What counts as near the best: BLEU points, and a fraction.
 NEAR = {"bleu_uncased": 0.2, "ece": 0.01}
 _NAMES = {"bleu_uncased": "BLEU", "ece": "ECE"}
-_ECE = Number("token_calibration", "ece")
 
 
 @dataclass(frozen=True)
@@ -63,52 +63,45 @@ def claims(hard: Runs, smoothed: Runs) -> list[Claim]:
 
 
 def _ece(hard: Runs, smoothed: Runs) -> Claim:
-    judged = declared.Claim("", _ECE.of(smoothed), _ECE.of(hard))
+    ece = Number("token_calibration", "ece")
+    judged = declared.Claim("", ece.of(smoothed), ece.of(hard))
     text = "smoothing lowers the ECE at T = 1"
     seeds = (judged.seeds_for, judged.seeds)
     return Claim(text, judged.high, judged.low, "ECE", judged.holds, *seeds)
 
 
+def _bleu(hard: Sweep, smoothed: Sweep) -> Claim:
+    name = "bleu_uncased"
+    best, rival = hard.best_by_seed(name), smoothed.best_by_seed(name)
+    judged = declared.Claim("", best, rival)
+    first, second = (s.temperatures[s.best(name)] for s in (hard, smoothed))
+    text = "smoothing has the better BLEU, each at its best T"
+    what = f"BLEU at T = {first:.3g} and at T = {second:.3g}"
+    seeds = (judged.seeds_for, judged.seeds)
+    return Claim(text, judged.low, judged.high, what, judged.holds, *seeds)
+
+
 def _nll(hard: Sweep, smoothed: Sweep) -> Claim:
     """The numbers are those of the T that favours smoothing most."""
     at = {
-        t: declared.Claim(
-            "", hard.by_seed("nll", t), smoothed.by_seed("nll", t)
-        )
+        t: declared.Claim(t, hard.by_seed("nll", t), smoothed.by_seed("nll", t))
         for t in hard.temperatures.tolist()
     }
-    closest = min(at, key=lambda t: at[t].rise or 0.0)
-    better = [t for t, claim in at.items() if claim.holds == "yes"]
-    seeds = sorted(set(hard.seeds) & set(smoothed.seeds))
+    closest = min(at.values(), key=lambda claim: claim.rise or 0.0)
+    better = [claim.holds for claim in at.values()].count("yes")
     everywhere = [
-        s for s in seeds if all(c.lower[s] < c.higher[s] for c in at.values())
+        all(claim.lower[s] < claim.higher[s] for claim in at.values())
+        for s in set(hard.seeds) & set(smoothed.seeds)
     ]
     return Claim(
         "hard targets have the better NLL at every T",
-        at[closest].low,
-        at[closest].high,
-        f"NLL at T = {closest:.3g}, the one that favours smoothing most; hard "
-        f"targets are better at {len(better)} of {len(at)} temperatures",
-        tables.yes_no(len(better) == len(at)),
+        closest.low,
+        closest.high,
+        f"NLL at T = {closest.of:.3g}, the one that favours smoothing most; "
+        f"hard targets are better at {better} of {len(at)} temperatures",
+        tables.yes_no(better == len(at)),
+        sum(everywhere),
         len(everywhere),
-        len(seeds),
-    )
-
-
-def _bleu(hard: Sweep, smoothed: Sweep) -> Claim:
-    name = "bleu_uncased"
-    judged = declared.Claim(
-        "", hard.best_by_seed(name), smoothed.best_by_seed(name)
-    )
-    first, second = (s.temperatures[s.best(name)] for s in (hard, smoothed))
-    return Claim(
-        "smoothing has the better BLEU, each at its best T",
-        judged.low,
-        judged.high,
-        f"BLEU at T = {first:.3g} and at T = {second:.3g}",
-        judged.holds,
-        judged.seeds_for,
-        judged.seeds,
     )
 
 
@@ -138,26 +131,28 @@ def _near(smoothed: Sweep, name: str) -> Claim:
 def _raising(hard: Sweep, name: str) -> Claim:
     """The best T above 1 beside T = 1, with hard targets."""
     text = f"hard targets: a T above 1 improves the {_NAMES[name]}"
-    above = hard.temperatures > 1
+    is_above = hard.temperatures > 1
     at_one = hard.by_seed(name, 1.0)
     value = _mean(at_one)
-    if not above.any() or math.isnan(value):
+    if not is_above.any() or math.isnan(value):
         what = "T = 1 or a T above it is not on the grid"
         return Claim(text, None, None, what, tables.yes_no(None), 0, 0)
-    sign = 1 if name in sweep_lines.LOWER_IS_BETTER else -1
-    place = int(np.argmin(np.where(above, sign * hard.mean(name), np.inf)))
-    best = (sign * hard.values[name][:, above]).min(axis=1)
+    values = {name: hard.values[name][:, is_above]}
+    above = Sweep(hard.temperatures[is_above], values, hard.seeds)
+    place = above.best(name)
+    number = float(above.mean(name)[place])
+    is_better = operator.lt if name in LOWER_IS_BETTER else operator.gt
     better = [
-        low < sign * at for low, at in zip(best, at_one.values(), strict=True)
+        is_better(best, at_one[seed])
+        for seed, best in above.best_by_seed(name).items()
     ]
-    number = float(hard.mean(name)[place])
     return Claim(
         text,
         number,
         None,
-        f"{_NAMES[name]} at T = {hard.temperatures[place]:.3g}; at T = 1 it is "
-        f"{value:.4g}",
-        tables.yes_no(sign * number < sign * value),
-        int(sum(better)),
+        f"{_NAMES[name]} at T = {above.temperatures[place]:.3g}; at T = 1 it "
+        f"is {value:.4g}",
+        tables.yes_no(is_better(number, value)),
+        sum(better),
         len(better),
     )

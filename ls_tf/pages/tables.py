@@ -130,3 +130,8 @@ def is_less(left: float, right: float) -> bool | None:
     if math.isnan(left) or math.isnan(right):
         return None
     return left < right
+
+
+def is_more(left: float, right: float) -> bool | None:
+    """Whether left > right; None if one of them is not defined."""
+    return is_less(right, left)

@@ -43,7 +43,6 @@ _SETTINGS = (_FULL, _SHORT)
 # Some of the short students again, with one thing changed: what holds flat
 # answers back. The longer ones have the step counts of this experiment.
 _TWICE_AS_LONG = "alexnet_cifar10_short"
-_Run = tuple[str, dict[str, Value]]
 _AS_ABOVE = "as in the figure"
 _LONGER = "twice the steps"
 _LESS_DECAY = "weight decay / 10"
@@ -51,27 +50,25 @@ _VARIATIONS = (_AS_ABOVE, _LONGER, _LESS_DECAY)
 _VARIED = (1.0, 4.0, 8.0)  # temperatures of the hard teacher
 
 
-def _varied(variation: str, temperature: float | None) -> _Run:
+def _varied(
+    variation: str, temperature: float | None
+) -> tuple[str, dict[str, Value]]:
     """The run of a student at T; of that on labels if T is none."""
     if temperature is None:
         experiment, changes = _SHORT.run(distillation.STUDENT, 0.0)
     else:
-        experiment, changes = _SHORT.run(
-            distillation.BY_TEMPERATURE, temperature
-        )
+        curve = distillation.BY_TEMPERATURE
+        experiment, changes = _SHORT.run(curve, temperature)
     if variation == _LESS_DECAY:
         return experiment, {**changes, "train.weight_decay": 0.004}
-    if variation == _LONGER and temperature is None:  # a run that is there
+    if variation == _AS_ABOVE:
+        return experiment, changes
+    if temperature is None:  # a run that is there
         return _TWICE_AS_LONG, {**changes, "train.precision": "bfloat16"}
-    if variation == _LONGER:
-        longer = registry.get("ls_tf.experiments", _TWICE_AS_LONG).SPEC
-        boundaries = longer.schedule.options["boundaries"]
-        changes = {
-            **changes,
-            "train.steps": longer.train.steps,
-            "schedule.options.boundaries": boundaries,
-        }
-    return experiment, changes
+    longer = registry.get("ls_tf.experiments", _TWICE_AS_LONG).SPEC
+    boundaries = longer.schedule.options["boundaries"]
+    changes["train.steps"] = longer.train.steps
+    return experiment, {**changes, "schedule.options.boundaries": boundaries}
 
 
 def _whose(temperature: float | None) -> str:

@@ -11,17 +11,25 @@ Run: OMP_NUM_THREADS=1 python run_experiment.py --report=fig6_mutual_information
 """
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import mutual_information
 from ls_tf.pages import canvas, cifar, declared, networks
-from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
-from ls_tf.pages.declared import Claim, Column, Records, Values
+from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.declared import (
+    Claim,
+    Column,
+    Number,
+    Records,
+    Runs,
+    Values,
+    or_no_run,
+)
+from ls_tf.pages.networks import AtAlpha
 from ls_tf.records.runs import Record
 
 TITLE = "Information about the example in the logits of a teacher"
@@ -64,10 +72,20 @@ def _curve(record: Record, evaluator: str = _NAME) -> np.ndarray:
     ).T
 
 
-def _neighbours(record: Record | None) -> float | None:
+def _single_runs(records: Records) -> Iterable[AtAlpha]:
+    """Each run alone; an empty row for a network and alpha without any."""
+    for row in networks.over_alpha(records, _NETWORKS, _ALPHAS):
+        for seed, record in row.runs.items():
+            yield AtAlpha(row.network, row.alpha, {seed: record})
+        if not row.runs:
+            yield row
+
+
+def _neighbours(run: AtAlpha) -> float | None:
     """scikit-learn's estimate; None if views do not suffice or are equal."""
-    if record is None:
+    if not run.runs:
         return None
+    (record,) = run.runs.values()
     samples = record.arrays(_NAME, "train")["samples"]
     try:
         return mutual_information.neighbour_estimate(samples)
@@ -75,123 +93,86 @@ def _neighbours(record: Record | None) -> float | None:
         return None
 
 
-@dataclass(frozen=True)
-class _Run:
-    """A run of a network, or that there is none."""
-
-    network: networks.Network
-    alpha: float
-    seed: int | None = None
-    record: Record | None = None
-
-
-def _runs(records: Records) -> Iterable[_Run]:
-    """All runs; one that is empty for a network and alpha without any."""
-    for network in _NETWORKS:
-        for alpha in _ALPHAS:
-            runs = networks.runs(records, network, alpha)
-            for seed, record in runs.items():
-                yield _Run(network, alpha, seed, record)
-            if not runs:
-                yield _Run(network, alpha)
-
-
 def _at_end(
-    heading: str, name: str, evaluator: str = _NAME, without: object = None
-) -> Column[_Run]:
-    """A column for a number at the end of the training."""
-
-    def value(run: _Run) -> object:
-        if run.record is None:
-            return without
-        return run.record.scalars(evaluator, "train")[name]
-
-    return heading, value, ".3f"
+    name: str, evaluator: str = _NAME
+) -> Callable[[AtAlpha], float | None]:
+    """Reads a number at the end of the training."""
+    number = Number(evaluator, name, role="train")
+    return lambda run: number.mean(run.runs)
 
 
-_END: tuple[Column[_Run], ...] = (
+_END: tuple[Column[AtAlpha], ...] = (
     ("network", lambda run: run.network.label, ""),
     ("alpha", lambda run: run.alpha, "g"),
-    ("seed", lambda run: run.seed, ""),
-    _at_end("estimate", "information", without=NO_RUN),
-    _at_end("bias", "bias"),
-    _at_end("less bias", "information_less_bias"),
-    ("nearest neighbours", lambda run: _neighbours(run.record), ".3f"),
-    _at_end("all views", "information", _EXACT),
-    _at_end("one view", "information_one_view"),
-    _at_end("sigma by class", "information_sigma_by_class"),
-    _at_end("as printed", "information_as_printed"),
-    _at_end("sigma", "sigma"),
-    _at_end("log N", "limit"),
+    ("seed", lambda run: next(iter(run.runs), None), ""),
+    ("estimate", lambda run: or_no_run(_at_end("information")(run)), ".3f"),
+    ("bias", _at_end("bias"), ".3f"),
+    ("less bias", _at_end("information_less_bias"), ".3f"),
+    ("nearest neighbours", _neighbours, ".3f"),
+    ("all views", _at_end("information", _EXACT), ".3f"),
+    ("one view", _at_end("information_one_view"), ".3f"),
+    ("sigma by class", _at_end("information_sigma_by_class"), ".3f"),
+    ("as printed", _at_end("information_as_printed"), ".3f"),
+    ("sigma", _at_end("sigma"), ".3f"),
+    ("log N", _at_end("limit"), ".3f"),
 )
 
 
-def _points(runs: Iterable[_Run]) -> Iterable[tuple[_Run, list[float]]]:
-    """The curves: run -> step, estimate, estimate less its bias."""
+def _points(
+    runs: Iterable[AtAlpha],
+) -> Iterable[tuple[AtAlpha, int, list[float]]]:
+    """The curves: run, seed, and step, estimate, estimate less its bias."""
     for run in runs:
-        if run.record is not None:
-            for point in _curve(run.record).T.tolist():
-                yield run, point
+        for seed, record in run.runs.items():
+            for point in _curve(record).T.tolist():
+                yield run, seed, point
 
 
-def _shape(record: Record) -> dict[str, float]:
-    """First, highest and last value of a run's curve, and the fall."""
-    steps, values, _ = _curve(record)
-    if not np.isfinite(values).all():
-        return dict.fromkeys(("first", "peak", "last", "fall"), math.nan)
-    top = int(values.argmax())
-    after = steps[-1] - steps[top]
-    lost = float(values[top] - values[-1])
-    return {
-        "first": float(values[0]),
-        "peak": float(values[top]),
-        "last": float(values[-1]),
-        # Nats in 1,000 steps; 0 where the end is the highest point.
-        "fall": 1000 * lost / float(after) if after else 0.0,
-    }
+def _numbers(runs: Runs) -> dict[str, dict[int, float]]:
+    """Name -> seed -> value; nothing of any name without a run."""
+    numbers: dict[str, dict[int, float]] = defaultdict(dict)
+    for seed, record in runs.items():
+        steps, values, _ = _curve(record)
+        top = int(values.argmax())
+        after = steps[-1] - steps[top]
+        shape = {
+            "first": values[0],
+            "peak": values[top],
+            "last": values[-1],
+            # Nats in 1,000 steps; 0 where the end is the highest point.
+            "fall": 1000 * (values[top] - values[-1]) / after if after else 0,
+        }
+        if not np.isfinite(values).all():
+            shape = dict.fromkeys(shape, math.nan)
+        for name, value in (shape | record.scalars(_NAME, "train")).items():
+            numbers[name][seed] = float(value)
+    return numbers
 
 
 def _claims(
     records: Records, network: networks.Network
 ) -> Iterable[Claim[str]]:
     hard, smoothed = (
-        {
-            seed: _shape(record) | record.scalars(_NAME, "train")
-            for seed, record in networks.runs(records, network, alpha).items()
-        }
-        for alpha in _ALPHAS
+        _numbers(networks.runs(records, network, alpha)) for alpha in _ALPHAS
     )
-    log_2 = dict.fromkeys(networks.SEEDS, math.log(2))
-
-    def of(numbers: Mapping[int, Mapping[str, float]], name: str) -> Values:
-        return {seed: named[name] for seed, named in numbers.items()}
 
     def claim(text: str, lower: Values, higher: Values) -> Claim[str]:
         return Claim(network.label, lower, higher, text)
 
     for alpha, numbers in zip(_ALPHAS, (hard, smoothed), strict=True):
-        peak, where = of(numbers, "peak"), f"alpha = {alpha:g}: it"
+        peak, where = numbers["peak"], f"alpha = {alpha:g}: it"
         text = f"{where} is smaller at the first point than later"
-        yield claim(text, of(numbers, "first"), peak)
+        yield claim(text, numbers["first"], peak)
         text = f"{where} falls from its highest point to the end"
-        yield claim(text, of(numbers, "last"), peak)
-    end, less_bias = "information", of(smoothed, "information_less_bias")
+        yield claim(text, numbers["last"], peak)
+    end, log_2 = "information", dict.fromkeys(networks.SEEDS, math.log(2))
     text = "it falls faster with smoothing (nats in 1,000 steps)"
-    yield claim(text, of(hard, "fall"), of(smoothed, "fall"))
-    text = "smoothing lowers it at the end"
-    yield claim(text, of(smoothed, end), of(hard, end))
+    yield claim(text, hard["fall"], smoothed["fall"])
+    yield claim("smoothing lowers it at the end", smoothed[end], hard[end])
     text = "with smoothing it ends above log 2"
-    yield claim(text, log_2, of(smoothed, end))
-    yield claim(f"{text} when the bias is taken off", log_2, less_bias)
-
-
-def _draw(axes: Axes, alpha: float, record: Record) -> None:
-    colour, marker = _STYLES[alpha]
-    steps, estimate, less_bias = _curve(record)
-    exact_steps, exact, _ = _curve(record, _EXACT)
-    axes.plot(steps, estimate, color=colour, marker=marker, markersize=4.5)
-    axes.plot(steps, less_bias, color=colour, linestyle="--")
-    axes.plot(exact_steps, exact, "x", color=colour)
+    yield claim(text, log_2, smoothed[end])
+    text = f"{text} when the bias is taken off"
+    yield claim(text, log_2, smoothed["information_less_bias"])
 
 
 def _figure(runs: Mapping[float, Record]) -> Figure:
@@ -199,7 +180,12 @@ def _figure(runs: Mapping[float, Record]) -> Figure:
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     axes = figure.subplots()
     for alpha, record in runs.items():
-        _draw(axes, alpha, record)
+        colour, marker = _STYLES[alpha]
+        steps, estimate, less_bias = _curve(record)
+        axes.plot(steps, estimate, color=colour, marker=marker, markersize=4.5)
+        axes.plot(steps, less_bias, color=colour, linestyle="--")
+        steps, estimate, _ = _curve(record, _EXACT)
+        axes.plot(steps, estimate, "x", color=colour)
     axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
@@ -240,7 +226,7 @@ def _text() -> Text:
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    runs = tuple(_runs(records))
+    runs = tuple(_single_runs(records))
     claims = [claim for n in _NETWORKS for claim in _claims(records, n)]
     yield _text()
     yield declared.findings(
@@ -286,8 +272,8 @@ def build(records: Records) -> Iterable[Block]:
         _points(runs),
         ("network", lambda p: p[0].network.label, ""),
         ("alpha", lambda p: p[0].alpha, "g"),
-        ("seed", lambda p: p[0].seed, ""),
-        ("step", lambda p: int(p[1][0]), ""),
-        ("estimate", lambda p: p[1][1], ".3f"),
-        ("less bias", lambda p: p[1][2], ".3f"),
+        ("seed", lambda p: p[1], ""),
+        ("step", lambda p: int(p[2][0]), ""),
+        ("estimate", lambda p: p[2][1], ".3f"),
+        ("less bias", lambda p: p[2][2], ".3f"),
     )

@@ -7,13 +7,12 @@ Run: python run_experiment.py --report=quick_tour --run_missing
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ls_tf.pages import declared
+from ls_tf.pages import declared, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.declared import ACCURACY, Claim, Number, Runs
 from ls_tf.pages.projection import projection_figure
 from ls_tf.pages.reliability import reliability_figure
-from ls_tf.pages.tables import by_seed
 
 TITLE = "A quick tour of label smoothing"
 
@@ -25,11 +24,12 @@ _NLL = Number("reliability", "nll")
 _NLL_SCALED = Number("reliability", "nll_scaled")
 _TEMPERATURE = Number("reliability", "temperature")
 
-_HARD = Need("fc_digits", {"alpha": 0.0})
-_SMOOTHED = Need("fc_digits", {"alpha": 0.1})
-_OF_HARD = Need("fc_digits_student")
-_OF_SMOOTHED = Need("fc_digits_student", {"teacher.changes.alpha": 0.1})
-REQUIRES = (_HARD, _SMOOTHED, _OF_HARD, _OF_SMOOTHED)
+REQUIRES = (
+    Need("fc_digits", {"alpha": 0.0}),
+    Need("fc_digits", {"alpha": 0.1}),
+    Need("fc_digits_student"),
+    Need("fc_digits_student", {"teacher.changes.alpha": 0.1}),
+)
 
 
 @dataclass(frozen=True)
@@ -47,58 +47,36 @@ class _Network:
         scaled = f"the same at T = {_TEMPERATURE.mean(self.runs):.3g}"
         return [Panel(self.name, arrays), Panel(scaled, arrays, "_scaled")]
 
-    def points(self) -> Panel:
-        """Its penultimate layer."""
-        return Panel(self.name, self.runs[0].arrays("penultimate", "report"))
+    def difference(self) -> float:
+        """How much better its student is."""
+        return ACCURACY.of(self.student)[0] - ACCURACY.of(self.runs)[0]
 
 
 def _networks(records: declared.Records) -> list[_Network]:
+    hard, smoothed, *students = ({0: records[need]} for need in REQUIRES)
     return [
-        _Network(
-            name,
-            short,
-            *(by_seed(records, n.experiment, n.changes) for n in needs),
-        )
-        for name, short, *needs in (
-            ("hard targets (alpha = 0)", "hard targets", _HARD, _OF_HARD),
-            ("smoothed (alpha = 0.1)", "smoothed", _SMOOTHED, _OF_SMOOTHED),
-        )
+        _Network("hard targets (alpha = 0)", "hard targets", hard, students[0]),
+        _Network("smoothed (alpha = 0.1)", "smoothed", smoothed, students[1]),
     ]
 
 
 def _findings(hard: _Network, smoothed: _Network) -> Iterable[str]:
     """What the paper says, and whether these runs say the same."""
-    yield from declared.sentences(
-        [
-            Claim(
-                "Smoothing raises the accuracy, %",
-                ACCURACY.of(hard.runs),
-                ACCURACY.of(smoothed.runs),
-            )
-        ],
-        "{of}: {holds} ({low:.2f} hard, {high:.2f} smoothed).",
-    )
-    after = "It still does after each network's temperature is fitted"
-    yield from declared.sentences(
-        [
-            Claim(text, number.of(smoothed.runs), number.of(hard.runs))
-            for text, number in (
-                ("Smoothing lowers the calibration error", _ECE),
-                (after, _ECE_SCALED),
-            )
-        ],
-        "{of}: {holds} ({high:.4f} hard, {low:.4f} smoothed).",
-    )
-    yield from declared.sentences(
-        [
-            Claim(
-                "The smoothed teacher's student is worse, accuracy in %",
-                ACCURACY.of(smoothed.student),
-                ACCURACY.of(hard.student),
-            )
-        ],
-        "{of}: {holds} ({high:.2f} hard, {low:.2f} smoothed).",
-    )
+    pair = hard.runs, smoothed.runs
+    students = hard.student, smoothed.student
+    raises, lowers = tables.is_less, tables.is_more
+    scaled = "It still does after each network's temperature is fitted"
+    worse = "The smoothed teacher's student is worse, accuracy in %"
+    for text, number, (left, right), agrees in (
+        ("Smoothing raises the accuracy, %", ACCURACY, pair, raises),
+        ("Smoothing lowers the calibration error", _ECE, pair, lowers),
+        (scaled, _ECE_SCALED, pair, lowers),
+        (worse, ACCURACY, students, lowers),
+    ):
+        claim = Claim(text, number.of(left), number.of(right), agrees=agrees)
+        digits = 2 if number is ACCURACY else 4
+        low, high = f"{claim.low:.{digits}f}", f"{claim.high:.{digits}f}"
+        yield f"{text}: {claim.holds} ({low} hard, {high} smoothed)."
 
 
 def _students(networks: Iterable[_Network]) -> Iterable[Block]:
@@ -114,14 +92,11 @@ def _students(networks: Iterable[_Network]) -> Iterable[Block]:
         "students",
         f"Test accuracy of teachers and students ({_LABEL}); the difference in "
         "percentage points.",
-        [
-            (n.short, ACCURACY.of(n.runs)[0], ACCURACY.of(n.student)[0])
-            for n in networks
-        ],
-        ("teacher trained with", lambda row: row[0], ""),
-        ("teacher, %", lambda row: row[1], ".2f"),
-        ("student, %", lambda row: row[2], ".2f"),
-        ("difference", lambda row: row[2] - row[1], "+.2f"),
+        networks,
+        ("teacher trained with", lambda n: n.short, ""),
+        ("teacher, %", lambda n: ACCURACY.mean(n.runs), ".2f"),
+        ("student, %", lambda n: ACCURACY.mean(n.student), ".2f"),
+        ("difference", _Network.difference, "+.2f"),
     )
 
 
@@ -175,7 +150,13 @@ def build(records: declared.Records) -> Iterable[Block]:
         "What happens inside",
     )
     yield Picture(
-        projection_figure([n.points() for n in networks], _SPLITS),
+        projection_figure(
+            [
+                Panel(n.name, n.runs[0].arrays("penultimate", "report"))
+                for n in networks
+            ],
+            _SPLITS,
+        ),
         "penultimate",
         f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
         "axes of a row are the same.",

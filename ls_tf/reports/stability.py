@@ -126,26 +126,18 @@ _MEASURES: Mapping[str, Callable[[Runs], dict[int, float]]] = {
 }
 
 
-def _is_more(left: float, right: float) -> bool | None:
-    return tables.is_less(right, left)
-
-
 def _spreads(records: Records) -> Iterable[Claim[tuple[str, str]]]:
     """Each measure of a network is lower, or higher, with smoothing."""
     for network in _NETWORKS:
         hard, smoothed = (networks.runs(records, network, a) for a in _ALPHAS)
         for text, read in _MEASURES.items():
-            word, agrees = (
-                ("higher", _is_more)
-                if text == _RISES
-                else ("lower", tables.is_less)
-            )
+            rises = text == _RISES
             yield Claim(
-                (network.label, word),
+                (network.label, "higher" if rises else "lower"),
                 read(smoothed),
                 read(hard),
                 text,
-                agrees=agrees,
+                agrees=tables.is_more if rises else tables.is_less,
             )
 
 
@@ -160,29 +152,24 @@ def _students(records: Records) -> Iterable[Claim[float | None]]:
         yield Claim(weight, hard, smoothed, text)
 
 
-def _rank_correlation(hard: Record, smoothed: Record) -> float:
-    """Whether both networks confuse the same classes, Spearman's rho."""
-    pair = [
-        _off_diagonal(r.arrays("stability", "report")["mean_probs"])
-        for r in (hard, smoothed)
-    ]
-    defined = np.isfinite(pair[0]) & np.isfinite(pair[1])
-    if defined.sum() < 3:
-        return math.nan
-    correlation = stats.spearmanr(pair[0][defined], pair[1][defined])
-    return float(correlation.statistic)
-
-
 def _order(records: Records, row: networks.AtAlpha) -> float | None:
-    """The rank correlation of a smoothed network with the hard one."""
+    """Whether smoothing keeps what is confused: Spearman's rho, over seeds."""
     if row.alpha == 0:
         return None
     hard = networks.runs(records, row.network, 0.0)
-    return tables.mean(
-        _rank_correlation(hard[seed], smoothed)
-        for seed, smoothed in row.runs.items()
-        if seed in hard
-    )
+    orders = []
+    for seed in hard.keys() & row.runs.keys():
+        pair = [
+            _off_diagonal(run.arrays("stability", "report")["mean_probs"])
+            for run in (hard[seed], row.runs[seed])
+        ]
+        defined = np.isfinite(pair).all(axis=0)
+        if defined.sum() < 3:
+            orders.append(math.nan)
+            continue
+        correlation = stats.spearmanr(*(side[defined] for side in pair))
+        orders.append(float(correlation.statistic))
+    return tables.mean(orders)
 
 
 _DISTANCES = {"D1": "d1", "D2": "d2", "Dc": "dc", "D1 − D2": "d1_minus_d2"}
