@@ -221,22 +221,22 @@ class _Sentence(string.Formatter):
         return tables.cell(value, format_spec)
 
 
-def sentences(claims: Iterable[Claim[Any]], sentence: str) -> tuple[str, ...]:
-    """Says each claim that can be judged in one line.
+def findings(*said: tuple[Iterable[Claim[Any]], str]) -> Text:
+    """Lists what is said of the claims, in a line each.
 
     Args:
-        claims: in the order of reading.
-        sentence: names attributes of the claim, as in
+        said: claims in the order of reading, and a sentence that names their
+            attributes, as in
             ``"{of}: {text}: {holds}, {low:.2f} < {high:.2f} ({count})."``.
 
     Returns:
-        tuple: without the claims that no seed can judge.
+        Text: without the claims that no seed can judge.
     """
-    fill = _Sentence()
-    return tuple(fill.format(sentence, c) for c in claims if c.seeds)
-
-
-def findings(*lines: str) -> Text:
-    """The list of what is said of the claims."""
+    lines = tuple(
+        _Sentence().format(sentence, claim)
+        for claims, sentence in said
+        for claim in claims
+        if claim.seeds
+    )
     body = "" if lines else "No claim can be judged."
     return Text(body, "Claims", lines)

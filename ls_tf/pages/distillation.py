@@ -12,14 +12,7 @@ from matplotlib.figure import Figure
 
 from ls_tf.pages import canvas, declared, tables
 from ls_tf.pages.blocks import Block, Need, Picture
-from ls_tf.pages.declared import (
-    ACCURACY,
-    Claim,
-    Records,
-    Runs,
-    Values,
-    or_no_run,
-)
+from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.spec import Value, registry
 
 ALPHAS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
@@ -28,7 +21,6 @@ TEACHER = "teacher"
 STUDENT = "student on labels"
 BY_TEMPERATURE = "student of the hard teacher at T"
 BY_SMOOTHED = "student of a smoothed teacher"
-CURVES = (TEACHER, STUDENT, BY_TEMPERATURE, BY_SMOOTHED)
 # Colour, marker, dashes.
 _STYLES = {
     TEACHER: (canvas.INK, "s", "--"),
@@ -36,6 +28,7 @@ _STYLES = {
     BY_TEMPERATURE: (canvas.VERMILION, "^", "-"),
     BY_SMOOTHED: (canvas.GREEN, "D", "-"),
 }
+CURVES = tuple(_STYLES)
 
 
 def teacher(student: str, alpha: float) -> tuple[str, dict[str, Value]]:
@@ -68,15 +61,12 @@ class Setting:
     file: str = "curves"
 
     def points(self, curve: str) -> tuple[float, ...]:
-        """The alphas of a curve, or its temperatures.
-
-        The student of the hard teacher at T = 1 begins both of its curves.
-        """
+        """The alphas of a curve, or its temperatures."""
         return self.temperatures if curve == BY_TEMPERATURE else ALPHAS
 
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
-        if curve == BY_SMOOTHED and at == 0:
+        if curve == BY_SMOOTHED and at == 0:  # it begins both curves
             curve, at = BY_TEMPERATURE, 1.0
         if curve == TEACHER:
             return teacher(self.student, at)
@@ -88,25 +78,19 @@ class Setting:
 
 
 def needs(setting: Setting) -> Iterable[Need]:
-    """Lists the runs of a setting: seed by seed, teachers first.
-
-    Yields:
-        Need: no run twice.
-    """
-    for seed in setting.seeds:
-        for curve in CURVES:
-            for at in setting.points(curve):
-                if curve == BY_SMOOTHED and at == 0:
-                    continue  # the run at T = 1
-                experiment, changes = setting.run(curve, at)
-                symbol = "T" if curve == BY_TEMPERATURE else "alpha"
-                yield Need(
-                    experiment,
-                    changes,
-                    seed,
-                    optional=seed != 0 or not setting.headline,
-                    row=f"{setting.name}, {curve}, {symbol} = {at:g}",
-                )
+    """Lists the runs of a setting once: seed by seed, teachers first."""
+    return dict.fromkeys(
+        Need(
+            *setting.run(curve, at),
+            seed,
+            optional=seed != 0 or not setting.headline,
+            row=f"{setting.name}, {curve}, {symbol} = {at:g}",
+        )
+        for seed in setting.seeds
+        for curve in CURVES
+        for symbol in ["T" if curve == BY_TEMPERATURE else "alpha"]
+        for at in setting.points(curve)
+    )
 
 
 def gammas(students: Runs) -> dict[int, float]:
@@ -148,13 +132,9 @@ _Points = Sequence[_Point]
 def _points(records: Records, setting: Setting, curve: str) -> _Points:
     """Those of a curve, with or without a run."""
     return [
-        _Point(
-            setting.name,
-            curve,
-            at,
-            tables.by_seed(records, *setting.run(curve, at)),
-        )
+        _Point(setting.name, curve, at, tables.by_seed(records, *run))
         for at in setting.points(curve)
+        for run in [setting.run(curve, at)]
     ]
 
 
@@ -165,8 +145,7 @@ def _figure(curves: Mapping[str, _Points]) -> Figure | None:
         2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 2]}
     )
     for curve, points in curves.items():
-        finished = [p for p in points if p.runs]
-        _draw(top if curve == TEACHER else below, curve, finished)
+        _draw(top if curve == TEACHER else below, curve, points)
     for axes in (top, below):
         canvas.plain(axes)
         if axes.has_data():
@@ -179,10 +158,14 @@ def _figure(curves: Mapping[str, _Points]) -> Figure | None:
 def _draw(axes: Axes, curve: str, points: _Points) -> None:
     """Draws one curve; the points of the hard teacher are named by T."""
     colour, marker, dashes = _STYLES[curve]
-    places = [statistics.fmean(p.gammas.values()) for p in points]
+    places = {
+        p.at: (statistics.fmean(p.gammas.values()), ACCURACY.over(p.runs))
+        for p in points
+        if p.runs
+    }
     canvas.band(
         axes,
-        zip(places, (ACCURACY.over(p.runs) for p in points), strict=True),
+        places.values(),
         opacity=0.18,
         color=colour,
         marker=marker,
@@ -190,12 +173,12 @@ def _draw(axes: Axes, curve: str, points: _Points) -> None:
         markersize=5.5,
         label=curve,
     )
-    if curve != BY_TEMPERATURE:
-        return
-    for point, gamma in zip(points, places, strict=True):
+    for at, (gamma, accuracy) in places.items():
+        if curve != BY_TEMPERATURE or accuracy is None:
+            continue
         axes.annotate(
-            f"{point.at:g}",
-            (gamma, statistics.fmean(ACCURACY.of(point.runs).values())),
+            f"{at:g}",
+            (gamma, accuracy.mean),
             xytext=(-7, -12),
             textcoords="offset points",
             ha="center",
@@ -208,12 +191,12 @@ def _draw(axes: Axes, curve: str, points: _Points) -> None:
 
 def _accuracy(
     points: _Points, together: declared.Together = statistics.fmean
-) -> Values:
+) -> declared.Values:
     """Seed -> accuracy, of some points taken together."""
     return declared.pooled((ACCURACY.of(p.runs) for p in points), together)
 
 
-def _at_same_gamma(labels: _Points, smoothed: _Points) -> Values:
+def _at_same_gamma(labels: _Points, smoothed: _Points) -> declared.Values:
     """Seed -> its curve on labels, read at its smoothed teachers' gammas."""
     values = {}
     for seed in {seed for p in labels for seed in p.runs}:
@@ -306,12 +289,8 @@ def blocks(
     claims = [
         c for s, of_s in curves.items() for c in _claims(s.name, *of_s.values())
     ]
-    yield declared.findings(
-        *declared.sentences(
-            claims,
-            "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count}).",
-        )
-    )
+    sentence = "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count})."
+    yield declared.findings((claims, sentence))
     for setting, words in settings.items():
         figure = _figure(curves[setting])
         if figure:

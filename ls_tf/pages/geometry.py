@@ -75,17 +75,16 @@ class Shape:
         """Its run."""
         return self.clusters.records[self.alpha]
 
-    def measure(self, scalar: str) -> float | None:
-        """One of MEASURES; None without a run."""
-        if self.record is None:
-            return None
-        scalars = self.record.scalars(self.clusters.evaluator, "report")
-        return scalars[f"{self.split}_{scalar}"]
-
     def of_seed(self, scalar: str) -> dict[int, float]:
         """One of MEASURES: seed 0 -> value; empty without a run."""
-        value = self.measure(scalar)
-        return {} if value is None else {0: value}
+        if self.record is None:
+            return {}
+        scalars = self.record.scalars(self.clusters.evaluator, "report")
+        return {0: scalars[f"{self.split}_{scalar}"]}
+
+    def measure(self, scalar: str) -> float | None:
+        """One of MEASURES; None without a run."""
+        return self.of_seed(scalar).get(0)
 
 
 def table(

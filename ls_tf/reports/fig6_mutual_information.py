@@ -20,15 +20,7 @@ from matplotlib.figure import Figure
 from ls_tf.analysis import mutual_information
 from ls_tf.pages import canvas, cifar, declared, networks
 from ls_tf.pages.blocks import Block, Picture, Text
-from ls_tf.pages.declared import (
-    Claim,
-    Column,
-    Number,
-    Records,
-    Runs,
-    Values,
-    or_no_run,
-)
+from ls_tf.pages.declared import Claim, Number, Records, Runs, Values
 from ls_tf.pages.networks import AtAlpha
 from ls_tf.records.runs import Record
 
@@ -45,7 +37,9 @@ REQUIRES = tuple(
     need
     for network in _NETWORKS
     for seed in networks.SEEDS
-    for need in networks.all_needs([network], _ALPHAS, [seed], [_SHORT])
+    for need in networks.needs(
+        network, _ALPHAS, (seed,), _ALPHAS if network is _SHORT else ()
+    )
 )
 
 _NAME = "mutual_information"
@@ -53,18 +47,14 @@ _EXACT = "mutual_information_exact"
 
 
 def _curve(record: Record, evaluator: str = _NAME) -> np.ndarray:
-    """Reads a curve; the measurement at the end is its last point.
-
-    Returns:
-        float64 [3, P]: step, estimate and estimate less its bias, nats; NaN
-        where there is none.
-    """
+    """Reads [3, P]: step, nats, and nats less their bias, NaN without any."""
     names = ("information", "information_less_bias")
     points = {
         int(row["step"]): [row.get(f"train/{evaluator}/{n}") for n in names]
         for row in record.metrics()
         if f"train/{evaluator}/information" in row
     }
+    # The measurement at the end is the last point.
     end = record.measurement(evaluator, "train")
     points[int(end["step"])] = [end["scalars"].get(n) for n in names]
     return np.array(
@@ -101,11 +91,12 @@ def _at_end(
     return lambda run: number.mean(run.runs)
 
 
-_END: tuple[Column[AtAlpha], ...] = (
+_estimate = _at_end("information")
+_END: tuple[declared.Column[AtAlpha], ...] = (
     ("network", lambda run: run.network.label, ""),
     ("alpha", lambda run: run.alpha, "g"),
     ("seed", lambda run: next(iter(run.runs), None), ""),
-    ("estimate", lambda run: or_no_run(_at_end("information")(run)), ".3f"),
+    ("estimate", lambda run: declared.or_no_run(_estimate(run)), ".3f"),
     ("bias", _at_end("bias"), ".3f"),
     ("less bias", _at_end("information_less_bias"), ".3f"),
     ("nearest neighbours", _neighbours, ".3f"),
@@ -116,16 +107,6 @@ _END: tuple[Column[AtAlpha], ...] = (
     ("sigma", _at_end("sigma"), ".3f"),
     ("log N", _at_end("limit"), ".3f"),
 )
-
-
-def _points(
-    runs: Iterable[AtAlpha],
-) -> Iterable[tuple[AtAlpha, int, list[float]]]:
-    """The curves: run, seed, and step, estimate, estimate less its bias."""
-    for run in runs:
-        for seed, record in run.runs.items():
-            for point in _curve(record).T.tolist():
-                yield run, seed, point
 
 
 def _numbers(runs: Runs) -> dict[str, dict[int, float]]:
@@ -229,11 +210,8 @@ def build(records: Records) -> Iterable[Block]:
     runs = tuple(_single_runs(records))
     claims = [claim for n in _NETWORKS for claim in _claims(records, n)]
     yield _text()
-    yield declared.findings(
-        *declared.sentences(
-            claims, "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
-        )
-    )
+    sentence = "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
+    yield declared.findings((claims, sentence))
     for network, name in _NETWORKS.items():
         first = networks.first_runs(records, network, _ALPHAS)
         if first:
@@ -269,11 +247,16 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "curves",
         "The numbers of the curves, nats.",
-        _points(runs),
-        ("network", lambda p: p[0].network.label, ""),
-        ("alpha", lambda p: p[0].alpha, "g"),
-        ("seed", lambda p: p[1], ""),
-        ("step", lambda p: int(p[2][0]), ""),
-        ("estimate", lambda p: p[2][1], ".3f"),
-        ("less bias", lambda p: p[2][2], ".3f"),
+        [
+            (run.network.label, run.alpha, seed, *point)
+            for run in runs
+            for seed, record in run.runs.items()
+            for point in _curve(record).T.tolist()
+        ],
+        ("network", lambda point: point[0], ""),
+        ("alpha", lambda point: point[1], "g"),
+        ("seed", lambda point: point[2], ""),
+        ("step", lambda point: int(point[3]), ""),
+        ("estimate", lambda point: point[4], ".3f"),
+        ("less bias", lambda point: point[5], ".3f"),
     )

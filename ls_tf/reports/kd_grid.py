@@ -50,24 +50,19 @@ def _run(
     return _STUDENT, changes
 
 
-_RUNS = [
-    *(("teacher", alpha, None) for alpha in _ALPHAS),
-    *(
-        (protocol, alpha, t)
-        for protocol in (_ONE, _BOTH)
-        for alpha in _ALPHAS
-        for t in _TEMPERATURES
-        if (protocol, t) != (_BOTH, 1)
-    ),
-]
+_OVER_T = {"teacher": (None,), _ONE: _TEMPERATURES, _BOTH: _TEMPERATURES}
 REQUIRES = tuple(
-    Need(
-        *_run(name, alpha, t),
-        seed,
-        row=f"{name}, alpha = {alpha:g}" + (f", T = {t:g}" if t else ""),
+    dict.fromkeys(  # no run twice
+        Need(
+            *_run(name, alpha, t),
+            seed,
+            row=f"{name}, alpha = {alpha:g}" + (f", T = {t:g}" if t else ""),
+        )
+        for seed in networks.SEEDS
+        for name, temperatures in _OVER_T.items()
+        for alpha in _ALPHAS
+        for t in temperatures
     )
-    for seed in networks.SEEDS
-    for name, alpha, t in _RUNS
 )
 
 
@@ -163,13 +158,11 @@ def build(records: Records) -> Iterable[Block]:
         "divides the teacher's logits only, and with one that divides the "
         f"logits of both, the loss times T². {networks.COMMANDS}"
     )
-    yield declared.findings(
-        *declared.sentences(
-            claims,
-            "{of}: {text} ({whose}): {holds}, {low:+.2f} < {high:+.2f} points "
-            "({count}).",
-        )
+    sentence = (
+        "{of}: {text} ({whose}): {holds}, {low:+.2f} < {high:+.2f} points "
+        "({count})."
     )
+    yield declared.findings((claims, sentence))
     figure = _figure(grid)
     if figure:
         yield Picture(

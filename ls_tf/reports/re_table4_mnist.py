@@ -44,24 +44,21 @@ REQUIRES = tuple(
     for network in _NETWORKS
 )
 
-# Claim, who errs less, who errs more.
-_CLAIMS = (
-    (
-        "smoothed teacher better than the one with hard targets and dropout",
+# Claim -> who errs less, who errs more.
+_CLAIMS = {
+    "smoothed teacher better than the one with hard targets and dropout": (
         _SMOOTHED,
         _HARD,
     ),
-    (
-        "its student worse than the student of the hard teacher",
+    "its student worse than the student of the hard teacher": (
         _OF_HARD,
         _OF_SMOOTHED,
     ),
-    (
-        "smoothed teacher better than hard targets without dropout",
+    "smoothed teacher better than hard targets without dropout": (
         _SMOOTHED,
         _PLAIN,
     ),
-)
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ def build(records: Records) -> Iterable[Block]:
             _ERROR.of(rows[worse].runs),
             printed=(better.printed("M"), worse.printed("M")),
         )
-        for text, better, worse in _CLAIMS
+        for text, (better, worse) in _CLAIMS.items()
     ]
     teacher, student = (f"{c.holds} ({c.count})" for c in claims[:2])
     yield Text(

@@ -17,25 +17,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from ls_tf.pages import (
-    canvas,
-    cifar,
-    declared,
-    distillation,
-    networks,
-    quoted,
-    tables,
-)
+from ls_tf.pages import canvas, cifar, declared, networks, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
-from ls_tf.pages.declared import (
-    ACCURACY,
-    Claim,
-    Column,
-    Number,
-    Records,
-    Runs,
-    or_no_run,
-)
+from ls_tf.pages.declared import ACCURACY, Claim, Number, Records, Runs
+from ls_tf.pages.distillation import teacher
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -57,7 +42,7 @@ _COLOURS = {0.0: canvas.BLUE, 0.1: canvas.VERMILION}
 def _run(weight: float | None, alpha: float) -> tuple[str, dict[str, Value]]:
     """The student whose labels have this weight; without one, the teacher."""
     if weight is None:
-        return distillation.teacher(_STUDENT, alpha)
+        return teacher(_STUDENT, alpha)
     return _STUDENT, {
         "teacher.beta": round(1 - weight, 6),  # no 0.30000000000000004
         "teacher.changes.alpha": alpha,
@@ -75,7 +60,9 @@ REQUIRES = (
         need
         for network in _NETWORKS
         for seed in networks.SEEDS
-        for need in networks.all_needs([network], _ALPHAS, [seed], [_SMALL])
+        for need in networks.needs(
+            network, _ALPHAS, (seed,), _ALPHAS if network is _SMALL else ()
+        )
     ),
     *(
         Need(*_run(weight, a), seed, seed != 0, f"{row} alpha = {a:g}")
@@ -215,7 +202,7 @@ def _bars(runs: Mapping[float, Record]) -> Figure:
     return figure
 
 
-def _printed(alpha: float, row: str) -> Column[Claim[Any]]:
+def _printed(alpha: float, row: str) -> declared.Column[Claim[Any]]:
     """Shen et al.'s number for a claim, whose attributes name the row."""
     return (
         f"Shen et al., alpha={alpha:g}",
@@ -224,10 +211,11 @@ def _printed(alpha: float, row: str) -> Column[Claim[Any]]:
     )
 
 
+_Claims = Iterable[Claim[Any]]
+
+
 def _tables(
-    records: Records,
-    spreads: Iterable[Claim[tuple[str, str]]],
-    students: Iterable[Claim[float | None]],
+    records: Records, spreads: _Claims, students: _Claims
 ) -> Iterable[Block]:
     """Gives spreads, distances and the students of the mixed loss."""
     yield declared.table(
@@ -245,8 +233,8 @@ def _tables(
         ("network", lambda c: c.of[0], ""),
         ("measure", lambda c: c.text, ""),
         *(_printed(a, "{0.text}") for a in _ALPHAS),
-        ("alpha=0", lambda c: or_no_run(c.high), ".4f"),
-        ("alpha=0.1", lambda c: or_no_run(c.low), ".4f"),
+        ("alpha=0", lambda c: declared.or_no_run(c.high), ".4f"),
+        ("alpha=0.1", lambda c: declared.or_no_run(c.low), ".4f"),
         ("claim", lambda c: f"{c.of[1]} with smoothing?", ""),
         ("holds", lambda c: c.holds, ""),
         *declared.SEEDS,
@@ -276,9 +264,9 @@ def _tables(
         ("network", lambda c: c.text, ""),
         ("lambda", lambda c: c.of, "g"),
         *(_printed(a, "lambda = {0.of}") for a in _ALPHAS),
-        ("hard teacher, %", lambda c: or_no_run(c.low), ".2f"),
-        ("smoothed teacher, %", lambda c: or_no_run(c.high), ".2f"),
-        ("difference", lambda c: or_no_run(c.rise), "+.2f"),
+        ("hard teacher, %", lambda c: declared.or_no_run(c.low), ".2f"),
+        ("smoothed teacher, %", lambda c: declared.or_no_run(c.high), ".2f"),
+        ("difference", lambda c: declared.or_no_run(c.rise), "+.2f"),
         ("smoothed better?", lambda c: c.holds, ""),
         *declared.SEEDS,
     )
@@ -295,15 +283,13 @@ def build(records: Records) -> Iterable[Block]:
     )
     better = "smoothed better: {holds}, {low:.2f} → {high:.2f} % ({count})."
     yield declared.findings(
-        *declared.sentences(
+        (
             spreads,
             "{of[0]}: {text} {of[1]} with smoothing: {holds}, {high:.4f} → "
             "{low:.4f} ({count}).",
         ),
-        *declared.sentences(students[:1], f"MNIST, {{text}}: {better}"),
-        *declared.sentences(
-            students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"
-        ),
+        (students[:1], f"MNIST, {{text}}: {better}"),
+        (students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"),
     )
     for network in _NETWORKS:
         first = networks.first_runs(records, network, _ALPHAS)

@@ -98,14 +98,31 @@ def test_a_claim_may_agree_in_its_own_way():
     assert Claim("it", {0: math.nan}, {0: 2.0}).holds == "cannot be said"
 
 
+def test_a_claim_may_be_that_the_first_number_is_the_higher_one():
+    claim = Claim("it", {0: 2.0, 1: 1.0}, {0: 1.0, 1: 1.0})
+    assert (claim.holds, claim.seeds_for) == ("no", 0)
+    claim = Claim("it", claim.lower, claim.higher, agrees=tables.is_more)
+    assert (claim.holds, claim.seeds_for) == ("yes", 1)
+    assert tables.is_more(math.nan, 1.0) is None
+
+
+def test_the_numbers_of_each_seed_are_taken_together():
+    points = [{0: 1.0, 2: 5.0}, {0: 3.0}, {}]
+    assert declared.pooled(points) == {0: 2.0, 2: 5.0}
+    assert declared.pooled(points, min) == {0: 1.0, 2: 5.0}
+
+
 def test_claims_are_said_and_shown_with_the_same_numbers():
     claims = [
         Claim("MNIST", {0: -1.0}, {0: 2.0}, "it falls", "theirs"),
         Claim("CIFAR", {}, {}, "it falls"),
     ]
-    assert declared.sentences(
-        claims, "{of}: {text} ({whose}): {holds}, {low:.1f} < {high} ({count})."
-    ) == ("MNIST: it falls (theirs): yes, −1.0 < 2 (1 of 1 seeds).",)
+    sentence = "{of}: {text} ({whose}): {holds}, {low:.1f} < {high} ({count})."
+    text = declared.findings((claims, sentence))
+    assert (text.body, text.items) == (
+        "",
+        ("MNIST: it falls (theirs): yes, −1.0 < 2 (1 of 1 seeds).",),
+    )
     table = declared.table("t", "", claims, *declared.judged("+.1f"))
     assert tables.cells(table) == [
         ["−1.0", "+2.0", "yes", "1", "1"],
@@ -115,7 +132,10 @@ def test_claims_are_said_and_shown_with_the_same_numbers():
 
 def test_claims_that_nothing_judges_are_said_to_be_so():
     assert declared.findings().body == "No claim can be judged."
-    text = declared.findings("a", "b")
+    nothing = Claim("it", {}, {})
+    assert declared.findings(([nothing], "{of}")).body != ""
+    some = [Claim(name, {0: 1.0}, {0: 2.0}) for name in "ab"]
+    text = declared.findings((some[:1], "{of}"), ([nothing, some[1]], "{of}"))
     assert (text.body, text.items) == ("", ("a", "b"))
 
 
