@@ -5,7 +5,7 @@ Run: python run_experiment.py --report=re_table4_mnist
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ls_tf.pages import declared, dot_plot, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
@@ -19,29 +19,23 @@ _ERROR = Number("classification", "error", "%")
 _PAPER = quoted.numbers("re_table4_mnist")
 
 
-@dataclass(frozen=True)
-class _Network:
-    name: str
-    experiment: str
-    changes: Mapping[str, Value] = field(default_factory=dict, hash=False)
-
-    def printed(self, paper: str) -> float | None:
-        return _PAPER.get((self.name, f"{paper} error %"))
-
-
-_HARD = _Network("teacher, hard targets and dropout", "fc_mnist_dropout")
-_SMOOTHED = _Network("teacher, smoothed", "fc_mnist", {"alpha": 0.1})
-_OF_HARD = _Network("student of the hard teacher", "fc_mnist_student")
-_OF_SMOOTHED = _Network(
-    "student of the smoothed teacher", "fc_mnist_student_of_smoothed"
-)
-_PLAIN = _Network("hard targets, no dropout", "fc_mnist", {"alpha": 0.0})
-_NETWORKS = (_HARD, _SMOOTHED, _OF_HARD, _OF_SMOOTHED, _PLAIN)
+_HARD = "teacher, hard targets and dropout"
+_SMOOTHED = "teacher, smoothed"
+_OF_HARD = "student of the hard teacher"
+_OF_SMOOTHED = "student of the smoothed teacher"
+_PLAIN = "hard targets, no dropout"
+_RUNS: Mapping[str, tuple[str, Mapping[str, Value]]] = {
+    _HARD: ("fc_mnist_dropout", {}),
+    _SMOOTHED: ("fc_mnist", {"alpha": 0.1}),
+    _OF_HARD: ("fc_mnist_student", {}),
+    _OF_SMOOTHED: ("fc_mnist_student_of_smoothed", {}),
+    _PLAIN: ("fc_mnist", {"alpha": 0.0}),
+}
 
 REQUIRES = tuple(
-    Need(network.experiment, network.changes, seed, optional=seed != 0)
+    Need(*run, seed, optional=seed != 0)
     for seed in _SEEDS
-    for network in _NETWORKS
+    for run in _RUNS.values()
 )
 
 # Claim -> who errs less, who errs more.
@@ -65,31 +59,28 @@ _CLAIMS = {
 class _Row:
     """A network and its runs."""
 
-    network: _Network
+    name: str
     runs: Runs
+
+    def printed(self, paper: str) -> float | None:
+        return _PAPER.get((self.name, f"{paper} error %"))
 
     def error(self, seed: int) -> float | None:
         return _ERROR.of(self.runs).get(seed)
-
-    @property
-    def line(self) -> dot_plot.Line:
-        n = self.network
-        printed = n.printed("M"), n.printed("R")
-        return dot_plot.Line(n.name, *printed, _ERROR.over(self.runs))
 
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     rows = {
-        n: _Row(n, tables.by_seed(records, n.experiment, n.changes))
-        for n in _NETWORKS
+        name: _Row(name, tables.by_seed(records, *run))
+        for name, run in _RUNS.items()
     }
     claims = [
         Claim(
             text,
             _ERROR.of(rows[better].runs),
             _ERROR.of(rows[worse].runs),
-            printed=(better.printed("M"), worse.printed("M")),
+            printed=(rows[better].printed("M"), rows[worse].printed("M")),
         )
         for text, (better, worse) in _CLAIMS.items()
     ]
@@ -104,15 +95,20 @@ def build(records: Records) -> Iterable[Block]:
         "column. Printed: Müller et al. 2019, section 4; Wagner et al. 2023, "
         "tables 2 and 4 (one run each).",
         rows.values(),
-        ("network", lambda r: r.network.name, ""),
-        ("Müller et al.", lambda r: r.network.printed("M"), ".2f"),
-        ("Wagner et al.", lambda r: r.network.printed("R"), ".2f"),
+        ("network", lambda r: r.name, ""),
+        ("Müller et al.", lambda r: r.printed("M"), ".2f"),
+        ("Wagner et al.", lambda r: r.printed("R"), ".2f"),
         ("ours, mean", lambda r: or_no_run(_ERROR.mean(r.runs)), ".2f"),
         ("ours, lowest", lambda r: or_no_run(_ERROR.low(r.runs)), ".2f"),
         ("ours, highest", lambda r: or_no_run(_ERROR.high(r.runs)), ".2f"),
         ("seeds", lambda r: len(r.runs), ""),
     )
-    lines = [row.line for row in rows.values()]
+    lines = [
+        dot_plot.Line(
+            r.name, r.printed("M"), r.printed("R"), _ERROR.over(r.runs)
+        )
+        for r in rows.values()
+    ]
     yield Picture(
         dot_plot.figure(lines, "test error, %"),
         "errors",
@@ -134,6 +130,6 @@ def build(records: Records) -> Iterable[Block]:
         "by_seed",
         "Test error by seed, %. A student has the seed of its teacher.",
         rows.values(),
-        ("network", lambda r: r.network.name, ""),
+        ("network", lambda r: r.name, ""),
         *declared.each(_SEEDS, "seed {}".format, _Row.error, ".2f"),
     )
