@@ -121,14 +121,12 @@ def _figure(grid: Mapping[str, _OverT]) -> Figure | None:
     panels = figure.subplots(1, len(grid), sharey=True)
     for axes, (protocol, worse) in zip(panels, grid.items(), strict=True):
         for alpha, (colour, marker) in _STYLES.items():
-            values = [c.lower if alpha else c.higher for c in worse.values()]
             canvas.band(
                 axes,
-                zip(
-                    worse,
-                    (tables.spread(v.values()) for v in values),
-                    strict=True,
-                ),
+                [
+                    (t, ACCURACY.over(c.of.smoothed if alpha else c.of.hard))
+                    for t, c in worse.items()
+                ],
                 opacity=0.15,
                 color=colour,
                 marker=marker,

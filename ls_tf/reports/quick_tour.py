@@ -47,6 +47,10 @@ class _Network:
         scaled = f"the same at T = {_TEMPERATURE.mean(self.runs):.3g}"
         return [Panel(self.name, arrays), Panel(scaled, arrays, "_scaled")]
 
+    def points(self) -> Panel:
+        """Its penultimate layer."""
+        return Panel(self.name, self.runs[0].arrays("penultimate", "report"))
+
     def difference(self) -> float:
         """How much better its student is."""
         return ACCURACY.of(self.student)[0] - ACCURACY.of(self.runs)[0]
@@ -150,13 +154,7 @@ def build(records: declared.Records) -> Iterable[Block]:
         "What happens inside",
     )
     yield Picture(
-        projection_figure(
-            [
-                Panel(n.name, n.runs[0].arrays("penultimate", "report"))
-                for n in networks
-            ],
-            _SPLITS,
-        ),
+        projection_figure([n.points() for n in networks], _SPLITS),
         "penultimate",
         f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
         "axes of a row are the same.",

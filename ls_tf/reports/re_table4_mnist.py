@@ -68,6 +68,11 @@ class _Row:
     def error(self, seed: int) -> float | None:
         return _ERROR.of(self.runs).get(seed)
 
+    @property
+    def line(self) -> dot_plot.Line:
+        printed = self.printed("M"), self.printed("R")
+        return dot_plot.Line(self.name, *printed, _ERROR.over(self.runs))
+
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
@@ -103,14 +108,8 @@ def build(records: Records) -> Iterable[Block]:
         ("ours, highest", lambda r: or_no_run(_ERROR.high(r.runs)), ".2f"),
         ("seeds", lambda r: len(r.runs), ""),
     )
-    lines = [
-        dot_plot.Line(
-            r.name, r.printed("M"), r.printed("R"), _ERROR.over(r.runs)
-        )
-        for r in rows.values()
-    ]
     yield Picture(
-        dot_plot.figure(lines, "test error, %"),
+        dot_plot.figure([r.line for r in rows.values()], "test error, %"),
         "errors",
         "The same numbers. The bar is the range over our seeds, not a "
         "confidence interval.",
