@@ -66,15 +66,14 @@ class Setting:
 
     def run(self, curve: str, at: float) -> tuple[str, dict[str, Value]]:
         """Experiment and changes of one point."""
-        if curve == BY_SMOOTHED and at == 0:  # it begins both curves
-            curve, at = BY_TEMPERATURE, 1.0
         if curve == TEACHER:
             return teacher(self.student, at)
         if curve == STUDENT:
             return self.alone, {"alpha": at}
-        if curve == BY_TEMPERATURE:
-            return self.student, {"teacher.teacher_temperature": at}
-        return self.student, {"teacher.changes.alpha": at}
+        if curve == BY_SMOOTHED and at > 0:
+            return self.student, {"teacher.changes.alpha": at}
+        # The student of the hard teacher at T = 1 begins both of its curves.
+        return self.student, {"teacher.teacher_temperature": at or 1.0}
 
 
 def needs(setting: Setting) -> Iterable[Need]:

@@ -151,11 +151,10 @@ def _order(records: Records, row: networks.AtAlpha) -> float | None:
             for run in (hard[seed], row.runs[seed])
         ]
         defined = np.isfinite(pair).all(axis=0)
-        if defined.sum() < 3:
-            orders.append(math.nan)
-            continue
-        correlation = stats.spearmanr(*(side[defined] for side in pair))
-        orders.append(float(correlation.statistic))
+        sides = (side[defined] for side in pair)
+        is_defined = defined.sum() > 2
+        order = stats.spearmanr(*sides).statistic if is_defined else math.nan
+        orders.append(float(order))
     return tables.mean(orders)
 
 
