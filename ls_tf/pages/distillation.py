@@ -140,9 +140,7 @@ def _points(records: Records, setting: Setting, curve: str) -> _Points:
 def _figure(curves: Mapping[str, _Points]) -> Figure | None:
     """Draws accuracy against gamma; None if there is no run."""
     figure = Figure(figsize=(8, 6.4), layout="constrained")
-    top, below = figure.subplots(
-        2, 1, sharex=True, gridspec_kw={"height_ratios": [1, 2]}
-    )
+    top, below = figure.subplots(2, 1, sharex=True, height_ratios=[1, 2])
     for curve, points in curves.items():
         _draw(top if curve == TEACHER else below, curve, points)
     for axes in (top, below):

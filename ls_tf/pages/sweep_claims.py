@@ -2,7 +2,6 @@
 
 import math
 import operator
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,14 +104,11 @@ def _nll(hard: Sweep, smoothed: Sweep) -> Claim:
     )
 
 
-def _mean(values: Mapping[int, float]) -> float:
-    return float(np.mean(list(values.values())))
-
-
 def _near(smoothed: Sweep, name: str) -> Claim:
     """T = 1 of the smoothed network beside the best T of the grid."""
     at_one, best = smoothed.by_seed(name, 1.0), smoothed.best_by_seed(name)
-    value, place = _mean(at_one), smoothed.best(name)
+    value = float(np.mean(list(at_one.values())))
+    place = smoothed.best(name)
     lowest = float(smoothed.mean(name)[place])
     near = [abs(at_one[s] - best[s]) <= NEAR[name] for s in best]
     is_near = abs(value - lowest) <= NEAR[name]
@@ -133,7 +129,7 @@ def _raising(hard: Sweep, name: str) -> Claim:
     text = f"hard targets: a T above 1 improves the {_NAMES[name]}"
     is_above = hard.temperatures > 1
     at_one = hard.by_seed(name, 1.0)
-    value = _mean(at_one)
+    value = float(np.mean(list(at_one.values())))
     if not is_above.any() or math.isnan(value):
         what = "T = 1 or a T above it is not on the grid"
         return Claim(text, None, None, what, tables.yes_no(None), 0, 0)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ls_tf.pages import cifar, declared, distillation, networks, tables
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import ACCURACY, Records
+from ls_tf.pages.distillation import BY_TEMPERATURE, STUDENT
 from ls_tf.spec import Value, registry
 
 TITLE = "Distillation on CIFAR-10 against the smoothness of the teacher"
@@ -54,11 +55,8 @@ def _varied(
     variation: str, temperature: float | None
 ) -> tuple[str, dict[str, Value]]:
     """The run of a student at T; of that on labels if T is none."""
-    if temperature is None:
-        experiment, changes = _SHORT.run(distillation.STUDENT, 0.0)
-    else:
-        curve = distillation.BY_TEMPERATURE
-        experiment, changes = _SHORT.run(curve, temperature)
+    curve = STUDENT if temperature is None else BY_TEMPERATURE
+    experiment, changes = _SHORT.run(curve, temperature or 0.0)
     if variation == _LESS_DECAY:
         return experiment, {**changes, "train.weight_decay": 0.004}
     if variation == _AS_ABOVE:

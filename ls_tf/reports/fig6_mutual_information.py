@@ -83,11 +83,9 @@ def _neighbours(run: AtAlpha) -> float | None:
         return None
 
 
-def _at_end(
-    name: str, evaluator: str = _NAME
-) -> Callable[[AtAlpha], float | None]:
-    """Reads a number at the end of the training."""
-    number = Number(evaluator, name, role="train")
+def _at_end(name: str, by: str = _NAME) -> Callable[[AtAlpha], float | None]:
+    """Reads a number that an evaluator measured at the end of the training."""
+    number = Number(by, name, role="train")
     return lambda run: number.mean(run.runs)
 
 
@@ -168,8 +166,7 @@ def _figure(runs: Mapping[float, Record]) -> Figure:
         steps, estimate, _ = _curve(record, _EXACT)
         axes.plot(steps, estimate, "x", color=colour)
     axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
-    axes.set_xlim(left=0)
-    axes.set_ylim(bottom=0)
+    axes.set(xlim=(0, None), ylim=(0, None))
     axes.set(xlabel="training step", ylabel="information, nats")
     canvas.plain(axes)
     handles = [

@@ -82,13 +82,11 @@ class _Pair:
         return tables.mean(distillation.gammas(runs).values())
 
 
-def _worse(
-    records: Records, name: str, temperature: float | None = None
-) -> Claim[_Pair]:
+def _worse(records: Records, name: str, t: float | None) -> Claim[_Pair]:
     """Those of the smoothed teacher are the worse ones."""
-    runs = (_run(name, alpha, temperature) for alpha in _ALPHAS)
+    runs = (_run(name, alpha, t) for alpha in _ALPHAS)
     hard, smoothed = (tables.by_seed(records, *run) for run in runs)
-    pair = _Pair(name, temperature, hard, smoothed)
+    pair = _Pair(name, t, hard, smoothed)
     return Claim(pair, ACCURACY.of(smoothed), ACCURACY.of(hard))
 
 
@@ -175,7 +173,7 @@ def build(records: Records) -> Iterable[Block]:
         "of the teachers' answers on the training images. beta = 1; a student "
         "has the seed of its teacher.",
         [
-            _worse(records, "teachers"),
+            _worse(records, "teachers", None),
             *(c for over_t in grid.values() for c in over_t.values()),
         ],
         ("students", lambda c: c.of.name, ""),

@@ -210,11 +210,10 @@ def _printed(alpha: float, row: str) -> declared.Column[Claim[Any]]:
     )
 
 
-_Claims = Iterable[Claim[Any]]
-
-
 def _tables(
-    records: Records, spreads: _Claims, students: _Claims
+    records: Records,
+    spreads: Iterable[Claim[Any]],
+    students: Iterable[Claim[Any]],
 ) -> Iterable[Block]:
     """Gives spreads, distances and the students of the mixed loss."""
     yield declared.table(
