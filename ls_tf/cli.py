@@ -419,7 +419,7 @@ def _bad_input() -> tuple[type[Exception], ...]:
         ("ls_tf.records.runs", "RunError"),
         ("ls_tf.pipeline.contract", "DataError"),
         ("ls_tf.training.checkpoints", "CheckpointError"),
-        ("ls_tf.pages.builder", "ReportError"),
+        ("ls_tf.pages.blocks", "ReportError"),
     ):
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))

@@ -1,9 +1,7 @@
 """Finds a report's records, builds it and writes its files."""
 
-import contextlib
 import errno
 import shlex
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -12,10 +10,9 @@ from ls_tf.pages import canvas, declared, html, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
+from ls_tf.records.files import write_files, write_folder
 from ls_tf.records.runs import Path, Record
 from ls_tf.spec.resolve import Resolver, RunIdentity
-
-__all__ = ["Need", "ReportError", "build", "identities"]
 
 _Recorded = list[tuple[RunIdentity, Record]]
 
@@ -163,26 +160,6 @@ def _files(
     return files
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes all files beside the folder, then moves them into it.
-
-    What else stands in the folder is left alone.
-    """
-    staging = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp"
-    try:
-        for name, data in files.items():
-            runs.write_bytes(staging / name, data)
-        if folder.exists():
-            for name in files:
-                (staging / name).replace(folder / name)
-        else:
-            staging.rename(folder)
-    finally:
-        with contextlib.suppress(OSError):
-            if staging.exists():
-                staging.rmtree()
-
-
 def _marked(readme: str, name: str) -> tuple[str, str]:
     """Splits a file at a report's markers: what is before, what is behind."""
     path = Path(readme)
@@ -248,7 +225,9 @@ def build(
         raise ReportError(f"report {name} has no table for {readme}")
     folder = Path(reports_dir) / name
     try:
-        _write(folder, files)
+        # What else stands in the folder is left alone.
+        write = write_files if folder.exists() else write_folder
+        write(folder, files)
         if readme is not None and marked is not None and table is not None:
             inner = f"\n\n{tables.markdown(table)}\n"
             whole = marked[0] + inner + marked[1]

@@ -6,7 +6,7 @@ import pytest
 
 from ls_tf.pages import builder, canvas, declared
 from ls_tf.pages.blocks import NO_RUN, Need, ReportError, Text
-from ls_tf.records import runs
+from ls_tf.records import files, runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
 
@@ -264,22 +264,36 @@ def test_other_files_of_the_folder_are_left_alone(store, tmp_path):
     assert other.read_text() == "mine"
 
 
-def test_a_failed_write_leaves_the_old_page(store, tmp_path, monkeypatch):
+@pytest.fixture
+def failing(monkeypatch):
+    """The page itself, which is written last, cannot be written."""
+    put = files._put
+
+    def full(path, content):
+        if "index.html" in path.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        put(path, content)
+
+    return lambda: monkeypatch.setattr(files, "_put", full)
+
+
+def test_a_failed_write_leaves_the_old_page(store, tmp_path, failing):
     store([HARD])
     page = pathlib.Path(build(module(HARD, title="old"), tmp_path))
-    before = page.read_bytes()
-    write = runs.write_bytes
-
-    def full(path, data):
-        if path.name == "index.html":
-            raise PermissionError(13, "Permission denied", str(path))
-        write(path, data)
-
-    monkeypatch.setattr(runs, "write_bytes", full)
+    before = {p.name: p.read_bytes() for p in page.parent.iterdir()}
+    failing()
     with pytest.raises(ReportError, match="cannot be written: Permission"):
         build(module(HARD, title="new"), tmp_path)
-    assert page.read_bytes() == before
+    assert {p.name: p.read_bytes() for p in page.parent.iterdir()} == before
     assert [p.name for p in page.parent.parent.iterdir()] == ["a_report"]
+
+
+def test_a_failed_first_write_leaves_no_folder(store, tmp_path, failing):
+    store([HARD])
+    failing()
+    with pytest.raises(ReportError, match="cannot be written: Permission"):
+        build(module(HARD), tmp_path)
+    assert list((tmp_path / "reports").iterdir()) == []
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_line(store, tmp_path):
