@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import small_translation
 from keras import ops
 
 from ls_tf.experiments import fc_digits, fc_digits_student
@@ -95,20 +96,7 @@ def test_a_student_takes_the_loss_that_is_named(two_losses_more, centred):
 
 
 def test_a_translation_takes_the_loss_that_is_named():
-    small = {
-        "data.train": "train[:300]",
-        "data.calibrate": "validation[:12]",
-        "data.report": "test[:20]",
-        "data.vocabulary_size": 400,
-        "model.options.hidden_size": 16,
-        "model.options.filter_size": 32,
-        "model.options.num_heads": 2,
-        "model.options.num_encoder_layers": 1,
-        "model.options.num_decoder_layers": 1,
-        "train.global_batch_tokens": 256,
-        "train.steps": 4,
-        "alpha": 0.3,
-    }
+    small = {**small_translation.CHANGES, "alpha": 0.3}
     named = {"loss.name": "label_smoothing", "loss.options.spread": "prior"}
     like, losses = None, []
     for changed in ({"train.smoothing": "prior"}, named, {}):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from keras import ops
+from small_translation import CHANGES
 
 from ls_tf.analysis import bleu, calibration
 from ls_tf.evaluators import (
@@ -18,19 +19,6 @@ from ls_tf.spec import EvaluatorSpec, SpecError
 from ls_tf.spec.resolve import resolve
 from ls_tf.tasks import translation as task_module
 
-CHANGES = {
-    "data.train": "train[:300]",
-    "data.calibrate": "validation[:12]",
-    "data.report": "test[:20]",
-    "data.vocabulary_size": 400,
-    "model.options.hidden_size": 16,
-    "model.options.filter_size": 32,
-    "model.options.num_heads": 2,
-    "model.options.num_encoder_layers": 1,
-    "model.options.num_decoder_layers": 1,
-    "train.global_batch_tokens": 256,
-    "train.steps": 4,
-}
 GREEDY = Decoding(beam_size=1, extra_length=4)
 
 
