@@ -10,7 +10,7 @@ from ls_tf.pages import canvas, declared, html, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
-from ls_tf.records.files import write_files, write_folder
+from ls_tf.records.files import write_bytes, write_files, write_folder
 from ls_tf.records.runs import Path, Record
 from ls_tf.spec.resolve import Resolver, RunIdentity
 
@@ -231,7 +231,7 @@ def build(
         if readme is not None and marked is not None and table is not None:
             inner = f"\n\n{tables.markdown(table)}\n"
             whole = marked[0] + inner + marked[1]
-            runs.write_bytes(Path(readme), whole.encode())
+            write_bytes(Path(readme), whole.encode())
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise

@@ -44,13 +44,12 @@ __all__ = [
     "Record",
     "RunDirectory",
     "RunError",
+    "checkpoint_folder",
     "find",
     "holder",
     "now",
     "opened",
     "refuse",
-    "write_bytes",
-    "write_json",
 ]
 
 # A directory that cannot be used, rather than a full disk or a bug.
@@ -160,6 +159,11 @@ def find(runs_dir: str, identity: RunIdentity) -> Record | None:
     return Record(path, run) if run.get("digest") == identity.digest else None
 
 
+def checkpoint_folder(runs_dir: str, identity: RunIdentity) -> Path:
+    """Where the checkpoints of a run lie, whether or not there are any."""
+    return Path(runs_dir) / identity.folder / "checkpoints"
+
+
 class RunDirectory:
     """A run directory being written, by one process."""
 
@@ -168,11 +172,6 @@ class RunDirectory:
         self.path = path
         self.run = run
         self._rows = _read_metrics(path)
-
-    @property
-    def checkpoints(self) -> Path:
-        """Where the checkpoints lie."""
-        return self.path / "checkpoints"
 
     @property
     def tensorboard(self) -> Path:

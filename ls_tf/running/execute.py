@@ -92,14 +92,13 @@ def _resumable(
     A stack that was killed while it saved has members a checkpoint apart, but
     each keeps two; members that were added later have none.
     """
-    from ls_tf.running.run import checkpoint_folder
     from ls_tf.training import checkpoints
 
     if len(identities) == 1:
         return [list(identities)]
     steps = {
         identity.folder: set(
-            checkpoints.steps(checkpoint_folder(identity, runs_dir))
+            checkpoints.steps(runs.checkpoint_folder(runs_dir, identity))
         )
         for identity in identities
     }
@@ -157,7 +156,7 @@ def _restore(together: Sequence["Run"]) -> None:
     """Sets all networks to the newest step that all have."""
     from ls_tf.training import checkpoints
 
-    folders = [member.folder for member in together]
+    folders = [member.checkpoint_folder for member in together]
     newest = (
         [checkpoints.latest(folders[0])]
         if len(together) == 1

@@ -40,11 +40,6 @@ def tagged(
     return {f"{prefix}/{name}": value for name, value in scalars.items()}
 
 
-def checkpoint_folder(identity: RunIdentity, runs_dir: str) -> Path:
-    """Where the checkpoints of a run lie."""
-    return Path(runs_dir) / identity.folder / "checkpoints"
-
-
 class Run:
     """A run at some step, from the first to its finished record."""
 
@@ -82,9 +77,9 @@ class Run:
         return bool(self.failure) or self.step >= self.task.total_steps
 
     @property
-    def folder(self) -> Path:
+    def checkpoint_folder(self) -> Path:
         """Where the checkpoints lie."""
-        return checkpoint_folder(self.identity, self._runs_dir)
+        return records.checkpoint_folder(self._runs_dir, self.identity)
 
     # --- Before the first step ----------------------------------------------
 
@@ -102,7 +97,7 @@ class Run:
             self._runs_dir, self.identity, **facts
         ) as directory:
             self._directory = directory
-            checkpoints.sweep(self.folder)
+            checkpoints.sweep(self.checkpoint_folder)
             try:
                 yield
             finally:
@@ -195,7 +190,7 @@ class Run:
             return
         pending = {f"pending/{k}": v for k, v in self._pending.items()}
         checkpoints.save(
-            self.folder,
+            self.checkpoint_folder,
             checkpoints.Checkpoint(
                 self.step,
                 {**self.network.state(), **pending},

@@ -86,7 +86,7 @@ def load(
             f"{taught_by.command()} --runs_dir={runs_dir} "
             "(or add --run_missing)"
         )
-    folder = record.path / "checkpoints"
+    folder = runs.checkpoint_folder(runs_dir, taught_by)
     checkpoint = checkpoints.latest(folder)
     if checkpoint is None:
         raise MissingRunError(

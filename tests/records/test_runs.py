@@ -450,7 +450,7 @@ def test_errors_of_the_work_itself_pass_through(tmp_path):
 @pytest.mark.parametrize("method", ["write_bytes", "replace"])
 def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, method):
     path = epath.Path(tmp_path) / "deep" / "run.json"
-    runs.write_json(path, {"a": 1})
+    files.write_json(path, {"a": 1})
     whole = getattr(type(path), method)
 
     def fail(self, *args):
@@ -460,7 +460,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, method):
 
     monkeypatch.setattr(type(path), method, fail)
     with pytest.raises(OSError, match="No space left"):
-        runs.write_json(path, {"a": 2})
+        files.write_json(path, {"a": 2})
     monkeypatch.undo()
     assert json.loads(path.read_text()) == {"a": 1}
     assert [p.name for p in path.parent.iterdir()] == ["run.json"]
@@ -469,7 +469,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch, method):
 def test_json_keeps_every_digit(tmp_path):
     path = epath.Path(tmp_path) / "a.json"
     value = {"x": 0.1 + 0.2, "y": 1e-320, "z": [1, None, True, "ü"]}
-    runs.write_json(path, value)
+    files.write_json(path, value)
     assert json.loads(path.read_text()) == value
 
 
@@ -832,14 +832,13 @@ def test_no_path_goes_around_the_file_system(bucket, tmp_path):
             scalars={"x": 1.0},
             arrays={"x": np.ones(3)},
         )
+        folder = runs.checkpoint_folder(root, IDENTITY)
         for step in (1, 2, 3):
             state = {"w": np.full(2, step, np.float32)}
-            checkpoints.save(
-                directory.checkpoints, checkpoints.Checkpoint(step, state, {})
-            )
-        checkpoints.sweep(directory.checkpoints)
-        assert checkpoints.steps(directory.checkpoints) == [2, 3]
-        assert checkpoints.latest(directory.checkpoints).arrays["w"][0] == 3
+            checkpoints.save(folder, checkpoints.Checkpoint(step, state, {}))
+        checkpoints.sweep(folder)
+        assert checkpoints.steps(folder) == [2, 3]
+        assert checkpoints.latest(folder).arrays["w"][0] == 3
         with pytest.raises(RunError, match="in use by pid"):
             opened(root).__enter__()
         assert str(directory.tensorboard) == (

@@ -193,7 +193,7 @@ def test_the_loop_leads_a_run_to_its_finished_record(identity, tmp_path):
         run.finish("train_and_eval")
     steps = [row["step"] for row in rows(identity, tmp_path)]
     assert steps == ["2", "3", "4", "6"]
-    assert checkpoints.steps(run.folder) == [4, 6]
+    assert checkpoints.steps(run.checkpoint_folder) == [4, 6]
     about = record(identity, tmp_path)
     assert (about["outcome"], about["step"]) == ("finished", 6)
     found = runs.find(str(tmp_path), identity)
@@ -210,7 +210,7 @@ def test_a_stopped_run_goes_on_with_the_values_of_its_open_row(
     assert record(identity, tmp_path)["outcome"] == "stopped"
     again = Run(identity, Network(identity.spec), str(tmp_path))
     with again.opened(FACTS):
-        again.restore(checkpoints.latest(again.folder))
+        again.restore(checkpoints.latest(again.checkpoint_folder))
         assert again.step == 1
         np.testing.assert_array_equal(
             again.network.loaded["pending/loss"], np.float32([5.0])
