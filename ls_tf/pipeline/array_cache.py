@@ -12,10 +12,10 @@ from typing import Any
 from absl import logging
 from etils import epath
 
-from ls_tf.pipeline import contract
 from ls_tf.pipeline.contract import Arrays
 from ls_tf.records.arrays import digests, intact, read_npy
 from ls_tf.records.files import write_files
+from ls_tf.records.reading import line
 
 FOLDER = "ls_tf_arrays"
 VERSION = 1
@@ -71,9 +71,7 @@ def read(cache: epath.Path, name: str, keys: Iterable[str]) -> Arrays | None:
             for key in keys
         }
     except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
-        logging.warning(
-            "Rebuilding %s/%s: %s", cache, name, contract.line(error)
-        )
+        logging.warning("Rebuilding %s/%s: %s", cache, name, line(error))
         return None
 
 
@@ -103,5 +101,5 @@ def write(
         )
     except Exception as error:  # Cloud file systems raise errors of their own.
         logging.warning(
-            "Going on without a cache in %s: %s", cache, contract.line(error)
+            "Going on without a cache in %s: %s", cache, line(error)
         )

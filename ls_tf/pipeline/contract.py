@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ls_tf.records.reading import line as line  # data sets say it too
+
 Arrays = dict[str, np.ndarray]
 
 _SPLIT = re.compile(
@@ -176,13 +178,3 @@ def check_views(view: np.ndarray, views: int) -> np.ndarray:
             f"{view.max()}"
         )
     return view
-
-
-def line(error: BaseException) -> str:
-    """Shortens an error of another library to one line."""
-    # TensorFlow adds where in its graph it was.
-    text = re.sub(r"\{\{.*?\}\}|\[Op:.*?\]( name:)?", "", str(error))
-    words = " ".join(text.split())
-    if len(words) > 200:
-        words = words[:200] + " ..."
-    return f"{type(error).__name__}: {words}"

@@ -25,6 +25,7 @@ from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.records.arrays import digests, intact, npz, open_npz
 from ls_tf.records.files import json_bytes, write_bytes
+from ls_tf.records.reading import line
 
 SUFFIX = ".npz"
 VERSION = 1
@@ -127,7 +128,7 @@ def write(
         write_bytes(file, npz(arrays))
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
-            f"cannot write prepared file {file}: {contract.line(error)}"
+            f"cannot write prepared file {file}: {line(error)}"
         ) from error
 
 
@@ -231,8 +232,7 @@ def _state(
         ) from error
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
-            f"{info.name}: cannot read prepared file {file}: "
-            f"{contract.line(error)}"
+            f"{info.name}: cannot read prepared file {file}: {line(error)}"
         ) from error
 
 
@@ -249,7 +249,7 @@ def _read(
             return _checked(manifest), _arrays(manifest, archive)
     except Exception as error:  # A damaged archive raises nearly anything.
         raise DataError(
-            f"{name} is damaged or no prepared file ({contract.line(error)}); "
+            f"{name} is damaged or no prepared file ({line(error)}); "
             + advice()
         ) from error
     raise DataError(

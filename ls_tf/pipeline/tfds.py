@@ -26,6 +26,7 @@ from etils import epath
 from ls_tf.pipeline import array_cache, contract, text_pairs
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
+from ls_tf.records.reading import line
 
 _KEYS = ("image", "label")
 _BATCH = 1000
@@ -120,8 +121,7 @@ def _find_data_dir(
         exists, is_dir = folder.exists(), folder.is_dir()
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
-            f"{info.name}: cannot look into data_dir {folder}: "
-            f"{contract.line(error)}"
+            f"{info.name}: cannot look into data_dir {folder}: {line(error)}"
         ) from error
     if named and not exists:
         raise DataError(
@@ -154,7 +154,7 @@ def _decode(
     except Exception as error:  # TFDS raises nearly anything.
         raise DataError(
             f"{info.name}: cannot read its TFDS description in {folder}: "
-            f"{contract.line(error)}"
+            f"{line(error)}"
         ) from error
     if not prepared:
         _download(info, builder, folder)
@@ -167,7 +167,7 @@ def _decode(
     except Exception as error:
         raise DataError(
             f"{info.name}/{base}: the TFDS files in {builder.data_path} "
-            f"cannot be read or are damaged: {contract.line(error)}"
+            f"cannot be read or are damaged: {line(error)}"
         ) from error
     return arrays, str(builder.info.full_name)
 
@@ -245,7 +245,7 @@ def _download(
     except Exception as error:
         raise DataError(
             f"{info.name}: not in {folder} (looked for {builder.data_path}), "
-            f"and it cannot be downloaded ({contract.line(error)}); "
+            f"and it cannot be downloaded ({line(error)}); "
             f"{advice}, or point --data_dir or TFDS_DATA_DIR to where it lies"
         ) from error
 
