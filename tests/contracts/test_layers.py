@@ -26,6 +26,7 @@ OUTSIDE = {
     "__init__": set(),
     "spec": set(),
     "seeds": {"numpy"},
+    "stopping": set(),
     "records": {"numpy", "etils"},
     "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},

@@ -1,0 +1,376 @@
+"""Requests to stop: a signal is noted, never raised, and every phase looks.
+
+SIGTERM, SIGINT and SIGHUP ask the process to stop. Python runs their handlers
+between two of its own instructions, wherever that is, and drops what they
+raise inside a callback of the garbage collector; inside a compiled call it
+runs none. So the handler only notes the request, ``look`` raises it where the
+work can be broken off, and a thread that is woken by the signal itself tells
+the person what is waited for; a compiled call lets it run, but not every
+library's call. A second signal is for the person who does not
+want to wait: it ends the process at once, whatever it is doing. Files are
+whole or not there at any instant, and the lock of a dead process is taken
+over, so that this loses what came after the last checkpoint and no more.
+
+The state is the process's, as signals are.
+"""
+
+import contextlib
+import functools
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EXIT_CODE = 3
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+# What comes so soon after the first signal is the same request: ``timeout``
+# signals its child and then the child's group, a terminal that closes and its
+# shell both send SIGHUP.
+_SAME_SECONDS = 0.2
+_PAUSE_SECONDS = 0.25  # between two looks of who waits
+
+
+class StoppedError(BaseException):
+    """A signal asked to stop; what was finished before is kept.
+
+    It is no ``Exception``: nobody who handles errors handles it by mistake.
+    """
+
+
+class _Requests:
+    """Whether the process was asked to stop, and what it is doing."""
+
+    def __init__(self) -> None:
+        self.number = 0  # of the signal
+        self.since = 0.0
+        self.doing: list[str] = []
+        self.deferred = 0
+        self.is_heard = False
+        self.is_program = False
+        self.is_abandoned = False
+        self.before: dict[int, Any] = {}
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Notes a signal; the main thread runs it."""
+        if not self.number:
+            self.number, self.since = number, time.monotonic()
+            return
+        is_same = time.monotonic() - self.since < _SAME_SECONDS
+        if not self.is_program and not is_same:
+            # Again, in somebody else's program: it is theirs to handle.
+            signal.signal(number, _before(number))
+            signal.raise_signal(number)
+
+
+_requests = _Requests()
+
+
+def requested() -> bool:
+    """Whether the process was asked to stop."""
+    return _requests.number != 0
+
+
+def request(number: int = signal.SIGTERM) -> None:
+    """Asks the process to stop, as a signal does; from any thread."""
+    _requests.handle(number, None)
+
+
+def look() -> None:
+    """Breaks off the work if the process was asked to stop.
+
+    To be called wherever nothing would be left half-done.
+
+    Raises:
+        StoppedError: it was.
+    """
+    if _requests.number and not _requests.deferred:
+        raise StoppedError
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Within it ``look`` raises nothing: for what must be done to the end."""
+    _requests.deferred += 1
+    try:
+        yield
+    finally:
+        _requests.deferred -= 1
+
+
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Names what is done, for the line that a signal is answered with.
+
+    Args:
+        what: after "stopping after": "compiling", "measuring report/ece".
+
+    Raises:
+        StoppedError: the process was asked to stop before.
+    """
+    look()
+    _requests.doing.append(what)
+    try:
+        yield
+    finally:
+        _requests.doing.pop()
+
+
+class _Finder:
+    """Finds no module, but looks whenever one is imported."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: Any = None
+    ) -> None:
+        if threading.get_ident() == self._thread:
+            look()
+
+
+@contextlib.contextmanager
+def importing(what: str) -> Iterator[None]:
+    """Looks at each import within; for libraries that take seconds.
+
+    A library that was broken off is not whole: the process has to end.
+
+    Args:
+        what: after "importing": "TensorFlow".
+
+    Raises:
+        StoppedError: the process was asked to stop; ``is_stop`` knows it also
+            in what a library has made of it.
+    """
+    finder: Any = _Finder()
+    with doing(f"importing {what}"):
+        sys.meta_path.insert(0, finder)
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(finder)
+    look()
+
+
+def is_stop(error: BaseException | None) -> bool:
+    """Whether an error is, or was made of, a ``StoppedError``.
+
+    Extension modules turn what is raised while they are imported into an
+    ``ImportError`` of their own.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, StoppedError):
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def wait(seconds: float) -> None:
+    """Sleeps, but not through a request to stop.
+
+    Raises:
+        StoppedError: it came.
+    """
+    until = time.monotonic() + seconds
+    look()
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, _PAUSE_SECONDS))
+        look()
+
+
+def readable(descriptor: int, seconds: float | None = None) -> bool:
+    """Waits until a read would not block, but not through a request to stop.
+
+    Args:
+        descriptor: of the open file; the end of it can be read too.
+        seconds: how long; default: until it can be read.
+
+    Returns:
+        bool: whether it can be read; False after ``seconds``.
+
+    Raises:
+        StoppedError: a signal came.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    until = None if seconds is None else time.monotonic() + seconds
+    while True:
+        look()
+        left = _PAUSE_SECONDS
+        if until is not None:
+            left = min(left, max(until - time.monotonic(), 0.0))
+        if poll.poll(1000 * left):
+            return True
+        if until is not None and time.monotonic() >= until:
+            return False
+
+
+def aside(function: Callable[[], T]) -> T:
+    """Calls a function of a library that knows of no requests to stop.
+
+    It runs in a thread while this one looks. After a stop the thread is left
+    to itself: nobody sees what it returns, and the process ends as soon as it
+    has said so, see ``is_abandoned``.
+
+    Args:
+        function: writes nothing that may not be left half-done, and uses no
+            Keras, whose scopes belong to a thread.
+
+    Raises:
+        StoppedError: the process was asked to stop.
+    """
+    ended: list[Callable[[], T]] = []
+    done = threading.Event()
+
+    def call() -> None:
+        try:
+            result = function()
+            ended.append(lambda: result)
+        except BaseException as error:
+            ended.append(functools.partial(_raise, error))
+        finally:
+            done.set()
+
+    look()
+    threading.Thread(target=call, daemon=True).start()
+    while not done.wait(_PAUSE_SECONDS):
+        if requested() and not _requests.deferred:
+            _requests.is_abandoned = True
+        look()
+    return ended[0]()
+
+
+def _raise(error: BaseException) -> Any:
+    raise error
+
+
+def is_abandoned() -> bool:
+    """Whether a thread of ``aside`` may still run at the process's end."""
+    return _requests.is_abandoned
+
+
+@contextlib.contextmanager
+def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
+    """Within it, signals are requests to stop.
+
+    Nested in another it changes nothing. Outside the main thread no handler
+    can be set, and only ``request`` asks. A SIGTERM or SIGHUP that was ignored
+    stays ignored, as ``nohup`` wants it; SIGINT, which shells ignore for what
+    a script starts with ``&``, is heard.
+
+    Args:
+        program: the process is ours: a second signal ends it at once. Else
+            the second one is for the handler that was there before.
+        last: nothing comes after it but the end of the process, which is not
+            disturbed by a late signal either.
+
+    Source: ours.
+    """
+    if _requests.is_heard:
+        yield
+        return
+    _requests.is_heard, _requests.is_program = True, program
+    _requests.number = 0
+    with contextlib.ExitStack() as undo:
+        undo.callback(_forget)
+        if threading.current_thread() is threading.main_thread():
+            if program:
+                undo.callback(_start_watch())
+            undo.callback(_set_handlers())
+        try:
+            yield
+        finally:
+            if last:
+                undo.pop_all()
+
+
+def _forget() -> None:
+    _requests.is_heard, _requests.is_program = False, False
+    _requests.number = 0
+
+
+def _set_handlers() -> Callable[[], None]:
+    """Sets the handlers; gives what sets those of before again."""
+    _requests.before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = [
+        number
+        for number, handler in _requests.before.items()
+        if number == signal.SIGINT or handler != signal.SIG_IGN
+    ]
+    for number in heard:
+        signal.signal(number, _requests.handle)
+
+    def undo() -> None:
+        for number in heard:
+            signal.signal(number, _before(number))
+
+    return undo
+
+
+def _before(number: int) -> Any:
+    """The handler of before; one that was not set from Python is lost."""
+    handler = _requests.before[number]
+    return signal.SIG_DFL if handler is None else handler
+
+
+def _start_watch() -> Callable[[], None]:
+    """Starts the thread that signals wake; gives what ends it."""
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    # A copy: others may turn standard error away for a while.
+    try:
+        told = os.dup(2)
+    except OSError:
+        told = os.open(os.devnull, os.O_WRONLY)
+    before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    thread = threading.Thread(
+        target=_watch, args=(ours, told), name="stopping", daemon=True
+    )
+    thread.start()
+
+    def undo() -> None:
+        signal.set_wakeup_fd(before)
+        os.close(theirs)
+        thread.join()
+        os.close(ours)
+        os.close(told)
+
+    return undo
+
+
+def _watch(pipe: int, told: int) -> None:
+    """Answers the first signal, and ends the process at the second."""
+    since: float | None = None
+    while numbers := os.read(pipe, 64):
+        if not any(number in SIGNALS for number in numbers):
+            continue
+        if since is None:
+            what = _requests.doing[-1] if _requests.doing else "the start"
+            _tell(told, f"stopping after {what}; again to stop at once")
+            since = time.monotonic()
+        elif time.monotonic() - since >= _SAME_SECONDS:
+            _tell(
+                told,
+                "stopped at once; the last checkpoint is intact, the same "
+                "command resumes",
+            )
+            os._exit(EXIT_CODE)
+
+
+def _tell(descriptor: int, line: str) -> None:
+    """Writes a line where nothing can fail, nor wait for a reader."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    with contextlib.suppress(OSError):
+        if poll.poll(0):
+            # A progress bar stands on the terminal's present line.
+            start = "\n" if os.isatty(descriptor) else ""
+            os.write(descriptor, f"{start}ls_tf: {line}\n".encode())
