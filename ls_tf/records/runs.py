@@ -66,6 +66,16 @@ _REFUSED = (
 )
 
 
+# Fields of ``run.json`` that only a run with an end has.
+_OF_AN_END = ("reason", "eval_seconds", "steps_per_second")
+
+
+def _measured(run: Mapping[str, Any]) -> list[str]:
+    """The names of the measurements that a run's end makes."""
+    evaluators = run["spec"]["evaluators"]
+    return [f"{e['name']}_{e['role']}" for e in evaluators]
+
+
 def _read_run(path: Path) -> dict[str, Any] | None:
     """Reads ``run.json``; None if the directory holds no record yet."""
     return read_json(path / "run.json", "run record")
@@ -189,8 +199,23 @@ class RunDirectory:
         write_json(self.path / "run.json", self.run)
 
     def rewind(self, step: int) -> None:
-        """Drops the metrics of steps that the resumed run makes again."""
-        self._rows = [row for row in self._rows if row["step"] <= step]
+        """Drops what the run makes again as it goes on from a step.
+
+        That is the rows of later steps, the measurements if these were made
+        at a later step, and what ``run.json`` says of an end.
+        """
+        kept = [row for row in self._rows if row["step"] <= step]
+        if len(kept) < len(self._rows):
+            self._rows = kept
+            self._write_metrics()
+        if step < int(self.run.get("steps", 0)):
+            for name in _measured(self.run):
+                for kind in (".json", ".npz"):
+                    file = self.path / "measurements" / f"{name}{kind}"
+                    file.unlink(missing_ok=True)
+        for field in _OF_AN_END:
+            self.run.pop(field, None)
+        self.run["ended"] = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
         """Adds values to the row of a step and rewrites ``metrics.csv``."""
@@ -198,6 +223,12 @@ class RunDirectory:
             self._rows[-1].update(values)
         else:
             self._rows.append({"step": step, **values})
+        self._write_metrics()
+
+    def _write_metrics(self) -> None:
+        if not self._rows:
+            (self.path / "metrics.csv").unlink(missing_ok=True)
+            return
         names = list(dict.fromkeys(k for row in self._rows for k in row))
         text = io.StringIO()
         writer = csv.DictWriter(text, names, lineterminator="\n")

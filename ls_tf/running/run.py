@@ -104,7 +104,11 @@ class Run:
                 self._summaries.close()
 
     def restore(self, checkpoint: checkpoints.Checkpoint | None) -> None:
-        """Goes on from a checkpoint; from step 0 without one."""
+        """Goes on from a checkpoint; from step 0 without one.
+
+        The record follows when the run is to ``begin``, not before: a run
+        that is refused after this keeps what it has.
+        """
         if checkpoint is None:
             return
         self.network.load(checkpoint.arrays)
@@ -114,13 +118,16 @@ class Run:
         }
         self.step = checkpoint.step
         self._seconds = float(checkpoint.extra.get("seconds", 0.0))
-        if self._directory is not None:
-            self._directory.rewind(checkpoint.step)
 
     def begin(self) -> None:
-        """Says in the record, and to TensorBoard, that the run goes on."""
+        """Says in the record, and to TensorBoard, that the run goes on.
+
+        What an earlier process recorded of steps that are made again is
+        dropped, also where it left no checkpoint at all.
+        """
         if self._directory is None:
             return
+        self._directory.rewind(self.step)
         self._summaries = Summaries(str(self._directory.tensorboard), self.step)
         self._summaries.hparams(
             {
@@ -132,7 +139,10 @@ class Run:
             self.identity.folder.rsplit("/", 1)[0],
         )
         self._directory.update(
-            outcome="running", steps=self.task.total_steps, step=self.step
+            outcome="running",
+            steps=self.task.total_steps,
+            step=self.step,
+            train_seconds=round(self._seconds, 3),
         )
 
     # --- From step to step --------------------------------------------------

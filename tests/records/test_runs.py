@@ -703,9 +703,9 @@ def rewrite():
     with runs.opened(root, identity) as directory:
         rows = runs.Record(path, {}).metrics()
         step = int(rows[-1]["step"]) if rows else 0
+        directory.rewind(step)
         while True:
             step += 1
-            directory.rewind(max(0, step - 50))
             directory.log(step, {"train/loss": 1 / step, "train/nll": 2 / step})
             directory.update(step=step)
             directory.measure(

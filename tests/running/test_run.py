@@ -2,10 +2,16 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import os
+import pathlib
+import shutil
+import tempfile
 
 import numpy as np
 import pytest
+from kills import Kill, KilledError
 
 from ls_tf.records import runs
 from ls_tf.running import loop
@@ -219,3 +225,120 @@ def test_a_stopped_run_goes_on_with_the_values_of_its_open_row(
         again.write_due()
     (row,) = rows(identity, tmp_path)
     assert (row["step"], row["train/loss"]) == ("2", "6.0")
+
+
+def made(identity, folder):
+    """What a finished run leaves, but for times."""
+    path = folder / identity.folder
+    about = record(identity, folder)
+    history = about.pop("history")
+    for name in ("started", "ended", "eval_seconds", "steps_per_second"):
+        assert about.pop(name)
+    assert about.pop("train_seconds") >= 0
+    measurements = {}
+    for file in sorted((path / "measurements").iterdir()):
+        measurements[file.name] = json.loads(file.read_text())
+        del measurements[file.name]["measured"]
+    metrics = (path / "metrics.csv").read_bytes()
+    return metrics, about, measurements, len(history)
+
+
+def complete(identity, folder, losses=range(6), total=6):
+    """Trains and measures from wherever the record stands."""
+    run = Run(identity, Network(identity.spec), str(folder))
+    run.task.total_steps = total
+    with run.opened(FACTS):
+        run.restore(checkpoints.latest(run.checkpoint_folder))
+        run.begin()
+        loop.train(Engine(losses), [run], StopRequest(), "title")
+        run.finish("train_and_eval")
+    return made(identity, folder)
+
+
+def test_a_beginning_over_leftovers_is_a_beginning(identity, tmp_path):
+    """Rows, measurements and an end are left; the checkpoints are gone."""
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    *unbroken, _ = complete(identity, whole)
+    complete(identity, again, losses=range(10, 16))
+    with opened(identity, again) as run:
+        assert rows_left(again, identity) == []
+        about = record(identity, again)
+        assert (about["outcome"], about["step"]) == ("running", 0)
+        assert (about["ended"], about["train_seconds"]) == (None, 0.0)
+        assert not {"eval_seconds", "steps_per_second"} & about.keys()
+        folder = again / identity.folder / "measurements"
+        assert list(folder.iterdir()) == []
+        run.checkpoint_folder.rmtree()
+    *begun_again, processes = complete(identity, again)
+    assert begun_again == unbroken
+    assert processes == 3
+
+
+def rows_left(folder, identity):
+    file = folder / identity.folder / "metrics.csv"
+    return rows(identity, folder) if file.exists() else []
+
+
+def test_rows_before_the_first_checkpoint_are_made_again(identity, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    *unbroken, _ = complete(identity, whole)
+    with opened(identity, broken) as run:
+        run.take(logs(7, 8, 9), 0.5)
+        run.write_due()  # as killed after this
+    assert [row["step"] for row in rows(identity, broken)] == ["3"]
+    *begun_again, _ = complete(identity, broken)
+    assert begun_again == unbroken
+
+
+def test_a_failed_run_that_begins_again_has_failed_no_more(identity, tmp_path):
+    with opened(identity, tmp_path) as run:
+        run.take(logs(1, np.nan), 0.5)
+    assert record(identity, tmp_path)["reason"].startswith("the loss of step 1")
+    with opened(identity, tmp_path):
+        about = record(identity, tmp_path)
+    assert about["outcome"] == "running"
+    assert "reason" not in about
+
+
+def test_what_is_refused_before_it_begins_keeps_its_record(identity, tmp_path):
+    """As a finished run whose checkpoints are gone and is to be measured."""
+    before = complete(identity, tmp_path)[:1]
+    run = Run(identity, Network(identity.spec), str(tmp_path))
+    with run.opened(FACTS):
+        run.restore(None)
+    assert made(identity, tmp_path)[:1] == before
+
+
+@pytest.fixture
+def quick_folder():
+    """A folder in memory where there is one: renames cost no time there."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield pathlib.Path(folder)
+
+
+def test_a_kill_at_any_file_operation_changes_no_byte(
+    quick_folder, monkeypatch
+):
+    """At step 2 a row, a measurement and a checkpoint are due."""
+    spec = resolve("fc_digits", changed={"train.steps": 3}).spec
+    train = dataclasses.replace(
+        spec.train, log_every_steps=1, checkpoint_every_steps=2
+    )
+    measured = dataclasses.replace(MEASURED[0], every_steps=2)
+    spec = dataclasses.replace(spec, evaluators=(measured,), train=train)
+    identity = RunIdentity("fc_digits", spec, {}, False)
+    *unbroken, _ = complete(identity, quick_folder / "whole", total=3)
+    folder = quick_folder / "broken"
+    for operation in itertools.count(1):
+        with monkeypatch.context() as patch:
+            kill = Kill(patch, operation)
+            with contextlib.suppress(KilledError):
+                complete(identity, folder, total=3)
+        shutil.rmtree(folder / identity.folder / "lock", ignore_errors=True)
+        *resumed, _ = complete(identity, folder, total=3)
+        assert resumed == unbroken, operation
+        shutil.rmtree(folder)
+        if not kill.is_done:
+            break
+    assert operation > 60
