@@ -8,11 +8,16 @@ there.
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from etils.epath import Path
+
+from ls_tf.records.files import json_bytes
+
+_SEAL = "digest"
 
 
 class DamageError(ValueError):
@@ -41,6 +46,27 @@ def intact(array: np.ndarray, wanted: str, name: str) -> np.ndarray:
     if digest(array) != wanted:
         raise DamageError(f"{name} is not what was written")
     return array
+
+
+def sealed(fields: Mapping[str, Any]) -> bytes:
+    """Encodes a manifest; its last field is the SHA-256 of all others."""
+    seal = hashlib.sha256(json_bytes(fields)).hexdigest()
+    return json_bytes({**fields, _SEAL: seal})
+
+
+def unsealed(data: bytes, name: str) -> dict[str, Any]:
+    """Decodes a manifest, if every byte is as ``sealed`` wrote it.
+
+    Raises:
+        DamageError: it was altered; calls it by its name.
+        ValueError, RecursionError: it is no JSON.
+    """
+    fields = json.loads(data)
+    if isinstance(fields, dict):
+        fields.pop(_SEAL, None)
+        if sealed(fields) == data:
+            return fields
+    raise DamageError(f"{name} is not what was written")
 
 
 def read_npy(file: Path, *, mapped: bool = False) -> np.ndarray:
@@ -104,7 +130,7 @@ def decoded(
 
     Raises:
         DamageError: truncated or altered; calls it by its name.
-        KeyError: the manifest lacks a field, or the file an array.
+        KeyError: the manifest lacks a field.
     """
     if len(data) != manifest["bytes"]:
         raise DamageError(
@@ -115,9 +141,9 @@ def decoded(
         raise DamageError(
             f"{name} is corrupted: its SHA-256 differs from the manifest's"
         )
-    arrays = decode(data)
-    for key, form in manifest["arrays"].items():
-        if _form(arrays[key]) != form:
+    arrays, forms = decode(data), manifest["arrays"]
+    for key in sorted({*arrays, *forms}):
+        if key not in arrays or _form(arrays[key]) != forms.get(key):
             raise DamageError(
                 f"{name}: array {key} is not as its manifest says"
             )

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
+from ls_tf.records.local import is_link, is_there
+
 Contents = Mapping[str, bytes | np.ndarray]
 
 VERSION = 1  # of the record; a record of a newer version is refused
@@ -19,26 +21,47 @@ class RunError(ValueError):
     """A run directory that cannot be used; the message is one line."""
 
 
+def _other_name(path: Path) -> Path:
+    """A name beside another that a later owner of the folder clears away."""
+    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+
+
 @contextlib.contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """A name to write under first; after a failure nothing has it."""
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+    temporary = _other_name(path)
     try:
         yield temporary
     except BaseException:
         with contextlib.suppress(Exception):
-            if temporary.is_dir():
-                temporary.rmtree()
-            else:
-                temporary.unlink(missing_ok=True)
+            remove(temporary)
         raise
 
 
+def remove(path: Path) -> None:
+    """Removes a file, a folder, or a link and not what it leads to.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    if path.is_dir() and not is_link(path):
+        path.rmtree()
+    elif is_there(path):
+        path.unlink()
+
+
 def leftovers(folder: Path) -> list[Path]:
-    """What killed processes left half-written in a folder."""
+    """What killed processes left half-written in a folder.
+
+    A folder that cannot be listed has none; whoever reads it says why.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError:
+        return []
     return [
         path
-        for path in (folder.iterdir() if folder.exists() else ())
+        for path in entries
         if path.name.startswith(".") and path.name.endswith(".tmp")
     ]
 
@@ -75,7 +98,9 @@ def write_files(folder: Path, contents: Contents) -> None:
 
 
 def write_folder(folder: Path, contents: Contents) -> None:
-    """Writes a folder that is wholly there or not at all; replaces another.
+    """Writes a folder that is wholly there or not at all.
+
+    What has its name, a folder, a file or a link, is replaced.
 
     Raises:
         OSError: the file system refused; nothing is left half-written.
@@ -84,9 +109,26 @@ def write_folder(folder: Path, contents: Contents) -> None:
         temporary.mkdir(parents=True)
         for name, content in contents.items():
             _put(temporary / name, content)
-        if folder.exists():
-            folder.rmtree()
-        temporary.rename(folder)
+        with _aside(folder):
+            temporary.rename(folder)
+
+
+@contextlib.contextmanager
+def _aside(path: Path) -> Iterator[None]:
+    """Frees a name for another; what had it is back after a failure."""
+    if not is_there(path):
+        yield
+        return
+    old = _other_name(path)
+    path.rename(old)
+    try:
+        yield
+    except BaseException:
+        old.rename(path)
+        raise
+    # What cannot be removed now is left to a later owner of the folder.
+    with contextlib.suppress(Exception):
+        remove(old)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

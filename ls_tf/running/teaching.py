@@ -93,6 +93,13 @@ def load(
             f"the teacher's record {record.path} has no checkpoint; make it "
             f"with: {taught_by.command()} --runs_dir={runs_dir}"
         )
+    steps = record.run.get("steps", checkpoint.step)
+    if checkpoint.step != steps:
+        raise MissingRunError(
+            f"the teacher's record {record.path} has no whole checkpoint of "
+            f"its last step, {steps}, but of step {checkpoint.step}; train on "
+            f"with: {taught_by.command()} --runs_dir={runs_dir}"
+        )
     distillation.check_teacher(identity.spec, taught_by.spec)
     teacher = distillation.Teacher(
         taught_by.spec, lambda model: assign_model(model, checkpoint.arrays)
@@ -102,7 +109,7 @@ def load(
             identity.spec,
             teacher,
             record,
-            checkpoints.digest(folder, checkpoint.step),
+            checkpoint.sha256,
             session,
             stop,
         )

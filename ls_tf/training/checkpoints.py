@@ -1,13 +1,15 @@
 """Checkpoints that any engine can write and read.
 
 A checkpoint is a folder ``step-000001000`` with one safetensors file of named
-arrays (no pickle) and a manifest of their names, shapes, dtypes and the
-file's SHA-256. It is written under a temporary name and renamed, and the one
-before it is kept, so that a kill, a full disk or a damaged file costs at most
-the steps since the previous checkpoint.
+arrays (no pickle) and a manifest of the step, the arrays' names, shapes and
+dtypes, the file's SHA-256 and that of the manifest itself. It is written under
+a temporary name and renamed, and the one before it is kept, so that a kill, a
+full disk or a damaged file costs at most the steps since the previous
+checkpoint. What else lies among checkpoints is passed over.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,15 +17,23 @@ from typing import Any
 import numpy as np
 from absl import logging
 from etils.epath import Path
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from ls_tf.records.arrays import DamageError, decoded, description
-from ls_tf.records.files import json_bytes, leftovers, write_folder
+from ls_tf.records.arrays import (
+    DamageError,
+    decoded,
+    description,
+    sealed,
+    unsealed,
+)
+from ls_tf.records.files import leftovers, remove, write_folder
+from ls_tf.records.local import is_there
+from ls_tf.records.reading import line, reading
 from ls_tf.spec import SpecError
 
 _ARRAYS = "arrays.safetensors"
 _MANIFEST = "manifest.json"
+VERSION = 2
 KEPT = 2
 
 
@@ -38,6 +48,7 @@ class Checkpoint:
     step: int
     arrays: Mapping[str, np.ndarray]
     extra: Mapping[str, Any]  # JSON: seconds trained so far
+    sha256: str = ""  # of the file of arrays, once it was read
 
 
 def _name(step: int) -> str:
@@ -61,71 +72,103 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     arrays = {k: np.asarray(v, order="C") for k, v in checkpoint.arrays.items()}
     data = safetensors.save(arrays)
     manifest = {
-        "version": 1,
+        "version": VERSION,
         "step": checkpoint.step,
         **description(data, arrays),
         "extra": dict(checkpoint.extra),
     }
     write_folder(
         folder / _name(checkpoint.step),
-        {_ARRAYS: data, _MANIFEST: json_bytes(manifest)},
+        {_ARRAYS: data, _MANIFEST: sealed(manifest)},
     )
-    for old in steps(folder)[:-KEPT]:
-        (folder / _name(old)).rmtree()
+    # Of later steps there may be what was damaged, or another run's.
+    before = [step for step in steps(folder) if step < checkpoint.step]
+    _clear([folder / _name(step) for step in before[: 1 - KEPT or None]])
 
 
 def sweep(folder: Path) -> None:
     """Removes what a kill left half-written."""
-    for path in leftovers(folder):
-        path.rmtree()
+    _clear(leftovers(folder))
+
+
+def _clear(paths: Sequence[Path]) -> None:
+    """Removes what is not needed; what cannot be removed is no fault."""
+    for path in paths:
+        try:
+            remove(path)
+        except Exception as error:  # Cloud file systems raise their own.
+            logging.log_first_n(
+                logging.WARNING, "Cannot remove %s: %s", 1, path, line(error)
+            )
 
 
 def steps(folder: Path) -> list[int]:
-    """Lists the steps that have a checkpoint, in order."""
-    if not folder.exists():
-        return []
-    return sorted(
-        int(path.name.removeprefix("step-"))
-        for path in folder.iterdir()
-        if path.name.startswith("step-")
-    )
+    """Lists the steps that have a checkpoint, in order.
+
+    What has another name than a checkpoint's is passed over.
+
+    Raises:
+        CheckpointError: the folder cannot be read, or is a link to nothing.
+    """
+    with reading(folder, "folder of checkpoints", CheckpointError):
+        if not folder.exists():
+            if is_there(folder):
+                raise CheckpointError(
+                    f"{folder} is a link to what is not there; mend or "
+                    "remove it"
+                )
+            return []
+        names = [path.name for path in folder.iterdir()]
+    numbers = [re.fullmatch(r"step-([0-9]{9,18})", name) for name in names]
+    found = [int(number[1]) for number in numbers if number]
+    return sorted(step for step in found if _name(step) in names)
 
 
 def read(folder: Path, step: int) -> Checkpoint:
     """Reads one checkpoint and checks it against its manifest.
 
     Raises:
-        CheckpointError: missing, truncated or altered.
+        CheckpointError: missing, truncated, altered, of another step than its
+            folder's name says, or of a version that is not known.
     """
     path = folder / _name(step)
-    try:
-        manifest = json.loads((path / _MANIFEST).read_text())
-        arrays = decoded(
-            (path / _ARRAYS).read_bytes(),
-            manifest,
-            safetensors.load,
-            f"checkpoint {path}",
-        )
-        return Checkpoint(int(manifest["step"]), arrays, manifest["extra"])
-    except DamageError as error:
-        raise CheckpointError(str(error)) from None
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    with reading(path, "checkpoint", CheckpointError):
+        try:
+            manifest = _manifest(path, step)
+            arrays = decoded(
+                (path / _ARRAYS).read_bytes(),
+                manifest,
+                safetensors.load,
+                f"checkpoint {path}",
+            )
+        except DamageError as error:
+            raise CheckpointError(str(error)) from None
+    return Checkpoint(step, arrays, manifest["extra"], manifest["sha256"])
+
+
+def _manifest(path: Path, step: int) -> dict[str, Any]:
+    """Reads a manifest; one of version 1 has no digest of its own."""
+    data = (path / _MANIFEST).read_bytes()
+    manifest: dict[str, Any] = json.loads(data)
+    version, of = manifest["version"], manifest["step"]
+    if version not in (1, VERSION) or isinstance(version, bool):
         raise CheckpointError(
-            f"checkpoint {path} cannot be read: {error}"
-        ) from None
-
-
-def digest(folder: Path, step: int) -> str:
-    """Gives the SHA-256 of a checkpoint's arrays, as its manifest says.
-
-    Args:
-        folder: the run's ``checkpoints``.
-        step: of a checkpoint that was read.
-
-    Source: ours.
-    """
-    manifest = json.loads((folder / _name(step) / _MANIFEST).read_text())
-    return str(manifest["sha256"])
+            f"checkpoint {path} has version {json.dumps(version)[:40]}; this "
+            f"program reads 1 to {VERSION}"
+        )
+    if version != 1:
+        manifest = unsealed(data, f"the manifest of checkpoint {path}")
+    if of != step or isinstance(of, bool):
+        raise CheckpointError(
+            f"checkpoint {path} is of step {json.dumps(of)[:40]}, not of its "
+            "folder's"
+        )
+    seconds = manifest["extra"].get("seconds", 0.0)
+    if not 0 <= seconds < float("inf"):
+        raise CheckpointError(
+            f"checkpoint {path}: wanted seconds of training, got {seconds}"
+        )
+    return manifest
 
 
 def latest(folder: Path) -> Checkpoint | None:

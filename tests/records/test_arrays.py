@@ -140,15 +140,19 @@ def test_a_stored_table_that_is_not_finished_goes_on(folder):
     assert asked == [(32, 35)]
 
 
-def test_a_stored_checkpoint_is_read(folder):
-    stored = checkpoints.latest(epath.Path(STORED) / "checkpoints")
+@pytest.mark.parametrize("version", ["version_1", "version_2"])
+def test_a_stored_checkpoint_is_read(version):
+    path = epath.Path(STORED) / "checkpoints" / version
+    stored = checkpoints.latest(path)
     assert (stored.step, stored.extra) == (7, {"seconds": 10.5})
     equal(stored.arrays, CHECKPOINT.arrays)
+    data = (path / "step-000000007" / "arrays.safetensors").read_bytes()
+    assert stored.sha256 == hashlib.sha256(data).hexdigest()
+
+
+def test_a_checkpoint_is_written_as_it_was(folder):
     checkpoints.save(folder, CHECKPOINT)
-    assert contents(folder) == contents(STORED / "checkpoints")
-    digest = checkpoints.digest(folder, 7)
-    data = folder / "step-000000007" / "arrays.safetensors"
-    assert digest == hashlib.sha256(data.read_bytes()).hexdigest()
+    assert contents(folder) == contents(STORED / "checkpoints" / "version_2")
 
 
 # --- digests
@@ -246,8 +250,27 @@ def test_a_description_tells_what_is_cut_short_or_altered():
             ": array a is not as its manifest says",
             arrays_of=named | {"a": other},
         )
-    with pytest.raises(KeyError, match="b"):
-        arrays.decoded(data, about, lambda _: {"a": named["a"]}, "it")
+    says(": array b is not as its manifest says", arrays_of={"a": named["a"]})
+    says(
+        ": array c is not as its manifest says",
+        arrays_of=named | {"c": named["a"]},
+    )
+
+
+def test_a_sealed_manifest_is_read_as_it_was_written_or_refused():
+    fields = {"version": 2, "x": {"b": [1.5, None], "a": "é"}}
+    data = arrays.sealed(fields)
+    plain = files.json_bytes(fields)
+    assert json.loads(data) == {
+        **fields,
+        "digest": hashlib.sha256(plain).hexdigest(),
+    }
+    assert arrays.unsealed(data, "it") == fields
+    assert list(arrays.unsealed(data, "it")["x"]) == ["b", "a"]
+    reordered = json.dumps(json.loads(data), indent=1, sort_keys=True).encode()
+    for other in (plain, data + b"\n", reordered, b"[]", b"null"):
+        with pytest.raises(DamageError, match="^it is not what was written$"):
+            arrays.unsealed(other, "it")
 
 
 # --- whole or not there

@@ -109,8 +109,6 @@ def test_a_damaged_newest_is_reported_and_the_one_before_is_used(
 ):
     checkpoints.save(folder, make(10))
     checkpoints.save(folder, make(20))
-    if damage is _flip and file == "manifest.json":
-        pytest.skip("a flipped bit of white space changes nothing")
     damage(folder / "step-000000020" / file)
     with pytest.raises(CheckpointError) as error:
         checkpoints.read(folder, 20)
@@ -190,9 +188,9 @@ def test_saving_a_step_again_replaces_it(folder):
 
 
 def test_match_names_the_first_difference():
-    arrays = {"model/0000/kernel": np.zeros((3, 4))}
-    checkpoints.match({"model/0000/kernel": (3, 4)}, arrays)
+    named = {"model/0000/kernel": np.zeros((3, 4))}
+    checkpoints.match({"model/0000/kernel": (3, 4)}, named)
     with pytest.raises(SpecError, match=r"wanted shape \(4, 4\)"):
-        checkpoints.match({"model/0000/kernel": (4, 4)}, arrays)
+        checkpoints.match({"model/0000/kernel": (4, 4)}, named)
     with pytest.raises(SpecError, match="no array 'model/0001/bias'"):
-        checkpoints.match({"model/0001/bias": (4,)}, arrays)
+        checkpoints.match({"model/0001/bias": (4,)}, named)
