@@ -97,8 +97,9 @@ def load(
     if checkpoint.step != steps:
         raise MissingRunError(
             f"the teacher's record {record.path} has no whole checkpoint of "
-            f"its last step, {steps}, but of step {checkpoint.step}; train on "
-            f"with: {taught_by.command()} --runs_dir={runs_dir}"
+            f"its last step, {steps}, but of step {checkpoint.step}; remove "
+            f"the folder and make it with: {taught_by.command()} "
+            f"--runs_dir={runs_dir}"
         )
     distillation.check_teacher(identity.spec, taught_by.spec)
     teacher = distillation.Teacher(

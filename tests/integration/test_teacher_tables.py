@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -168,3 +169,25 @@ def test_stacked_students_of_two_teachers_have_two_tables(line):
         folder.rename(line.folder / f"stacked_{seed}")
         line(*one)
         assert_close(stacked, arrays(folder), atol=1e-5)
+
+
+def test_a_teacher_short_of_its_last_step_teaches_nobody(line):
+    flags = (
+        *STUDENT,
+        NEVER,
+        "--set=teacher.changes.train.checkpoint_every_steps=200",
+    )
+    line(*flags, "--mode=train")
+    (last,) = line.runs.glob("fc_digits/*/seed=*/checkpoints/step-000000300")
+    file = last / "arrays.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+    other = (*flags, "--set=teacher.teacher_temperature=2")
+    done = line(*other, code=2)
+    (said,) = [s for s in done.stderr.splitlines() if "ls_tf:" in s]
+    assert "no whole checkpoint of its last step, 300, but of step 200" in said
+    assert not line.folder_of(*other).exists()
+    # What the line says mends it.
+    shutil.rmtree(last.parents[1])
+    words = said[said.index("--experiment=") :].split()
+    line(*[word for word in words if not word.startswith("--runs_dir=")])
+    line(*other, "--mode=train")
