@@ -4,19 +4,14 @@ Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 """
 
 import contextlib
-import importlib.metadata
 import importlib.util
 import os
-import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from ls_tf.running import provenance
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
 
@@ -68,25 +63,6 @@ def check(engine: str, strategy_name: str) -> None:
         )
 
 
-def _git() -> dict[str, Any]:
-    """The commit of the code that runs, and whether it was altered."""
-
-    def ask(*words: str) -> str:
-        return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *words],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout.strip()
-
-    try:
-        changed = ask("status", "--porcelain", "--untracked-files=no")
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": bool(changed)}
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
-
-
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Drops what TensorFlow's C++ start-up writes to standard error.
@@ -116,6 +92,9 @@ class Session:
         """
         check(machine.engine, machine.strategy)
         self.machine = machine
+        # The code as it is now; what is edited later does not run here.
+        provenance.sources()
+        provenance.git()
         _choose_backend(machine.engine)
         if machine.engine == "jax":
             self._start_jax()
@@ -180,17 +159,15 @@ class Session:
         devices = engine.devices()
         return {
             "command": list(self.machine.command),
-            "git": _git(),
-            "versions": {
-                "python": platform.python_version(),
-                **_versions(self.machine.engine),
-                "keras": keras.__version__,
-                "numpy": np.__version__,
-            },
+            "git": provenance.git(),
+            "sources": provenance.digest(provenance.sources()),
+            "versions": provenance.versions(self.machine.engine, spec.task),
             "engine": self.machine.engine,
             "backend": keras.backend.backend(),
             "strategy": self.machine.strategy,
             "replicas": engine.num_replicas,
+            "micro_batches": self.machine.micro_batches,
+            "deterministic": self.machine.deterministic,
             "networks": len(engine.networks),
             "precision": spec.train.precision,
             "devices": devices,
@@ -212,12 +189,3 @@ def _choose_backend(engine: str) -> None:
             f"--engine={engine}: Keras runs on {backend} in this process"
         )
     os.environ["KERAS_BACKEND"] = engine
-
-
-def _versions(engine: str) -> dict[str, str]:
-    if engine == "jax":
-        packages = ("jax", "jaxlib")
-        return {name: importlib.metadata.version(name) for name in packages}
-    import tensorflow as tf
-
-    return {"tensorflow": tf.__version__}
