@@ -136,6 +136,19 @@ def write_bytes(path: Path, data: bytes) -> None:
     write_files(path.parent, {path.name: data})
 
 
+def append(path: Path, data: bytes) -> None:
+    """Adds bytes at the end of a file.
+
+    Alone of what is written here they may be there in part, after a kill or a
+    full disk: whoever reads them must be able to tell.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    with path.open("ab") as file:
+        file.write(data)
+
+
 def json_bytes(value: Any) -> bytes:
     """Encodes JSON, a field a line; floats keep all their digits."""
     return json.dumps(value, indent=1).encode()

@@ -1,15 +1,14 @@
 """A run directory: write it, read it, find it by its specification.
 
-Every file is written to a temporary name and renamed, so that a kill at any
-instant leaves a readable record. Paths go through ``etils.epath``: what works
-on a local disk works on ``gs://`` where TensorFlow's file system does.
+Files are whole or not there (``files``), and rows of ``metrics.csv`` count
+from their end on, so that a kill at any instant leaves a readable record. Paths
+go through ``etils.epath``: what works on a local disk works on ``gs://`` where
+TensorFlow's file system does.
 Field names and units are described in ``docs/run_record.md``.
 """
 
 import contextlib
-import csv
 import errno
-import io
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
+from ls_tf.records import metrics
 from ls_tf.records.arrays import npz, open_npz
 from ls_tf.records.files import (
     VERSION,
@@ -35,6 +35,7 @@ from ls_tf.records.locks import (
     owner_of,
     sweep,
 )
+from ls_tf.records.reading import reading
 from ls_tf.spec import as_dict
 from ls_tf.spec.resolve import RunIdentity
 
@@ -131,21 +132,17 @@ class Record:
             raise RunError(f"{file} cannot be read: {error}") from None
 
     def metrics(self) -> list[dict[str, float]]:
-        """The rows of ``metrics.csv``; a cell that is empty is left out."""
-        return _read_metrics(self.path)
+        """The rows of ``metrics.csv``; a cell that is empty is left out.
 
-
-def _read_metrics(path: Path) -> list[dict[str, float]]:
-    file = path / "metrics.csv"
-    if not file.exists():
-        return []
-    try:
-        rows = csv.DictReader(io.StringIO(file.read_text()), strict=True)
-        return [
-            {k: float(v) for k, v in row.items() if v != ""} for row in rows
-        ]
-    except (OSError, ValueError, TypeError, csv.Error) as error:
-        raise RunError(f"{file} cannot be read: {error}") from None
+        Raises:
+            RunError: it is damaged, or not whole though the run is finished.
+        """
+        file = self.path / metrics.NAME
+        with reading(file, "table of metrics", RunError):
+            data = file.read_bytes() if file.exists() else b""
+        if self.run.get("outcome") == "finished":
+            metrics.check_end(file, data, self.run.get("steps"))
+        return metrics.read(file, data)
 
 
 def find(runs_dir: str, identity: RunIdentity) -> Record | None:
@@ -181,7 +178,10 @@ class RunDirectory:
         """Takes an opened directory; use ``opened``."""
         self.path = path
         self.run = run
-        self._rows = _read_metrics(path)
+        file = path / metrics.NAME
+        self._metrics = metrics.Metrics(
+            file, lambda data: write_bytes(file, data), file.unlink
+        )
 
     @property
     def tensorboard(self) -> Path:
@@ -194,7 +194,8 @@ class RunDirectory:
         return self.run.get("outcome") == "finished"
 
     def update(self, **fields: Any) -> None:
-        """Changes fields of ``run.json``."""
+        """Changes fields of ``run.json``, after the open row is written."""
+        self.flush()
         self.run.update(fields)
         write_json(self.path / "run.json", self.run)
 
@@ -204,10 +205,7 @@ class RunDirectory:
         That is the rows of later steps, the measurements if these were made
         at a later step, and what ``run.json`` says of an end.
         """
-        kept = [row for row in self._rows if row["step"] <= step]
-        if len(kept) < len(self._rows):
-            self._rows = kept
-            self._write_metrics()
+        self._metrics.rewind(step)
         if step < int(self.run.get("steps", 0)):
             for name in _measured(self.run):
                 for kind in (".json", ".npz"):
@@ -218,30 +216,12 @@ class RunDirectory:
         self.run["ended"] = None
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds values to the row of a step and rewrites ``metrics.csv``."""
-        if self._rows and self._rows[-1]["step"] == step:
-            self._rows[-1].update(values)
-        else:
-            self._rows.append({"step": step, **values})
-        self._write_metrics()
+        """Adds values to the row of a step, which is open until ``flush``."""
+        self._metrics.log(step, values)
 
-    def _write_metrics(self) -> None:
-        if not self._rows:
-            (self.path / "metrics.csv").unlink(missing_ok=True)
-            return
-        names = list(dict.fromkeys(k for row in self._rows for k in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, lineterminator="\n")
-        writer.writeheader()
-        for row in self._rows:
-            writer.writerow(
-                # float: NumPy's scalars write their type's name too.
-                {
-                    k: int(v) if k == "step" else repr(float(v))
-                    for k, v in row.items()
-                }
-            )
-        write_bytes(self.path / "metrics.csv", text.getvalue().encode())
+    def flush(self) -> None:
+        """Writes the open row of ``metrics.csv``."""
+        self._metrics.flush()
 
     def measure(
         self,
@@ -312,6 +292,7 @@ def opened(
             directory.update(history=history)
         try:
             yield directory
+            directory.flush()
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 with _refusals(path, below_only=True):

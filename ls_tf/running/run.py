@@ -70,6 +70,8 @@ class Run:
         # Means of each step since the last row.
         self._pending = {k: np.zeros(0, np.float32) for k in self.task.logged}
         self._last_finite_loss = float("nan")
+        # The last steps whose row, and whose measurements, were due or made.
+        self._logged = self._measured = 0
 
     @property
     def is_over(self) -> bool:
@@ -116,19 +118,25 @@ class Run:
         self._pending = {
             k: checkpoint.arrays[f"pending/{k}"] for k in self.task.logged
         }
-        self.step = checkpoint.step
+        self.step = self._logged = self._measured = checkpoint.step
+        if checkpoint.extra.get("unmeasured"):
+            self._measured = -1
         self._seconds = float(checkpoint.extra.get("seconds", 0.0))
 
     def begin(self) -> None:
         """Says in the record, and to TensorBoard, that the run goes on.
 
         What an earlier process recorded of steps that are made again is
-        dropped, also where it left no checkpoint at all.
+        dropped, also where it left no checkpoint at all; a measurement that a
+        signal broke off is made.
         """
-        if self._directory is None:
-            return
-        self._directory.rewind(self.step)
-        self._summaries = Summaries(str(self._directory.tensorboard), self.step)
+        if self._directory is not None:
+            self._begin_record(self._directory)
+        self._measure_if_due()
+
+    def _begin_record(self, directory: RunDirectory) -> None:
+        directory.rewind(self.step)
+        self._summaries = Summaries(str(directory.tensorboard), self.step)
         self._summaries.hparams(
             {
                 "experiment": self.identity.experiment,
@@ -138,7 +146,7 @@ class Run:
             },
             self.identity.folder.rsplit("/", 1)[0],
         )
-        self._directory.update(
+        directory.update(
             outcome="running",
             steps=self.task.total_steps,
             step=self.step,
@@ -181,30 +189,54 @@ class Run:
 
     def write_due(self) -> None:
         """Writes what is due at the present step."""
-        train, step = self._spec.train, self.step
-        last = step == self.task.total_steps
-        if step % train.log_every_steps == 0 or last:
-            self._log()
-        watched = [
-            e
-            for e in self._spec.evaluators
-            if e.every_steps and step % e.every_steps == 0 and not last
-        ]
-        self._measure(watched, self._publish)
-        if step % train.checkpoint_every_steps == 0 or last:
+        self._log_if_due()
+        self._measure_if_due()
+        if self._is_last or self._is_step_of(
+            self._spec.train.checkpoint_every_steps
+        ):
             self.save()
 
+    @property
+    def _is_last(self) -> bool:
+        return self.step == self.task.total_steps
+
+    def _is_step_of(self, every_steps: int) -> bool:
+        return bool(every_steps) and self.step % every_steps == 0
+
+    def _log_if_due(self) -> None:
+        is_due = self._is_last or self._is_step_of(
+            self._spec.train.log_every_steps
+        )
+        if is_due and self._logged != self.step:
+            self._log()
+        self._logged = self.step
+
+    def _measure_if_due(self) -> None:
+        """Measures what is watched; at the last step all is, by ``finish``."""
+        if self._measured != self.step and not self._is_last:
+            watched = [
+                e
+                for e in self._spec.evaluators
+                if self._is_step_of(e.every_steps)
+            ]
+            self._measure(watched, self._publish)
+        self._measured = self.step
+        if self._directory is not None:
+            self._directory.flush()  # the row is whole now
+
     def save(self) -> None:
-        """Writes a checkpoint."""
+        """Writes a checkpoint; the rows before it are on the disk by then."""
         if self._directory is None:
             return
+        self._directory.flush()
         pending = {f"pending/{k}": v for k, v in self._pending.items()}
+        extra: dict[str, Any] = {"seconds": self._seconds}
+        if self._measured != self.step:
+            extra["unmeasured"] = True  # a signal came while it was measured
         checkpoints.save(
             self.checkpoint_folder,
             checkpoints.Checkpoint(
-                self.step,
-                {**self.network.state(), **pending},
-                {"seconds": self._seconds},
+                self.step, {**self.network.state(), **pending}, extra
             ),
         )
         self._directory.update(
@@ -260,7 +292,12 @@ class Run:
     # --- The end ------------------------------------------------------------
 
     def stop(self) -> None:
-        """Saves the state at a signal; the same command goes on from it."""
+        """Saves the state at a signal; the same command goes on from it.
+
+        The signal may have come in the midst of ``write_due``: what was not
+        measured at this step is measured after the resume.
+        """
+        self._log_if_due()
         self.save()
         self._end("stopped")
 

@@ -47,7 +47,7 @@ class Checkpoint:
 
     step: int
     arrays: Mapping[str, np.ndarray]
-    extra: Mapping[str, Any]  # JSON: seconds trained so far
+    extra: Mapping[str, Any]  # JSON: seconds trained so far, unmeasured
     sha256: str = ""  # of the file of arrays, once it was read
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from kills import Kill, KilledError
 
+from ls_tf.measuring import measure
 from ls_tf.records import runs
 from ls_tf.running import loop
 from ls_tf.running.run import Run
@@ -90,8 +91,10 @@ class Network:
     @contextlib.contextmanager
     def measuring(self):
         self.is_measured = True
-        yield
-        self.is_measured = False
+        try:
+            yield
+        finally:
+            self.is_measured = False
 
 
 class Engine:
@@ -342,3 +345,54 @@ def test_a_kill_at_any_file_operation_changes_no_byte(
         if not kill.is_done:
             break
     assert operation > 60
+
+
+class InTheMidst(BaseException):
+    """A signal, as it is told from within a measurement."""
+
+
+@pytest.mark.parametrize("when", range(1, 5))
+def test_a_stop_within_a_measurement_loses_none(
+    identity, tmp_path, monkeypatch, when
+):
+    """At steps 2 and 4 two evaluators are due; the signal comes in the n-th."""
+    spec = dataclasses.replace(
+        identity.spec,
+        evaluators=tuple(
+            dataclasses.replace(e, every_steps=2) for e in MEASURED
+        ),
+    )
+    identity = RunIdentity("fc_digits", spec, {}, False)
+    *unbroken, _ = complete(identity, tmp_path / "whole")
+    measured = measure.measure
+    calls = []
+
+    def broken_off(evaluator, view):
+        calls.append(evaluator)
+        if len(calls) == when:
+            raise InTheMidst
+        return measured(evaluator, view)
+
+    monkeypatch.setattr(measure, "measure", broken_off)
+    folder = tmp_path / "stopped"
+    with opened(identity, folder) as run:
+        with pytest.raises(InTheMidst):
+            loop.train(Engine(range(6)), [run], StopRequest(), "title")
+        run.stop()
+    at = 2 * ((when + 1) // 2)
+    assert checkpoints.steps(run.checkpoint_folder) == [at]
+    monkeypatch.undo()
+    *resumed, _ = complete(identity, folder)
+    assert resumed == unbroken
+
+
+def test_a_stop_before_a_due_row_writes_it(identity, tmp_path):
+    """As of a stack whose first network is measured when the signal comes."""
+    *unbroken, _ = complete(identity, tmp_path / "whole")
+    folder = tmp_path / "stopped"
+    with opened(identity, folder) as run:
+        run.take(logs(0, 1), 0.5)
+        run.stop()
+    assert [row["step"] for row in rows(identity, folder)] == ["2"]
+    *resumed, _ = complete(identity, folder)
+    assert resumed == unbroken
