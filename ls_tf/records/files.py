@@ -1,4 +1,8 @@
-"""Files of a run directory: whole or not there, versioned, through epath."""
+"""Files of a run directory: whole or not there, versioned, through epath.
+
+What appears under its name is on the disk, so that a machine that loses its
+power leaves what a killed process does: the new file whole, or the old one.
+"""
 
 import contextlib
 import datetime
@@ -10,7 +14,7 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
-from ls_tf.records.local import is_link, is_there
+from ls_tf.records.local import is_link, is_there, sync
 
 Contents = Mapping[str, bytes | np.ndarray]
 
@@ -66,6 +70,14 @@ def leftovers(folder: Path) -> list[Path]:
     ]
 
 
+def _make(folder: Path) -> None:
+    """Makes a folder; it and those above it that were missing are kept."""
+    missing = [f for f in (folder, *folder.parents) if not f.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        sync(made.parent)
+
+
 def _put(path: Path, content: bytes | np.ndarray) -> None:
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -87,14 +99,17 @@ def write_files(folder: Path, contents: Contents) -> None:
     Raises:
         OSError: the file system refused; nothing is left half-written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     with contextlib.ExitStack() as stack:
         written = {}
         for name, content in contents.items():
             written[name] = stack.enter_context(_temporary(folder / name))
             _put(written[name], content)
+        for temporary in written.values():
+            sync(temporary)
         for name, temporary in written.items():
             temporary.replace(folder / name)
+        sync(folder)
 
 
 def write_folder(folder: Path, contents: Contents) -> None:
@@ -105,12 +120,16 @@ def write_folder(folder: Path, contents: Contents) -> None:
     Raises:
         OSError: the file system refused; nothing is left half-written.
     """
+    _make(folder.parent)
     with _temporary(folder) as temporary:
-        temporary.mkdir(parents=True)
+        temporary.mkdir()
         for name, content in contents.items():
             _put(temporary / name, content)
+        for path in (*(temporary / name for name in contents), temporary):
+            sync(path)
         with _aside(folder):
             temporary.rename(folder)
+            sync(folder.parent)
 
 
 @contextlib.contextmanager
@@ -124,7 +143,8 @@ def _aside(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        old.rename(path)
+        if not is_there(path):
+            old.rename(path)
         raise
     # What cannot be removed now is left to a later owner of the folder.
     with contextlib.suppress(Exception):

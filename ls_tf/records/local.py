@@ -4,9 +4,12 @@ Links and ``fsync`` have no place in ``etils.epath``, so that this module alone
 asks the operating system; a path of a bucket has neither.
 """
 
+import errno
 import os
 
 from etils.epath import Path
+
+_UNKNOWN_OF_FOLDERS = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 
 
 def is_local(path: Path) -> bool:
@@ -22,3 +25,25 @@ def is_link(path: Path) -> bool:
 def is_there(path: Path) -> bool:
     """Whether anything has the name; unlike ``exists``, also a broken link."""
     return os.path.lexists(path) if is_local(path) else bool(path.exists())
+
+
+def sync(path: Path) -> None:
+    """Waits until a file's bytes, or a folder's names, are on the disk.
+
+    Raises:
+        OSError: the disk could not keep a file.
+    """
+    if not is_local(path):
+        return  # a bucket keeps what it has taken
+    is_folder = path.is_dir()
+    try:
+        number = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+    except OSError as error:
+        # Some file systems know no fsync of folders, and some folders may be
+        # written to and not be read.
+        if not is_folder or error.errno not in _UNKNOWN_OF_FOLDERS:
+            raise

@@ -4,11 +4,14 @@
 written before these had one store; what is written now is the same.
 """
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 
 import numpy as np
@@ -17,7 +20,7 @@ from etils import epath
 
 from ls_tf.data import digits
 from ls_tf.pipeline import array_cache, prepared
-from ls_tf.records import arrays, files
+from ls_tf.records import arrays, files, local
 from ls_tf.records.arrays import DamageError
 from ls_tf.training import checkpoints, tables
 from ls_tf.training.checkpoints import Checkpoint
@@ -328,6 +331,111 @@ def test_files_appear_after_all_are_written_in_their_order(folder, monkeypatch):
     )
     assert appeared == [("b.npy", 3), ("a.npy", 3), ("c.json", 3)]
     assert names(place) == ["a.npy", "b.npy", "c.json"]
+
+
+class Disk:
+    """Notes what is waited for and what appears, in order."""
+
+    def __init__(self, monkeypatch, folder):
+        self.done = []
+        sync, cls = local.sync, type(folder)
+        monkeypatch.setattr(
+            files, "sync", lambda path: (self.note("sync", path), sync(path))
+        )
+        for name in ("rename", "replace"):
+            real = getattr(cls, name)
+            monkeypatch.setattr(cls, name, self.noting(real))
+
+    def noting(self, real):
+        def rename(path, target):
+            self.note("rename", path, target)
+            return real(path, target)
+
+        return rename
+
+    def note(self, what, path, target=None):
+        plain = [
+            re.sub(r"[.]([^/]*)[.][0-9a-f]{8}[.]tmp", r"\1~", str(p))
+            for p in (path, target)
+            if p is not None
+        ]
+        self.done.append((what, *(p.rpartition("deep/")[2] for p in plain)))
+
+
+def test_what_appears_is_on_the_disk(folder, monkeypatch):
+    place = folder / "deep"
+    disk = Disk(monkeypatch, folder)
+    files.write_files(place, {"a.npy": np.zeros(2), "b": b"1"})
+    # The folder is new, too.
+    assert disk.done[0][1] == str(folder)
+    assert disk.done[1:5] == [
+        ("sync", "a.npy~"),
+        ("sync", "b~"),
+        ("rename", "a.npy~", "a.npy"),
+        ("rename", "b~", "b"),
+    ]
+    assert disk.done[5:] == [("sync", str(place))]
+
+
+def test_a_folder_that_appears_is_on_the_disk(folder, monkeypatch):
+    place = folder / "deep" / "place"
+    place.parent.mkdir()
+    disk = Disk(monkeypatch, folder)
+    new = [
+        ("sync", "place~/a"),
+        ("sync", "place~/b"),
+        ("sync", "place~"),
+        ("rename", "place~", "place"),
+        ("sync", str(place.parent)),
+    ]
+    files.write_folder(place, {"a": b"1", "b": b"1"})
+    assert disk.done == new
+    disk.done.clear()
+    files.write_folder(place, {"a": b"1", "b": b"1"})
+    # What was there before has another name for the time of the renaming.
+    assert disk.done == [*new[:3], ("rename", "place", "place~"), *new[3:]]
+    assert names(place.parent) == ["place"]
+
+
+@pytest.mark.parametrize("write", [files.write_files, files.write_folder])
+def test_a_disk_that_cannot_keep_a_file_leaves_what_was_there(
+    folder, monkeypatch, write
+):
+    place = folder / "place"
+    write(place, {"a": b"before", "b": b"before"})
+    for number in range(2):
+        calls = []
+
+        def fail(path, number=number, calls=calls):
+            calls.append(path)
+            if len(calls) > number:
+                raise OSError(errno.EIO, "Input/output error", str(path))
+
+        monkeypatch.setattr(files, "sync", fail)
+        with pytest.raises(OSError, match="Input/output"):
+            write(place, {"a": b"after", "b": b"after"})
+        assert contents(place) == {"a": b"before", "b": b"before"}
+        assert names(folder) == ["place"]
+
+
+@pytest.mark.parametrize(
+    ("number", "is_raised"),
+    [(errno.EINVAL, False), (errno.EACCES, False), (errno.EIO, True)],
+)
+def test_folders_that_know_no_fsync_are_let_be(
+    folder, monkeypatch, number, is_raised
+):
+    def fsync(file):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(local.os, "fsync", fsync)
+    (folder / "a").write_bytes(b"")
+    with pytest.raises(OSError, match="."):
+        local.sync(folder / "a")
+    expected = pytest.raises(OSError, match=".")
+    with expected if is_raised else contextlib.nullcontext():
+        local.sync(folder)
+    local.sync(epath.Path("gs://bucket/a"))  # asks nobody
 
 
 def test_a_folder_is_replaced_whole(folder):
