@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from ls_tf import flagfiles
 from ls_tf.running import stack
 from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
@@ -135,14 +136,13 @@ def _say(message: str) -> None:
 def _parse(argv: Sequence[str]) -> flags.FlagValues:
     values = _define()
     try:
-        rest = values(argv)
+        rest = values([*argv[:1], *flagfiles.expanded(argv[1:])])
     except flags.Error as error:
         message = str(error).removeprefix("ERROR:: ")
         raise SpecError(message) from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"--flagfile: wanted UTF-8 text: {error}") from None
     if len(rest) > 1:
-        raise SpecError(f"wanted flags only, got '{rest[1]}'")
+        # ascii: a character that cannot be seen is seen.
+        raise SpecError(f"wanted flags only, got {ascii(rest[1])}")
     return values
 
 

@@ -259,6 +259,15 @@ def test_flagfiles_are_composed_from_left_to_right(printed, tmp_path):
     assert "smoke" not in found(first, second)[3]
 
 
+def test_a_flagfile_may_have_a_byte_order_mark(printed, tmp_path):
+    path = tmp_path / "bom.flags"
+    path.write_bytes(b"\xef\xbb\xbf# Saved elsewhere\r\n--alpha=0.2\r\n")
+    found = printed(DIGITS, f"--flagfile={path}")
+    assert found["changes"] == {"alpha": 0.2}
+    path.write_bytes(b"\xef\xbb\xbf--experiment=fc_digits\n")
+    assert printed(f"--flagfile={path}")["experiment"] == "fc_digits"
+
+
 def test_set_values_may_hold_an_equals_sign_and_commas(printed):
     reason = "a=b, c"
     found = printed(DIGITS, f"--set=data.same_split_reason={reason}")
@@ -440,13 +449,18 @@ def test_bad_flagfiles(refused, tmp_path):
     assert "flagfile" in refused("--flagfile")
     path = tmp_path / "a.flags"
     path.write_bytes(b"\xff\xfe--alpha=1\n")
-    assert "--flagfile: wanted UTF-8" in refused(DIGITS, f"--flagfile={path}")
+    assert "a.flags, line 1: wanted UTF-8, got byte 0xff" in refused(
+        DIGITS, f"--flagfile={path}"
+    )
     path.write_text("--alhpa=1\n")
     assert "alhpa" in refused(DIGITS, f"--flagfile={path}")
     path.write_text("alpha=1\n")
     assert "wanted flags only, got 'alpha=1'" in refused(
         DIGITS, f"--flagfile={path}"
     )
+    # What cannot be seen is seen, where it is no byte order mark.
+    path.write_text("--alpha=1\n\ufeff--alpha=1\n")
+    assert r"got '\ufeff--alpha=1'" in refused(DIGITS, f"--flagfile={path}")
     path.write_text("--alpha=0.1 # a comment\n")
     assert "alpha: wanted a finite number" in refused(
         DIGITS, f"--flagfile={path}"

@@ -13,7 +13,8 @@ import re
 from absl import logging
 from etils import epath
 
-from ls_tf.pipeline import contract, text_pairs
+from ls_tf import text_lines
+from ls_tf.pipeline import contract
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
@@ -53,7 +54,10 @@ def load_pairs(
     del data_dir
     base = split.partition("[")[0]
     files = [epath.Path(f).expanduser() for f in _files(base, source)]
-    sides = [text_pairs.lines(_read(file, split), str(file)) for file in files]
+    sides = [
+        text_lines.lines(_read(file, split), str(file), DataError)
+        for file in files
+    ]
     numbers = [len(side) for side in sides]
     if numbers[0] != numbers[1]:
         raise DataError(

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
-from ls_tf.pipeline import text_pairs
+from ls_tf import text_lines
 from ls_tf.pipeline.contract import DataError
 
 URL = "https://github.com/multi30k/dataset/raw/master/data/task1/raw"
@@ -125,4 +125,4 @@ def _read(name: str, path: epath.Path) -> list[str]:
         logging.warning(
             "%s is not the file that our results were made with", path
         )
-    return text_pairs.lines(data, str(path))
+    return text_lines.lines(data, str(path), DataError)

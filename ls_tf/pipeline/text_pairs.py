@@ -1,6 +1,5 @@
 """What a text data set promises, and its pairs of sentences."""
 
-import codecs
 import dataclasses
 from collections.abc import Mapping
 
@@ -154,37 +153,3 @@ def unpack(arrays: Arrays) -> Pairs:
         arrays[key].tobytes().decode().split("\n") for key in KEYS
     )
     return Pairs(source, target)
-
-
-def lines(data: bytes, name: str) -> list[str]:
-    """Cuts a text file into lines, without the white space around them.
-
-    A byte order mark at the beginning is passed over.
-
-    Args:
-        data: the whole file.
-        name: what to call it in a message.
-
-    Returns:
-        The lines; a line break at the end begins no further line.
-
-    Raises:
-        DataError: if it is not UTF-8; names the line.
-
-    Source: the stripping is tensor2tensor's.
-    """
-    data = data.removeprefix(codecs.BOM_UTF8)
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise DataError(
-            f"{name}, line {number}: wanted UTF-8, got byte "
-            f"0x{data[error.start]:02x} at position {column} of the line "
-            f"({error.reason})"
-        ) from error
-    texts = text.split("\n")
-    if not texts[-1]:
-        texts.pop()
-    return [line.strip() for line in texts]

@@ -1,10 +1,12 @@
 """A recorded translation run as a tool: lines in, lines out."""
 
 import contextlib
+import functools
 import sys
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, TextIO
 
+from ls_tf import text_lines
 from ls_tf.protocols import Decoding, Translator
 from ls_tf.running import execute
 from ls_tf.running.session import Session
@@ -36,14 +38,10 @@ def lines(stream: BinaryIO) -> Iterator[str]:
     Raises:
         SpecError: a line is not UTF-8; says which.
     """
-    for number, raw in enumerate(stream, 1):
-        try:
-            yield raw.decode().rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise SpecError(
-                f"line {number} of the input: wanted UTF-8, got byte "
-                f"0x{raw[error.start]:02x} at position {error.start + 1}"
-            ) from None
+    reader = text_lines.Reader("standard input", SpecError)
+    for data in iter(functools.partial(stream.read, 1 << 16), b""):
+        yield from reader.feed(data)
+    yield from reader.finish()
 
 
 def run(

@@ -27,6 +27,7 @@ OUTSIDE = {
     "spec": set(),
     "seeds": {"numpy"},
     "stopping": set(),
+    "text_lines": set(),
     "records": {"numpy", "etils"},
     "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},
@@ -53,6 +54,7 @@ OUTSIDE = {
     "pages": {"numpy", "matplotlib"},
     "reports": {"numpy", "scipy", "matplotlib"},
     "running": {"numpy", "keras", "tensorflow"},
+    "flagfiles": set(),
     "cli": {"absl"},
 }
 

@@ -88,7 +88,9 @@ def one_line(done):
 
 def test_bad_input_is_one_line(measured, line):
     done = translated(measured, b"seven\nthr\xffee\n", code=2)
-    assert "line 2 of the input: wanted UTF-8, got byte 0xff" in one_line(done)
+    assert "standard input, line 2: wanted UTF-8, got byte 0xff" in one_line(
+        done
+    )
     assert "is missing; make it with" in one_line(
         translated(line, b"seven\n", code=2)
     )

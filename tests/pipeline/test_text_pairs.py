@@ -65,36 +65,3 @@ def test_check_names_the_first_difference(change, says):
     with pytest.raises(DataError, match=f"^tiny/train: {says}") as caught:
         text_pairs.check(INFO, "train", text_pairs.pack(PAIRS) | change)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        (b"", []),
-        (b"\n", [""]),
-        (b"a", ["a"]),
-        (b"a\n", ["a"]),
-        (b"a\n\n", ["a", ""]),
-        (b" a \t\r\n\nb", ["a", "", "b"]),
-        # Only a line break ends a line.
-        ("a\u2028b\x0bc\x85d\re\n".encode(), ["a\u2028b\x0bc\x85d\re"]),
-        (b"\xef\xbb\xbfa\n\xef\xbb\xbfb", ["a", "\ufeffb"]),
-    ],
-)
-def test_lines_of_a_file(data, lines):
-    assert text_pairs.lines(data, "file") == lines
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"\xff", "file, line 1: wanted UTF-8, got byte 0xff at position 1"),
-        (b"a\nbc\xe4d", "line 2: wanted UTF-8, got byte 0xe4 at position 3"),
-        (b"\xef\xbb\xbfa\n\n\xc3\n", "line 3: .* 0xc3 at position 1"),
-        (b"a\n\xed\xa0\x80", "line 2: .* 0xed at position 1"),
-    ],
-)
-def test_a_file_that_is_no_utf_8(data, says):
-    with pytest.raises(DataError, match=says) as caught:
-        text_pairs.lines(data, "file")
-    assert "\n" not in str(caught.value)
