@@ -261,6 +261,8 @@ class _Texts:
         hashed = hashlib.sha256(subwords.digest.encode())
         for array in text_pairs.pack(pairs).values():
             hashed.update(digest(array).encode())
+        if any(map(vocabulary.is_spelt, [*pairs.source, *pairs.target])):
+            hashed.update(b"spelling %d" % vocabulary.SPELLING)
         name = f"{self._module.INFO.name}_{hashed.hexdigest()[:16]}"
         arrays = cache and array_cache.read(cache, name, _KEYS)
         if not arrays:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,9 @@ from ls_tf.pipeline import array_cache, text_pairs
 from ls_tf.pipeline.ragged import Ragged
 
 PAD, EOS = 0, 1
+# Changes when a text is written otherwise for sentencepiece than before: ids
+# that were kept of such texts are others then.
+SPELLING = 2
 
 _SETTINGS: dict[str, Any] = {
     "model_type": "bpe",
@@ -49,10 +52,18 @@ _SETTINGS: dict[str, Any] = {
 _MOST_CHARACTERS = 50_000_000
 _CHUNK = 100_000  # Sentences encoded at a time: Python's lists are large.
 
-# sentencepiece writes a space as this character, so that the character itself
-# must be written otherwise; the second one begins such a spelling.
-_SPACE, _ESCAPE = "\u2581", "\ue000"
-_SPELLINGS = ((_ESCAPE, f"{_ESCAPE}0"), (_SPACE, f"{_ESCAPE}1"))
+# Two characters mean something to sentencepiece, so that the characters
+# themselves must be written otherwise: it writes a space as the one, and what
+# it does not know, while it learns, as the other; a sentence that holds the
+# other would be left out of learning without a word. A third begins such a
+# spelling.
+_SPACE, _UNKNOWN, _ESCAPE = "\u2581", "\u2585", "\ue000"
+_SPELLINGS = (
+    (_ESCAPE, f"{_ESCAPE}0"),
+    (_SPACE, f"{_ESCAPE}1"),
+    (_UNKNOWN, f"{_ESCAPE}2"),
+)
+_RESERVED = re.compile(f"[{_SPACE}{_UNKNOWN}{_ESCAPE}]")
 
 
 class Subwords:
@@ -195,7 +206,7 @@ def learn(
     if not sentences:
         raise ValueError("wanted sentences to learn subwords from, got none")
     every = math.ceil(sum(map(len, sentences)) / _MOST_CHARACTERS)
-    sample = list(_spelt(sentences[:: max(every, 1)]))
+    sample = list(_short(_spelt(sentences[:: max(every, 1)])))
     text = text_pairs.joined(sample)
     asked = json.dumps({**_SETTINGS, "vocab_size": size}, sort_keys=True)
     digest = hashlib.sha256(f"{asked}\n{text}".encode()).hexdigest()
@@ -250,10 +261,37 @@ def _learnt(sample: list[str], size: int) -> bytes:
     return writer.getvalue()
 
 
-def _spelt(texts: Sequence[str]) -> Iterator[str]:
-    """Writes the two characters that mean something else otherwise."""
+def is_spelt(text: str) -> bool:
+    """Whether a text has characters that are written otherwise."""
+    return _RESERVED.search(text) is not None
+
+
+def _spelt(texts: Iterable[str]) -> Iterator[str]:
+    """Writes the characters that mean something else otherwise."""
     for text in texts:
-        if _SPACE in text or _ESCAPE in text:
+        if is_spelt(text):
             for plain, spelling in _SPELLINGS:
                 text = text.replace(plain, spelling)
+        yield text
+
+
+def _short(texts: Iterable[str]) -> Iterator[str]:
+    """Cuts sentences that learning would leave out, for their length.
+
+    Subwords are learnt of words, which begin with a space, so that a cut at a
+    space changes nothing; a word that is too long by itself is cut anywhere.
+    """
+    most = int(_SETTINGS["max_sentence_length"])  # bytes
+    for text in texts:
+        # No character has more than four bytes.
+        while len(text) > most // 4:
+            if len(text.encode()) <= most:
+                break
+            space = text.rfind(" ", 1, most // 4 + 1)
+            if space > 0:
+                yield text[:space]
+                text = text[space + 1 :]
+            else:
+                yield text[: most // 4]
+                text = text[most // 4 :]
         yield text

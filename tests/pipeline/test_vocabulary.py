@@ -39,6 +39,8 @@ NASTY = [
     "\u2581",
     "one\u2581two \u2581\u2581",
     "\ue000\ue0000\ue0001\u2581\ue000",
+    "\u2585",
+    "10 % \u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588 \ue0002",
     "<pad> </s> <unk> <s> <0x41> <0xE2><0x96><0x81>",
     " ⁇ ",
     "\U0010ffff",
@@ -206,6 +208,66 @@ def test_a_large_corpus_gives_every_kth_sentence(sentences, monkeypatch):
     monkeypatch.undo()
     third = learn(sentences[::3], 400, cache_dir=None, name="numbers")
     assert some.digest == third.digest
+
+
+def _learns_from(sentences, **options):
+    """A vocabulary of 400, and what the trainer says of its sentences."""
+    learnt = learn(sentences, 400, cache_dir=None, name="x", **options)
+    assert learnt.size == 400
+    return learnt
+
+
+RESERVED = ["\u2581", "\u2585", "\ue000", "\ue0002", "\x00", "\t", "\ufffd"]
+PIECES = ["<pad>", "</s>", "<s>", "<unk>", "<0x41>", " \u2047 "]
+
+
+@pytest.mark.parametrize("mark", [*RESERVED, *PIECES], ids=ascii)
+def test_no_character_keeps_a_sentence_from_being_learnt(sentences, mark):
+    # All words of the corpus are learnt, though every sentence has the mark.
+    plain = _learns_from(sentences)
+    marked = _learns_from([f"{mark} {text}" for text in sentences])
+    words = ["hundert", "thousand", "nineteen", "März"]
+    pieces = [len(row) for row in _rows(plain.encode(words))]
+    assert [len(row) for row in _rows(marked.encode(words))] == pieces
+    assert marked.decode(_rows(marked.encode([mark, mark * 3]))) == [
+        *(mark, mark * 3)
+    ]
+
+
+def test_ids_do_not_depend_on_what_is_reserved(sentences, subwords):
+    # Bit for bit what was learnt before U+2585 was spelt.
+    assert subwords.digest == (
+        "5b73dcbd5bb46f105abfe312abe96307faf47b202410c7efb184cff47bfdc2e4"
+    )
+
+
+def test_a_long_sentence_is_learnt_whole(sentences):
+    whole = " ".join(sentences[:600]).encode()
+    assert len(whole) < 1 << 20
+    line = (whole + b" ") * (1 + (1 << 20) // len(whole))
+    text = line.decode().strip()
+    words = text.split(" ")
+    # The same words in sentences of one word each.
+    assert _learns_from([text]).model == _learns_from(words).model
+    # A word that is too long by itself is cut.
+    few = learn(["ab" * (1 << 20)], 275, cache_dir=None, name="x")
+    assert "abababab" in map(few.piece, range(few.size))
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("a" * 16, ["a" * 16]),
+        ("ab cd ef ghi jk lmn", ["ab", "cd ef ghi jk lmn"]),
+        ("ä" * 8, ["ä" * 8]),
+        ("ä" * 9, ["ä" * 4, "ä" * 5]),
+        ("a  b" * 5, ["a ", "ba ", "ba  ba  ba  b"]),
+    ],
+)
+def test_where_a_sentence_is_cut(monkeypatch, text, pieces):
+    monkeypatch.setitem(vocabulary._SETTINGS, "max_sentence_length", 16)
+    assert list(vocabulary._short([text])) == pieces
+    assert all(len(piece.encode()) <= 16 for piece in pieces)
 
 
 @pytest.mark.parametrize(
