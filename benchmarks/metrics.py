@@ -85,7 +85,7 @@ def _case(folder: Any, name: str, make: Any, count: int, units: int) -> Any:
 
 def main() -> None:
     """Measures, prints the ratios and writes the record."""
-    parser = _common.arguments(__doc__.splitlines()[0], repeats=9)
+    parser = _common.arguments(__doc__.splitlines()[0], repeats=25)
     options = parser.parse_args()
     about = _common.machine()
     _common.start()
