@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ls_tf.pipeline.ragged import Ragged
     from ls_tf.pipeline.text_pairs import Pairs
+    from ls_tf.pipeline.usage import Usage
 
 Tensor = Any
 Sums = dict[str, Tensor]
@@ -233,6 +234,9 @@ class Task(Protocol):
     # Numbers that the loss takes as arguments, so that one compiled step can
     # serve networks that differ in them.
     hyperparameters: Mapping[str, float]
+    # What is used of each split that the experiment names, and of the
+    # sentences that subwords are learnt from ("subwords").
+    data_used: "Mapping[str, Usage]"
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """What the batches of steps start..start+count-1 are made of.

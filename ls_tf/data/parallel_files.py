@@ -7,10 +7,11 @@ each other. Two files ``prefix.en`` and ``prefix.de`` alone are the split
 ``train``, of which others can be cut: ``train[:98%]``, ``train[98%:]``.
 """
 
+import itertools
 import os
 import re
 
-from absl import logging
+import numpy as np
 from etils import epath
 
 from ls_tf import text_lines
@@ -33,7 +34,7 @@ def load_pairs(
 ) -> Pairs:
     """Loads a split or a part of one.
 
-    Pairs with an empty side are left out, and their number is logged.
+    Pairs with an empty side are left out; ``Pairs.left_out`` says which.
 
     Args:
         split: ``"train"``, ``"train[:98%]"``, or any other whose files are
@@ -64,25 +65,21 @@ def load_pairs(
             f"parallel_files: {files[0]} has {numbers[0]} lines and "
             f"{files[1]} has {numbers[1]}; wanted a translation for each line"
         )
-    kept = [pair for pair in zip(*sides, strict=True) if all(pair)]
-    if not kept:
+    pairs = list(zip(*sides, strict=True))
+    is_kept = np.array([all(pair) for pair in pairs], bool)
+    if not is_kept.any():
         raise DataError(
             f"parallel_files: {files[0]} and {files[1]} hold no pair"
         )
-    if len(kept) < numbers[0]:
-        first = next(
-            i for i, p in enumerate(zip(*sides, strict=True), 1) if not all(p)
-        )
-        logging.warning(
-            "parallel_files: left out %d of %d pairs with an empty side, the "
-            "first at line %d of %s",
-            numbers[0] - len(kept),
-            numbers[0],
-            first,
-            files[0],
-        )
-    _, start, stop = contract.parse_split(split, {base: len(kept)})
-    return Pairs(*map(list, zip(*kept, strict=True))).part(start, stop)
+    empty = np.flatnonzero(~is_kept)
+    kept = list(itertools.compress(pairs, is_kept))
+    _, start, stop = contract.parse_split(split, {base: int(is_kept.sum())})
+    return Pairs(
+        [pair[0] for pair in kept],
+        [pair[1] for pair in kept],
+        # Those kept before each, and lines counted from 1.
+        left_out=np.stack([empty - np.arange(len(empty)), empty + 1], axis=1),
+    ).part(start, stop)
 
 
 def languages(source: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from absl import logging
 
 from ls_tf.pipeline import (
     array_cache,
@@ -15,11 +16,13 @@ from ls_tf.pipeline import (
     prepared,
     text_pairs,
     tfds,
+    usage,
     vocabulary,
 )
 from ls_tf.pipeline.contract import Arrays, DataError
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
+from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.pipeline.vocabulary import Subwords
 from ls_tf.records.arrays import digest
 
@@ -65,6 +68,7 @@ class Corpus:
         digest: SHA-256 of ``model``, hex.
         subwords: the vocabulary; None where sentencepiece is not installed
             and the ids come from a prepared file.
+        learning: what the subwords were learnt from, and how many there are.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Corpus:
         *,
         size: int,
         model: bytes,
+        learning: Usage,
         tokens: Callable[[str], Tokens],
     ) -> None:
         """Use ``load``.
@@ -81,9 +86,11 @@ class Corpus:
             info: the data set.
             size: number of ids.
             model: the vocabulary.
+            learning: see the attribute.
             tokens: gives a split or a part of one.
         """
         self.info = info
+        self.learning = learning
         self.vocabulary_size = size
         self.model = model
         self.digest = hashlib.sha256(model).hexdigest()
@@ -184,9 +191,10 @@ def load(
         )
     texts = _Texts(module, source, data_dir)
     pairs = texts.pairs(train)
+    sentences = pairs.source + pairs.target
     try:
         subwords = vocabulary.learn(
-            pairs.source + pairs.target,
+            sentences,
             vocabulary_size,
             cache_dir=texts.cache and texts.cache / "subwords",
             name=info.name,
@@ -197,6 +205,7 @@ def load(
         info,
         size=subwords.size,
         model=subwords.model,
+        learning=vocabulary.usage(sentences, vocabulary_size, subwords.size),
         tokens=lambda split: texts.tokens(split, subwords),
     )
 
@@ -259,8 +268,9 @@ class _Texts:
         pairs = self.pairs(split)
         cache = self.cache and self.cache / "tokens"
         hashed = hashlib.sha256(subwords.digest.encode())
-        for array in text_pairs.pack(pairs).values():
-            hashed.update(digest(array).encode())
+        packed = text_pairs.pack(pairs)
+        for key in text_pairs.KEYS:
+            hashed.update(digest(packed[key]).encode())
         if any(map(vocabulary.is_spelt, [*pairs.source, *pairs.target])):
             hashed.update(b"spelling %d" % vocabulary.SPELLING)
         name = f"{self._module.INFO.name}_{hashed.hexdigest()[:16]}"
@@ -349,8 +359,16 @@ def prepare(
             "train": splits[0],
             "vocabulary_size": vocabulary_size,
             "corpus": _corpus_name(source),
+            **(
+                {"left_out": dataclasses.astuple(*corpus.learning.left_out)}
+                if corpus.learning.left_out
+                else {}
+            ),
         },
     )
+    said = {split: corpus.split(split).texts.usage for split in splits}
+    for line in usage.lines({**said, "subwords": corpus.learning}):
+        logging.warning("%s", line)
 
 
 def _corpus_name(source: str) -> str:
@@ -386,9 +404,17 @@ def _from_file(
         arrays = splits[base]
         return _tokens(arrays, text_pairs.unpack(arrays)).part(start, stop)
 
+    _, start, stop = contract.parse_split(train, manifest["sizes"])
+    left_out = tuple(
+        LeftOut(*part) for part in (about.get("left_out"),) if part
+    )
+    count = 2 * (stop - start) - sum(part.count for part in left_out)
     return Corpus(
         info,
         size=about["size"],
         model=splits["subwords"]["model"].tobytes(),
+        learning=Usage(
+            count, left_out, "sentences", vocabulary_size, about["size"]
+        ),
         tokens=tokens,
     )

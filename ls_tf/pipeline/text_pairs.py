@@ -6,9 +6,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from ls_tf.pipeline.contract import Arrays, DataError
+from ls_tf.pipeline.usage import LeftOut, Usage
 
 # The arrays of the texts of a split, in a cache or a prepared file.
 KEYS = ("source_text", "target_text")
+_LEFT_OUT = "left_out"  # an array that is there if anything is
 _LINE_BREAK = 10
 
 
@@ -47,10 +49,15 @@ class Pairs:
     Attributes:
         source: N sentences, none with a line break.
         target: their N translations.
+        left_out: int64 [M, 2]: pairs with an empty side that lay between
+            them: how many of the N come before, and the number of the line.
     """
 
     source: list[str]
     target: list[str]
+    left_out: np.ndarray = dataclasses.field(
+        default_factory=lambda: np.zeros((0, 2), np.int64), compare=False
+    )
 
     def __post_init__(self) -> None:
         """Refuses lists of different length."""
@@ -65,8 +72,29 @@ class Pairs:
         return len(self.source)
 
     def part(self, start: int, stop: int) -> "Pairs":
-        """The pairs start .. stop - 1."""
-        return Pairs(self.source[start:stop], self.target[start:stop])
+        """The pairs start .. stop - 1, and what lay before each of them.
+
+        What lay after the last of all belongs to it.
+        """
+        place = self.left_out[:, 0]
+        inside = (start <= place) & (place < stop)
+        if stop == len(self):
+            inside |= place == stop
+        return Pairs(
+            self.source[start:stop],
+            self.target[start:stop],
+            self.left_out[inside] - [start, 0],
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """What is used of them: all but those with an empty side."""
+        count = len(self.left_out)
+        left_out: tuple[LeftOut, ...] = ()
+        if count:
+            first = f"line {self.left_out[0, 1]}"
+            left_out = (LeftOut("a side is empty", count, first),)
+        return Usage(len(self), left_out, "pairs")
 
 
 def check(info: TextInfo, base: str, arrays: Arrays) -> None:
@@ -105,7 +133,7 @@ def pack(pairs: Pairs) -> Arrays:
 
     Returns:
         ``source_text`` and ``target_text``, uint8: UTF-8, a line break
-        between two sentences.
+        between two sentences; ``left_out`` as in ``Pairs``, if there is any.
 
     Raises:
         ValueError: if there are no pairs or a sentence has a line break.
@@ -117,6 +145,8 @@ def pack(pairs: Pairs) -> Arrays:
     arrays = {}
     for key, texts in zip(KEYS, (pairs.source, pairs.target), strict=True):
         arrays[key] = np.frombuffer(joined(texts).encode(), np.uint8)
+    if len(pairs.left_out):
+        arrays[_LEFT_OUT] = pairs.left_out
     return arrays
 
 
@@ -152,4 +182,6 @@ def unpack(arrays: Arrays) -> Pairs:
     source, target = (
         arrays[key].tobytes().decode().split("\n") for key in KEYS
     )
-    return Pairs(source, target)
+    if _LEFT_OUT not in arrays:
+        return Pairs(source, target)
+    return Pairs(source, target, arrays[_LEFT_OUT].reshape(-1, 2))

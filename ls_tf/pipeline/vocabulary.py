@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from absl import logging
 from etils import epath
 
 from ls_tf.pipeline import array_cache, text_pairs
 from ls_tf.pipeline.ragged import Ragged
+from ls_tf.pipeline.usage import LeftOut, Usage
 
 PAD, EOS = 0, 1
 # Changes when a text is written otherwise for sentencepiece than before: ids
@@ -205,8 +205,7 @@ def learn(
     """
     if not sentences:
         raise ValueError("wanted sentences to learn subwords from, got none")
-    every = math.ceil(sum(map(len, sentences)) / _MOST_CHARACTERS)
-    sample = list(_short(_spelt(sentences[:: max(every, 1)])))
+    sample = list(_short(_spelt(sentences[:: _every(sentences)])))
     text = text_pairs.joined(sample)
     asked = json.dumps({**_SETTINGS, "vocab_size": size}, sort_keys=True)
     digest = hashlib.sha256(f"{asked}\n{text}".encode()).hexdigest()
@@ -222,12 +221,35 @@ def learn(
             {"model": np.frombuffer(model, np.uint8)},
             {"origin": name, "count": len(sample), "learnt_from": digest},
         )
-    subwords = Subwords(model)
-    if subwords.size < size:
-        logging.warning(
-            "%s: only %d subwords instead of %d", name, subwords.size, size
-        )
-    return subwords
+    return Subwords(model)
+
+
+def _every(sentences: Sequence[str]) -> int:
+    """Every which sentence is learnt from: 1 for all."""
+    characters = sum(map(len, sentences))
+    return max(math.ceil(characters / _MOST_CHARACTERS), 1)
+
+
+def usage(sentences: Sequence[str], wanted: int, learnt: int) -> Usage:
+    """Says what ``learn`` uses of its sentences, and what it gave.
+
+    Args:
+        sentences: what it was given.
+        wanted: ids asked for.
+        learnt: ids that there are.
+
+    Returns:
+        Usage.
+
+    Source: ours.
+    """
+    every = _every(sentences)
+    used = len(range(0, len(sentences), every))
+    left_out: tuple[LeftOut, ...] = ()
+    if every > 1:
+        reason = f"over {_MOST_CHARACTERS} characters: one of {every} is enough"
+        left_out = (LeftOut(reason, len(sentences) - used, "the second"),)
+    return Usage(used, left_out, "sentences", wanted, learnt)
 
 
 def _learnt(sample: list[str], size: int) -> bytes:

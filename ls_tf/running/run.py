@@ -6,6 +6,7 @@ record. Runs that are trained together, as a stack, each have their own.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from ls_tf.measuring import measure
 from ls_tf.measuring.measurement import Measurement
+from ls_tf.pipeline import usage
 from ls_tf.records import runs as records
 from ls_tf.records.runs import Path, RunDirectory
 from ls_tf.running import assembly
@@ -146,12 +148,16 @@ class Run:
             },
             self.identity.folder.rsplit("/", 1)[0],
         )
+        used = self.task.data_used
         directory.update(
             outcome="running",
             steps=self.task.total_steps,
             step=self.step,
             train_seconds=round(self._seconds, 3),
+            data={name: part.as_dict() for name, part in used.items()},
         )
+        for line in usage.lines(used):
+            print(f"ls_tf: data: {line}", file=sys.stderr)
 
     # --- From step to step --------------------------------------------------
 

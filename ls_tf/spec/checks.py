@@ -108,6 +108,10 @@ def check(spec: ExperimentSpec) -> None:
         "data: calibrate and report are the same split "
         f"('{d.report}'); say why in data.same_split_reason",
     )
+    _require(
+        0 <= d.allow_left_out <= 1,
+        f"data.allow_left_out: wanted 0 to 1, got {d.allow_left_out}",
+    )
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)

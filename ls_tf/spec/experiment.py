@@ -39,6 +39,9 @@ class DataSpec:
     source: str = ""
     vocabulary_size: int = 0
     max_length: int = 256
+    # The largest share of a split's pairs that may be left out, because a
+    # side is empty or too long; more is refused.
+    allow_left_out: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from ls_tf import seeds
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, loading, plan
+from ls_tf.pipeline import augment, contract, loading, plan
+from ls_tf.pipeline.usage import Usage
 from ls_tf.protocols import Classifier, Inference, Sums, Tensor
 from ls_tf.spec import ExperimentSpec, Part, SpecError, registry
 
@@ -115,6 +116,7 @@ class Classification:
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
         train = self.examples("train")
         self._num_examples = len(train["label"])
+        self.data_used: Mapping[str, Usage] = self._usage()
         self.total_steps = num_steps(spec, self._num_examples)
         self.batch_sizes: tuple[int, ...] = (batch_size(spec),)
         self._augmentation = augment.augmentation(spec.data.augmentation)
@@ -141,6 +143,15 @@ class Classification:
             np.bincount(train["label"], minlength=self._num_classes)
             / self._num_examples
         ).astype(np.float32)
+
+    def _usage(self) -> dict[str, Usage]:
+        """Of images nothing is left out: a split is as large as promised."""
+        used = {}
+        for role in ("train", "calibrate", "report"):
+            split = getattr(self.spec.data, role)
+            _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
+            used[split] = Usage(stop - start)
+        return used
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""

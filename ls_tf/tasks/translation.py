@@ -1,5 +1,6 @@
 """Translation: a sequence-to-sequence network trained on sentence pairs."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from ls_tf.measuring.translator import ModelTranslator
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import batching, corpus
+from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.pipeline.vocabulary import Subwords
 from ls_tf.protocols import (
     Computation,
@@ -114,6 +116,7 @@ class Translation:
             max_length=spec.data.max_length,
             seed=spec.seed,
         )
+        self.data_used: Mapping[str, Usage] = self._usage()
         self.batch_sizes = tuple({s.rows for s in self._plan.shapes})
         self.total_steps = self._num_steps()
         self.resident: Mapping[str, np.ndarray] = {}
@@ -137,6 +140,33 @@ class Translation:
             / len(train.target.tokens)
         ).astype(np.float32)
         self._decoders: dict[Decoding, Computation] = {}
+
+    def _usage(self) -> dict[str, Usage]:
+        """Says what is used; refuses data of which too much is left out."""
+        data = self.spec.data
+        used: dict[str, Usage] = {}
+        for role in ("calibrate", "report", "train"):
+            split = getattr(data, role)
+            used[split] = self.tokens(role).texts.usage
+            if role == "train" and self._plan.left_out:
+                used[split] = self._without_long(used[split])
+            used[split].refuse(f"{data.name}/{split}", data.allow_left_out)
+        return {**used, "subwords": self._corpus.learning}
+
+    def _without_long(self, used: Usage) -> Usage:
+        """Leaves out the pairs that are too long to be trained on."""
+        train, longest = self.tokens("train"), self.spec.data.max_length
+        longer = np.maximum(train.source.lengths, train.target.lengths)
+        long = LeftOut(
+            f"longer than {longest} subwords",
+            self._plan.left_out,
+            f"pair {np.argmax(longer > longest) + 1}",
+        )
+        return dataclasses.replace(
+            used,
+            examples=used.examples - long.count,
+            left_out=(*used.left_out, long),
+        )
 
     def _num_steps(self) -> int:
         train = self.spec.train

@@ -1,26 +1,17 @@
 """A corpus of the user's own."""
 
 import pytest
-from absl import logging
 
 from ls_tf.data import parallel_files
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.text_pairs import Pairs
+from ls_tf.pipeline.usage import LeftOut
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def said(monkeypatch):
-    found = []
-    monkeypatch.setattr(
-        logging, "warning", lambda text, *args: found.append(text % args)
-    )
-    return found
 
 
 def _write(folder, **files):
@@ -41,7 +32,7 @@ def _fails(split, source, *says):
         assert text in str(caught.value)
 
 
-def test_two_files_are_the_training_split(folder, said):
+def test_two_files_are_the_training_split(folder):
     _write(
         folder, talk_en="One.\nTwo \r\n Three\n", talk_de="Eins.\nZwei\nDrei"
     )
@@ -50,7 +41,7 @@ def test_two_files_are_the_training_split(folder, said):
     assert _load("train", str(folder / "talk")) == whole
     assert _load("train[1:]", "talk") == whole.part(1, 3)
     assert _load("train[67%:]", "talk") == whole.part(2, 3)
-    assert said == []
+    assert not len(_load("train", "talk").left_out)
 
 
 def test_files_of_a_split_have_its_name(folder):
@@ -71,13 +62,17 @@ def test_other_languages_are_named(folder):
     _fails("train", "talk", "talk.train.en", "talk.train.de", "talk.en")
 
 
-def test_empty_lines_are_left_out_counted_and_said(folder, said):
+def test_empty_lines_are_left_out_and_counted(folder):
     _write(folder, a_en="1\n\n3\n4\n5", a_de="1\n2\n3\n \n5")
     kept = Pairs(["1", "3", "5"], ["1", "3", "5"])
     assert _load("train", "a") == kept
-    (line,) = said
-    assert "left out 2 of 5 pairs" in line
-    assert "the first at line 2 of a.en" in line
+    used = _load("train", "a").usage
+    assert used.examples == 3
+    assert used.left_out == (LeftOut("a side is empty", 2, "line 2"),)
+    assert _load("train[:1]", "a").usage.left_out == ()
+    assert _load("train[2:]", "a").usage.left_out == (
+        LeftOut("a side is empty", 1, "line 4"),
+    )
     # Sizes are those of what is left.
     assert _load("train[2:3]", "a") == kept.part(2, 3)
     with pytest.raises(ValueError, match=r"exist: train \(3\)"):

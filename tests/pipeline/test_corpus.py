@@ -388,6 +388,39 @@ def test_a_corpus_of_files_is_prepared_too(data_dir, tmp_path, source):
     _fails(file, "corpus=own:fr-cs", train="train[:20]", **options)
 
 
+def test_a_prepared_file_knows_what_was_left_out(
+    data_dir, tmp_path, monkeypatch
+):
+    for language, gap in (("en", 3), ("de", 30)):
+        lines = [f"{i} {language}" if i != gap else "" for i in range(50)]
+        (tmp_path / f"own.{language}").write_text("\n".join(lines))
+    # So few characters that every other sentence is learnt from.
+    monkeypatch.setattr(vocabulary, "_MOST_CHARACTERS", 100)
+    options = {
+        "module": parallel_files,
+        "source": str(tmp_path / "own"),
+        "vocabulary_size": 275,
+    }
+    splits = ("train[:20]", "train[20:]")
+    said = []
+    monkeypatch.setattr(
+        corpora.logging, "warning", lambda text, *args: said.append(text % args)
+    )
+    file = _prepare(tmp_path / "own.npz", data_dir, splits=splits, **options)
+    assert [line.split(",")[0] for line in said] == [
+        "train[:20]: left out 1 of 21 pairs",
+        "train[20:]: left out 1 of 29 pairs",
+        "subwords: left out 20 of 40 sentences",
+    ]
+    expected = _load(data_dir, train="train[:20]", **options)
+    found = _load(file, train="train[:20]", **options)
+    assert found.learning == expected.learning
+    for split, line in zip((*splits, "train"), (4, 31, 4), strict=True):
+        used = expected.split(split).texts.usage
+        assert found.split(split).texts.usage == used
+        assert used.left_out[0].first == f"line {line}"
+
+
 def test_prepare_refuses_a_name_before_it_loads(data_dir, monkeypatch):
     monkeypatch.setattr(corpora, "load", None)
     with pytest.raises(DataError, match="ends in .npz"):

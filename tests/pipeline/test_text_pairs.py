@@ -35,6 +35,37 @@ def test_texts_become_bytes_and_texts_again():
     assert text_pairs.unpack(text_pairs.pack(one)) == one
 
 
+# Lines 1, 3, 4 and 8 of a file lacked a side.
+WITH_GAPS = Pairs(
+    *(["b", "e", "f", "g"] for _ in range(2)),
+    left_out=np.array([[0, 1], [1, 3], [1, 4], [4, 8]]),
+)
+
+
+def left_out(pairs):
+    return [(part.count, part.first) for part in pairs.usage.left_out]
+
+
+def test_what_is_left_out_belongs_to_the_pair_after_it():
+    assert left_out(WITH_GAPS) == [(4, "line 1")]
+    assert WITH_GAPS.usage.examples == 4
+    assert left_out(WITH_GAPS.part(0, 1)) == [(1, "line 1")]
+    assert left_out(WITH_GAPS.part(0, 2)) == [(3, "line 1")]
+    assert left_out(WITH_GAPS.part(1, 3)) == [(2, "line 3")]
+    assert left_out(WITH_GAPS.part(1, 3).part(0, 1)) == [(2, "line 3")]
+    assert left_out(WITH_GAPS.part(2, 3)) == []
+    assert left_out(WITH_GAPS.part(2, 4)) == [(1, "line 8")]
+    assert PAIRS.usage.left_out == ()
+
+
+def test_what_is_left_out_is_kept_with_the_texts():
+    arrays = text_pairs.pack(WITH_GAPS)
+    assert arrays["left_out"].dtype == np.int64
+    again = text_pairs.unpack(arrays)
+    assert again == WITH_GAPS
+    np.testing.assert_array_equal(again.left_out, WITH_GAPS.left_out)
+
+
 def test_what_cannot_be_written_is_refused():
     with pytest.raises(ValueError, match="one pair"):
         text_pairs.pack(Pairs([], []))

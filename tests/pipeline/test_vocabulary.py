@@ -7,12 +7,12 @@ import unicodedata
 import numpy as np
 import pytest
 import sentencepiece
-from absl import logging
 from etils import epath
 
 from ls_tf.data import numbers_ende
 from ls_tf.pipeline import vocabulary
 from ls_tf.pipeline.ragged import Ragged
+from ls_tf.pipeline.usage import Usage
 from ls_tf.pipeline.vocabulary import EOS, PAD, Subwords, learn
 
 NASTY = [
@@ -190,14 +190,11 @@ def test_learning_is_deterministic(sentences, subwords):
     assert less.digest != subwords.digest
 
 
-def test_few_subwords_are_said(monkeypatch):
-    said = []
-    monkeypatch.setattr(
-        logging, "warning", lambda text, *args: said.append(text % args)
-    )
+def test_few_subwords_are_counted():
     few = learn(["ab", "abc"], 900, cache_dir=None, name="tiny")
     assert 259 < few.size < 280
-    assert said == [f"tiny: only {few.size} subwords instead of 900"]
+    used = vocabulary.usage(["ab", "abc"], 900, few.size)
+    assert used == Usage(2, (), "sentences", 900, few.size)
     assert few.decode(_rows(few.encode(NASTY))) == NASTY
 
 
@@ -205,6 +202,11 @@ def test_a_large_corpus_gives_every_kth_sentence(sentences, monkeypatch):
     total = sum(map(len, sentences))
     monkeypatch.setattr(vocabulary, "_MOST_CHARACTERS", total // 3 + 1)
     some = learn(sentences, 400, cache_dir=None, name="numbers")
+    used = vocabulary.usage(sentences, 400, some.size)
+    (left_out,) = used.left_out
+    assert used.examples == len(sentences[::3])
+    assert left_out.count == len(sentences) - len(sentences[::3])
+    assert left_out.reason.endswith("characters: one of 3 is enough")
     monkeypatch.undo()
     third = learn(sentences[::3], 400, cache_dir=None, name="numbers")
     assert some.digest == third.digest

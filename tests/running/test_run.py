@@ -14,6 +14,7 @@ import pytest
 from kills import Kill, KilledError
 
 from ls_tf.measuring import measure
+from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.records import runs
 from ls_tf.running import loop
 from ls_tf.running.run import Run
@@ -60,6 +61,11 @@ class View:
 class Task:
     logged = ("loss", "nll")
     total_steps = 6
+    data_used = {
+        "train": Usage(7, (LeftOut("too red", 3, "line 2"),), "apples"),
+        "test": Usage(4),
+        "subwords": Usage(9, (), "sentences", 300, 290),
+    }
 
     def __init__(self, spec):
         self.spec, self.views_given = spec, 0
@@ -154,6 +160,25 @@ def test_a_row_is_the_mean_since_the_last_however_the_calls_are_cut(
         assert (row["step"], row["train/loss"]) == ("2", "2.0")
         assert (row["train/nll"], float(row["epoch"])) == ("1.0", 2 / 3)
     assert rows(identity, whole) == rows(identity, cut)
+
+
+def test_what_is_left_out_of_the_data_is_said_and_recorded(
+    identity, tmp_path, capsys
+):
+    with opened(identity, tmp_path):
+        pass
+    assert record(identity, tmp_path)["data"] == {
+        "train": {"examples": 7, "left_out": {"too red": 3}},
+        "test": {"examples": 4, "left_out": {}},
+        "subwords": {
+            **{"examples": 9, "left_out": {}, "wanted": 300, "learnt": 290}
+        },
+    }
+    assert capsys.readouterr().err.splitlines() == [
+        "ls_tf: data: train: left out 3 of 10 apples, too red, the first at "
+        "line 2",
+        "ls_tf: data: subwords: learnt 290 of 300, the text has no more",
+    ]
 
 
 def test_what_is_measured_at_one_step_is_computed_once(identity, tmp_path):

@@ -401,6 +401,8 @@ def test_a_value_of_the_wrong_type_is_refused(path, value, wanted):
     [
         ("alpha", -0.1, "alpha: wanted 0 to 1, got -0.1"),
         ("alpha", "1.0001", "alpha: wanted 0 to 1, got 1.0001"),
+        ("data.allow_left_out", -0.1, "allow_left_out: wanted 0 to 1, got -0"),
+        ("data.allow_left_out", 1.5, "allow_left_out: wanted 0 to 1, got 1.5"),
         ("alpha", "nan", "wanted a finite number, got 'nan'"),
         ("alpha", math.nan, "wanted a finite number, got nan"),
         ("train.steps", -5, "train.steps: wanted 1 or more, got -5"),
@@ -590,6 +592,7 @@ DEFAULTS = {
         "source": "",
         "vocabulary_size": 0,
         "max_length": 256,
+        "allow_left_out": 0.5,
     },
     TrainSpec: {
         "global_batch_size": None,

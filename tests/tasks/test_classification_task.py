@@ -52,6 +52,14 @@ def test_a_batch_holds_the_examples_of_its_plan():
     np.testing.assert_array_equal(np.asarray(batch["weight"]), np.ones(50))
 
 
+def test_all_images_are_used():
+    assert {n: u.as_dict() for n, u in make().data_used.items()} == {
+        "train": {"examples": 1297, "left_out": {}},
+        "test[:250]": {"examples": 250, "left_out": {}},
+        "test[250:]": {"examples": 250, "left_out": {}},
+    }
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 1.0])
 @pytest.mark.parametrize("smoothing", ["uniform", "others", "prior"])
 def test_the_loss_is_a_sum_against_numpy(alpha, smoothing):

@@ -14,6 +14,8 @@ from ls_tf.evaluators import (
 )
 from ls_tf.measuring import measure
 from ls_tf.measuring.translator import filled
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.usage import LeftOut
 from ls_tf.protocols import Decoding
 from ls_tf.spec import EvaluatorSpec, SpecError
 from ls_tf.spec.resolve import resolve
@@ -68,6 +70,46 @@ def test_a_batch_holds_the_planned_sentences(task):
                 assert list(row[: len(want)]) == want
                 assert not row[len(want) :].any()
     assert len(seen) > 1  # batches of several shapes
+
+
+def test_what_is_used_is_counted(task):
+    assert {name: part.as_dict() for name, part in task.data_used.items()} == {
+        "validation[:12]": {"examples": 12, "left_out": {}},
+        "test[:20]": {"examples": 20, "left_out": {}},
+        "train[:300]": {"examples": 300, "left_out": {}},
+        "subwords": {
+            **{"examples": 600, "left_out": {}, "wanted": 400, "learnt": 400}
+        },
+    }
+
+
+def of_length(longest, allowed):
+    changed = {
+        **CHANGES,
+        "data.max_length": longest,
+        "data.allow_left_out": allowed,
+    }
+    spec = resolve("transformer_numbers", changed=changed).spec
+    return task_module.build(spec, data_dir=None)
+
+
+def test_pairs_that_are_too_long_are_counted_and_too_many_refused(task):
+    train = task.tokens("train")
+    longer = np.maximum(train.source.lengths, train.target.lengths) > 10
+    count, first = int(longer.sum()), int(np.argmax(longer)) + 1
+    assert 150 < count < 290
+    used = of_length(10, 1.0).data_used["train[:300]"]
+    assert used.examples == 300 - count
+    assert used.left_out == (
+        LeftOut("longer than 10 subwords", count, f"pair {first}"),
+    )
+    with pytest.raises(DataError) as caught:
+        of_length(10, 0.5)
+    assert str(caught.value) == (
+        f"numbers_ende/train[:300]: {count} of 300 pairs would be left out "
+        f"({count} longer than 10 subwords, the first at pair {first}); "
+        "wanted a share of 0.5 at most; data.allow_left_out allows more"
+    )
 
 
 def test_epochs_are_counted(task):

@@ -1,0 +1,108 @@
+"""What is used of the data, and what is left out of it, and why."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ls_tf.pipeline.contract import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class LeftOut:
+    """Examples that are not used, for one reason.
+
+    Attributes:
+        reason: as in "longer than 256 subwords".
+        count: how many, 1 or more.
+        first: where the first of them is: "line 3".
+    """
+
+    reason: str
+    count: int
+    first: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """What is used of a split, or of the sentences to learn subwords from.
+
+    Attributes:
+        examples: how many are used.
+        left_out: the others.
+        kind: what they are, in the plural.
+        wanted: subwords asked for; 0 where none are learnt.
+        learnt: how many there are.
+    """
+
+    examples: int
+    left_out: tuple[LeftOut, ...] = ()
+    kind: str = "examples"
+    wanted: int = 0
+    learnt: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many there are, used or not."""
+        return self.examples + self.num_left_out
+
+    @property
+    def num_left_out(self) -> int:
+        """How many are not used."""
+        return sum(part.count for part in self.left_out)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry of a run's record."""
+        subwords = {"wanted": self.wanted, "learnt": self.learnt}
+        return {
+            "examples": self.examples,
+            "left_out": {part.reason: part.count for part in self.left_out},
+            **(subwords if self.wanted else {}),
+        }
+
+    def refuse(self, where: str, allowed: float) -> None:
+        """Refuses data of which too much is left out.
+
+        Args:
+            where: data set and split.
+            allowed: the largest share that may be left out, 0 to 1.
+
+        Raises:
+            DataError: one line.
+        """
+        if self.num_left_out <= allowed * self.total:
+            return
+        reasons = "; ".join(
+            f"{part.count} {part.reason}, the first at {part.first}"
+            for part in self.left_out
+        )
+        raise DataError(
+            f"{where}: {self.num_left_out} of {self.total} {self.kind} would "
+            f"be left out ({reasons}); wanted a share of {allowed:g} at most; "
+            "data.allow_left_out allows more"
+        )
+
+
+def lines(data: Mapping[str, Usage]) -> list[str]:
+    """Says what is left out of the data.
+
+    Args:
+        data: name of a split, or "subwords" -> what is used of it.
+
+    Returns:
+        A line for each split and reason; none if all is used.
+
+    Source: ours.
+    """
+    said = []
+    for name, usage in data.items():
+        said += [
+            f"{name}: left out {part.count} of {usage.total} {usage.kind}, "
+            f"{part.reason}, the first at {part.first}"
+            for part in usage.left_out
+        ]
+        if usage.learnt < usage.wanted:
+            said.append(
+                f"{name}: learnt {usage.learnt} of {usage.wanted}, the text "
+                "has no more"
+            )
+    return said

@@ -1,0 +1,50 @@
+"""What is left out of the data: as the record and as a person reads it."""
+
+import pytest
+
+from ls_tf.pipeline import usage
+from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.usage import LeftOut, Usage
+
+USED = Usage(
+    5,
+    (LeftOut("a side is empty", 3, "line 2"), LeftOut("long", 2, "pair 4")),
+    "pairs",
+)
+
+
+def test_the_record_says_how_many_and_why():
+    assert USED.as_dict() == {
+        "examples": 5,
+        "left_out": {"a side is empty": 3, "long": 2},
+    }
+    assert Usage(7).as_dict() == {"examples": 7, "left_out": {}}
+    assert Usage(7, (), "sentences", 400, 356).as_dict() == {
+        **{"examples": 7, "left_out": {}, "wanted": 400, "learnt": 356}
+    }
+
+
+def test_a_line_for_each_reason():
+    data = {
+        "train": USED,
+        "test": Usage(7),
+        "subwords": Usage(9, (), "sentences", 400, 356),
+        "other": Usage(9, (), "sentences", 400, 400),
+    }
+    assert usage.lines(data) == [
+        "train: left out 3 of 10 pairs, a side is empty, the first at line 2",
+        "train: left out 2 of 10 pairs, long, the first at pair 4",
+        "subwords: learnt 356 of 400, the text has no more",
+    ]
+
+
+def test_more_than_is_allowed_is_refused():
+    USED.refuse("set/train", 0.5)
+    Usage(5).refuse("set/train", 0)
+    with pytest.raises(DataError) as caught:
+        USED.refuse("set/train", 0.49)
+    assert str(caught.value) == (
+        "set/train: 5 of 10 pairs would be left out (3 a side is empty, the "
+        "first at line 2; 2 long, the first at pair 4); wanted a share of "
+        "0.49 at most; data.allow_left_out allows more"
+    )
