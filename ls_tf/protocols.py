@@ -169,6 +169,10 @@ class Translator(Protocol):
     spec: ExperimentSpec
     model: "keras.Model"
 
+    @property
+    def target_language(self) -> str:
+        """The language of the translations, as in ``de``."""
+
     def texts(self, role: str) -> "Pairs":
         """The sentence pairs of a split, as text."""
 

@@ -1,10 +1,31 @@
 """Translation scores: corpus BLEU in the study's form and in today's, chrF."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+
+# What BLEU counts as a token where words have no spaces between them, by the
+# language's code (ISO 639). sacreBLEU proposes MeCab for Japanese and Korean,
+# a package and a dictionary of its own; characters need neither, so that the
+# same translations have the same score everywhere.
+_TOKENS = {
+    **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue", "wuu", "lzh"), "zh"),
+    **dict.fromkeys(
+        (
+            *("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao"),
+            *("km", "khm", "my", "mya", "bur", "bo", "bod", "tib", "dz", "dzo"),
+        ),
+        "char",
+    ),
+}
+# Letters of scripts that put no spaces between words.
+_SPACELESS = re.compile(
+    "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
 
 
 @dataclass(frozen=True)
@@ -14,14 +35,20 @@ class Scores:
     Attributes:
         values: name -> score, 0 to 100; ``length_ratio`` is words of the
             hypotheses over words of the references, as ``bleu`` splits them.
-        signatures: name -> sacreBLEU's own description of how it was made.
+        signatures: name -> sacreBLEU's own description of how it was made;
+            ``language``: a warning, where the scores can mean little.
     """
 
     values: Mapping[str, float]
     signatures: Mapping[str, str]
 
 
-def scores(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
+def scores(
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    *,
+    language: str = "",
+) -> Scores:
     """Scores translations against one reference each.
 
     * ``bleu_uncased``: lower-cased, international tokenisation: what the
@@ -29,9 +56,16 @@ def scores(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
     * ``bleu``: cased, tokenisation 13a: what papers report today;
     * ``chrf``: chrF2.
 
+    Of a language without spaces between words both BLEU scores count other
+    tokens: of Chinese those of sacreBLEU's ``zh``, of Japanese, Korean, Thai,
+    Lao, Khmer, Burmese, Tibetan and Dzongkha characters.
+
     Args:
         hypotheses: N translations, plain text.
         references: N references.
+        language: of both; a code of two or three letters, as in ``de``. If
+            none is given, characters are counted where most of the
+            references' letters are of scripts without spaces.
 
     Returns:
         Scores.
@@ -46,10 +80,14 @@ def scores(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
             "wanted as many hypotheses as references, at least one; got "
             f"{len(hypotheses)} and {len(references)}"
         )
+    tokens = _TOKENS.get(re.split("[-_]", language.lower())[0])
+    is_doubtful = tokens is None and _are_spaceless(references)
+    if is_doubtful and not language:
+        tokens = "char"
     metrics = {
-        "bleu_uncased": BLEU(tokenize="intl", lowercase=True),
+        "bleu_uncased": BLEU(tokenize=tokens or "intl", lowercase=True),
         # Hypotheses are raw text; one that looks tokenised is the model's.
-        "bleu": BLEU(tokenize="13a", force=True),
+        "bleu": BLEU(tokenize=tokens or "13a", force=True),
         "chrf": CHRF(),
     }
     values: dict[str, float] = {}
@@ -60,4 +98,16 @@ def scores(hypotheses: Sequence[str], references: Sequence[str]) -> Scores:
         signatures[name] = str(metric.get_signature())
         if name == "bleu":
             values["length_ratio"] = found.sys_len / max(found.ref_len, 1)
+    if is_doubtful and language:
+        signatures["language"] = (
+            f"the references are no '{language}': most have no spaces between "
+            "words, so that BLEU means little; data.source=prefix:en-zh names "
+            "the languages"
+        )
     return Scores(values, signatures)
+
+
+def _are_spaceless(texts: Sequence[str]) -> bool:
+    """Whether most characters are of scripts without spaces between words."""
+    text = "".join("".join(line.split()) for line in texts)
+    return 2 * len(_SPACELESS.findall(text)) > len(text)

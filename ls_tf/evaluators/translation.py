@@ -61,7 +61,11 @@ class Evaluator:
         """
         translated = network.translate_role(self.role, self._search)
         hypotheses = network.decode(translated.ids)
-        scores = bleu.scores(hypotheses, network.texts(self.role).target)
+        scores = bleu.scores(
+            hypotheses,
+            network.texts(self.role).target,
+            language=network.target_language,
+        )
         return Measurement(
             {**scores.values, "finished": float(translated.finished.mean())},
             len(hypotheses),

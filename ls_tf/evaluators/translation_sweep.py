@@ -82,7 +82,11 @@ class Evaluator:
             translated = network.translate_role(
                 self.role, self._search(temperature)
             )
-            scores = bleu.scores(network.decode(translated.ids), references)
+            scores = bleu.scores(
+                network.decode(translated.ids),
+                references,
+                language=network.target_language,
+            )
             notes = dict(scores.signatures)
             for name in _SCORES:
                 arrays[name].append(scores.values[name])

@@ -33,6 +33,10 @@ class TranslationModel(Protocol):
     def subwords(self) -> Subwords:
         """The subword model of both languages."""
 
+    @property
+    def target_language(self) -> str:
+        """The language of the translations, as in ``de``."""
+
     def tokens(self, role: str) -> Tokens:
         """The sentence pairs of a role's split, as subwords and as text."""
 
@@ -83,6 +87,11 @@ class ModelTranslator:
         self.spec, self.model = task.spec, task.model
         self._task, self._compute = task, network.compute
         self._kept: dict[Any, Any] = {}
+
+    @property
+    def target_language(self) -> str:
+        """The language of the translations, as in ``de``."""
+        return self._task.target_language
 
     def texts(self, role: str) -> Pairs:
         """The sentence pairs of a role's split, as text."""

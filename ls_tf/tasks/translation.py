@@ -260,6 +260,11 @@ class Translation:
             )
         return self._corpus.subwords
 
+    @property
+    def target_language(self) -> str:
+        """The language of the translations, as in ``de``."""
+        return self._corpus.info.target_language
+
     def tokens(self, role: str) -> corpus.Tokens:
         """The sentence pairs of a role's split, as subwords and as text."""
         return self._corpus.split(getattr(self.spec.data, role))

@@ -88,6 +88,67 @@ def test_signatures_name_case_and_tokens():
     assert "tok:13a" in signatures["bleu"]
 
 
+CHINESE = ["我非常喜欢猫和狗。", "他在Python里写了3行代码。"]
+
+
+@pytest.mark.parametrize(
+    ("language", "tokens", "texts"),
+    [
+        ("zh", "zh", CHINESE),
+        ("zho", "zh", CHINESE),
+        ("zh_TW", "zh", CHINESE),
+        ("ja", "char", ["私は猫と犬が大好きです。"]),
+        ("ko", "char", ["나는 고양이와 개를 좋아한다."]),
+        ("TH", "char", ["ฉันชอบแมวและสุนัขมาก"]),
+        ("my", "char", ["ကျွန်တော်ကြောင်ကိုကြိုက်တယ်"]),
+        ("km", "char", ["ខ្ញុំចូលចិត្តឆ្មា"]),
+        ("lo", "char", ["ຂ້ອຍມັກແມວ"]),
+        # No language is named.
+        ("", "char", CHINESE),
+    ],
+)
+def test_languages_without_spaces_have_tokens_of_their_own(
+    language, tokens, texts
+):
+    found = bleu.scores(texts, texts, language=language)
+    for name in ("bleu", "bleu_uncased"):
+        assert found.values[name] == pytest.approx(100)
+        assert f"|tok:{tokens}|" in found.signatures[name]
+    assert "case:lc" in found.signatures["bleu_uncased"]
+    assert "language" not in found.signatures
+    half = [text[: len(text) // 2] for text in texts]
+    shorter = bleu.scores(half, texts, language=language).values
+    assert 0.3 < shorter["length_ratio"] < 0.7
+    assert 0 < shorter["bleu"] < 50
+
+
+def test_chinese_by_hand():
+    # Characters are tokens, words of Latin letters are whole: 7 and 8 tokens.
+    hypothesis, reference = "他写了 PYTHON 代码。", "他写了Python的代码。"
+    split = [[[*"他写了", "PYTHON", *"代码。"]]]
+    split.append([[*"他写了", "Python", *"的代码。"]])
+    found = bleu.scores([hypothesis], [reference], language="zh").values
+    assert found["length_ratio"] == 7 / 8
+    split = [[[w.lower() for w in words] for words in side] for side in split]
+    assert found["bleu_uncased"] == pytest.approx(by_hand(*split), abs=1e-9)
+    assert found["bleu"] < found["bleu_uncased"]
+
+
+def test_a_language_with_spaces_is_scored_as_before():
+    for language in ("de", "fr", "en", ""):
+        found = bleu.scores(HYPOTHESES, REFERENCES, language=language)
+        assert found == bleu.scores(HYPOTHESES, REFERENCES)
+        assert "|tok:13a|" in found.signatures["bleu"]
+
+
+def test_texts_that_are_not_of_their_language_are_said():
+    found = bleu.scores(CHINESE, CHINESE, language="de")
+    assert found.signatures["language"].startswith("the references are no 'de'")
+    # One foreign name is no foreign text.
+    some = ["Er heißt 王小明 und wohnt hier."]
+    assert "language" not in bleu.scores(some, some, language="de").signatures
+
+
 @pytest.mark.parametrize(
     ("hypotheses", "references"), [(["a"], []), ([], []), (["a"], ["a", "b"])]
 )

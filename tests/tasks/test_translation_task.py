@@ -1,5 +1,7 @@
 """The translation task: batches, sums, statistics, translations."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from keras import ops
@@ -292,6 +294,22 @@ def test_the_evaluators_measure(task, translator):
     assert flat.arrays["templates"].shape == (3, 2)
     assert flat.arrays["report_points"].shape[1] == 2
     assert len(flat.notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("language", "tokens"), [("de", "13a"), ("zh", "zh"), ("ja", "char")]
+)
+def test_bleu_is_that_of_the_target_language(
+    task, translator, monkeypatch, language, tokens
+):
+    info = dataclasses.replace(task._corpus.info, target_language=language)
+    monkeypatch.setattr(task._corpus, "info", info)
+    assert translator.target_language == language
+    for evaluator in (
+        translation.Evaluator("report", beam_size=1, extra_length=4),
+        translation_sweep.Evaluator("report", (1.0,), 1, extra_length=4),
+    ):
+        assert f"|tok:{tokens}|" in evaluator(translator).notes["bleu"]
 
 
 @pytest.mark.parametrize(
