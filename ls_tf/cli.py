@@ -216,6 +216,7 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
         runs.refuse(values.runs_dir, identity, is_writer=is_writer)
         if values.mode != "eval" and runs.find(values.runs_dir, identity):
             _say(f"run {identity.title} is finished already")
+            runs.tidy(values.runs_dir, identity)
         else:
             wanted.append(identity)
     if wanted:

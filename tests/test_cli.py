@@ -536,6 +536,13 @@ def test_a_finished_run_is_not_run_again(line, record, tmp_path):
     assert out.splitlines()[-1] == f"runs/{IDENTITY.folder}"
     assert err == ["ls_tf: run fc_digits seed=0 is finished already"]
     assert tree(tmp_path) == before
+    # Killed between the record's end and its own.
+    dead = {"pid": 2**40, "host": socket.gethostname(), "token": "t"}
+    (record / "lock").mkdir()
+    (record / "lock" / "owner.json").write_text(json.dumps(dead))
+    (record / ".run.json.01234567.tmp").write_text("half")
+    assert line(DIGITS, "--smoke") == (code, out, err)
+    assert tree(tmp_path) == before
 
 
 def test_a_run_directory_of_another_digest(refused, record):

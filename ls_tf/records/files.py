@@ -8,7 +8,7 @@ import contextlib
 import datetime
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,31 @@ def leftovers(folder: Path) -> list[Path]:
     ]
 
 
+# Folder -> what refuses to write below it any more.
+_guards: dict[str, Callable[[], None]] = {}
+
+
+@contextlib.contextmanager
+def guarded(folder: Path, look: Callable[[], None]) -> Iterator[None]:
+    """Lets somebody look before anything below a folder is replaced.
+
+    Args:
+        folder: the folder.
+        look: raises where that must not happen.
+    """
+    _guards[str(folder)] = look
+    try:
+        yield
+    finally:
+        del _guards[str(folder)]
+
+
+def _look(path: Path) -> None:
+    for folder, look in list(_guards.items()):
+        if str(path) == folder or str(path).startswith(f"{folder}/"):
+            look()
+
+
 def _make(folder: Path) -> None:
     """Makes a folder; it and those above it that were missing are kept."""
     missing = [f for f in (folder, *folder.parents) if not f.exists()]
@@ -107,6 +132,7 @@ def write_files(folder: Path, contents: Contents) -> None:
             _put(written[name], content)
         for temporary in written.values():
             sync(temporary)
+        _look(folder)
         for name, temporary in written.items():
             temporary.replace(folder / name)
         sync(folder)
@@ -127,6 +153,7 @@ def write_folder(folder: Path, contents: Contents) -> None:
             _put(temporary / name, content)
         for path in (*(temporary / name for name in contents), temporary):
             sync(path)
+        _look(folder)
         with _aside(folder):
             temporary.rename(folder)
             sync(folder.parent)
@@ -151,6 +178,17 @@ def _aside(path: Path) -> Iterator[None]:
         remove(old)
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Writes a file of no lasting worth: whole, but nobody waits for the disk.
+
+    Raises:
+        OSError: the file system refused, or there is no such folder.
+    """
+    with _temporary(path) as temporary:
+        _put(temporary, data)
+        temporary.replace(path)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes one file as ``write_files`` does."""
     write_files(path.parent, {path.name: data})
@@ -165,6 +203,7 @@ def append(path: Path, data: bytes) -> None:
     Raises:
         OSError: the file system refused.
     """
+    _look(path)
     with path.open("ab") as file:
         file.write(data)
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
-from ls_tf.records import metrics
+from ls_tf.records import locks, metrics
 from ls_tf.records.arrays import npz, open_npz
 from ls_tf.records.files import (
     VERSION,
@@ -32,7 +32,6 @@ from ls_tf.records.locks import (
     held,
     is_abandoned,
     locked,
-    owner_of,
     sweep,
 )
 from ls_tf.records.reading import reading
@@ -51,6 +50,7 @@ __all__ = [
     "now",
     "opened",
     "refuse",
+    "tidy",
 ]
 
 # A directory that cannot be used, rather than a full disk or a bug.
@@ -340,14 +340,19 @@ def refuse(
                 )
         _refuse_other(path, identity)
         lock = path / "lock"
-        if is_writer and lock.exists() and not is_abandoned(owner_of(lock)):
+        if is_writer and lock.exists() and not is_abandoned(lock):
             raise HeldError(held(lock))
+
+
+def tidy(runs_dir: str, identity: RunIdentity) -> None:
+    """Removes what a process left that was killed behind the record's end."""
+    locks.tidy(Path(runs_dir) / identity.folder)
 
 
 def holder(runs_dir: str, identity: RunIdentity) -> str | None:
     """Says which living process works on a run; None if none does."""
     lock = Path(runs_dir) / identity.folder / "lock"
-    if not lock.exists() or is_abandoned(owner_of(lock)):
+    if not lock.exists() or is_abandoned(lock):
         return None
     return held(lock)
 

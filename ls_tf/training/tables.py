@@ -27,7 +27,7 @@ from ls_tf.records.files import (
     write_files,
     write_json,
 )
-from ls_tf.records.locks import HeldError, locked
+from ls_tf.records.locks import HeldError, locked, tidy
 from ls_tf.training.progress import Progress
 from ls_tf.training.stopping import StoppedError, StopRequest
 
@@ -135,6 +135,7 @@ def obtain(
                 f"{path} cannot be written: {error.strerror}; "
                 "teacher.table=never needs no table"
             ) from None
+    tidy(path)
     return _read(path, key)
 
 

@@ -21,7 +21,7 @@ from etils import epath
 from etils.epath import backend as epath_backend
 from etils.epath import gpath
 
-from ls_tf.records import files, locks, runs
+from ls_tf.records import files, locks, processes, runs
 from ls_tf.records.runs import Record, RunError
 from ls_tf.spec import as_dict, digest, from_dict
 from ls_tf.spec.resolve import resolve
@@ -553,7 +553,7 @@ def test_a_lock_of_a_dead_process_is_taken_over(tmp_path):
 def test_a_lock_of_a_zombie_is_taken_over(tmp_path):
     with subprocess.Popen(["true"]) as process:
         deadline = time.monotonic() + 10
-        while locks._process(process.pid)[0] != "Z":
+        while processes.state(process.pid)[0] != "Z":
             assert time.monotonic() < deadline
             time.sleep(0.01)
         hold(tmp_path, pid=process.pid)
@@ -563,7 +563,7 @@ def test_a_lock_of_a_zombie_is_taken_over(tmp_path):
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
 def test_a_later_process_of_the_same_number_is_no_owner(tmp_path):
     with child() as process:
-        state, start = locks._process(process.pid)
+        state, start = processes.state(process.pid)
         assert state and start
         lock = hold(tmp_path, pid=process.pid, process=start)
         assert_refused(tmp_path, process.pid)
@@ -604,7 +604,7 @@ def test_a_late_burial_gives_back_the_lock_of_the_living(tmp_path):
     """Two processes saw the same dead owner; the first has taken over."""
     with opened(tmp_path) as directory:
         before = (directory.path / "lock/owner.json").read_text()
-        locks._bury(directory.path, {"token": "of the dead"})
+        locks._bury(directory.path, ("of the dead", b""))
         assert (directory.path / "lock/owner.json").read_text() == before
     assert not (folder_of(tmp_path) / "lock").exists()
 

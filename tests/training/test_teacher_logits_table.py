@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import socket
 import threading
 import types
 
@@ -88,10 +89,15 @@ def test_a_table_holds_every_view_of_every_example(path, capfd):
     said = capfd.readouterr().err
     assert "7 images x 5 views, 0.0 MiB in" in said
     assert "view 35 of 35" in said
-    # A finished table is only read.
+    # A finished table is only read; what a kill left behind its end goes.
+    (path / "lock").mkdir()
+    (path / "lock" / "owner.json").write_text(
+        json.dumps({"pid": 2**40, "host": socket.gethostname(), "token": "t"})
+    )
     again = obtain(path, None)
     np.testing.assert_array_equal(again, table)
     assert capfd.readouterr().err == ""
+    assert len(files(path)) == 6
 
 
 def test_its_folder_says_what_it_is(tmp_path):
