@@ -11,13 +11,14 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
 
 from ls_tf import flagfiles
-from ls_tf.running import stack
+from ls_tf.running import stack, surroundings
 from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 
@@ -407,6 +408,8 @@ def _start(argv: Sequence[str]) -> int:
     for name in ("logical_devices", "micro_batches"):
         _whole(name, str(values[name].value), 1)
     _refuse_unused(values)
+    for line in surroundings.settle():
+        _say(line)
     if values.report is not None:
         return _report(values, argv)
     return _experiment(values, argv)
@@ -468,6 +471,9 @@ def main(argv: Sequence[str]) -> int:
     """
     # Before anything imports TensorFlow: its start-up lines are no message.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # A warning that a user has made an error would end a run at a library's.
+    if any(option.startswith("e") for option in sys.warnoptions):
+        warnings.simplefilter("default")
     # Before and after the training, SIGTERM ends the program as SIGINT does.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

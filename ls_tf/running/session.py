@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ls_tf.running import provenance
+from ls_tf.running import provenance, surroundings
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
 
@@ -95,7 +95,10 @@ class Session:
         # The code as it is now; what is edited later does not run here.
         provenance.sources()
         provenance.git()
-        _choose_backend(machine.engine)
+        for line in surroundings.settle():
+            print(f"ls_tf: {line}", file=sys.stderr)
+        with _quiet():
+            _start_keras(machine.engine)
         if machine.engine == "jax":
             self._start_jax()
         else:
@@ -173,19 +176,37 @@ class Session:
             "devices": devices,
             "device_kind": devices[0] if devices else None,
             "host_cpus": os.cpu_count(),
+            "surroundings": surroundings.recorded(),
         }
 
 
-def _choose_backend(engine: str) -> None:
-    """Sets Keras's backend; it cannot be changed once Keras is imported.
+def _start_keras(engine: str) -> None:
+    """Loads Keras for an engine, with its own defaults and no user's.
+
+    Its file of settings (``keras.json`` in KERAS_HOME or ~/.keras) would
+    change the types and the layout of arrays.
 
     Raises:
         SpecError: Keras runs on another backend in this process.
     """
-    keras = sys.modules.get("keras")
-    backend = keras.backend.backend() if keras is not None else engine
+    loaded = sys.modules.get("keras")
+    backend = loaded.backend.backend() if loaded is not None else engine
     if backend != engine:
         raise SpecError(
             f"--engine={engine}: Keras runs on {backend} in this process"
         )
     os.environ["KERAS_BACKEND"] = engine
+    home = os.environ.get("KERAS_HOME")
+    os.environ["KERAS_HOME"] = os.devnull  # a folder without files
+    try:
+        import keras
+    finally:
+        if home is None:
+            del os.environ["KERAS_HOME"]
+        else:
+            os.environ["KERAS_HOME"] = home
+    # For a Keras that was loaded before.
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_dtype_policy("float32")

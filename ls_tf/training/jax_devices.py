@@ -5,6 +5,23 @@ from typing import Any
 
 from ls_tf.spec import SpecError
 
+# Options of JAX that change numbers or programs, at JAX's own defaults: a
+# program that has loaded JAX before us may have set them. What a user's
+# environment says of them is taken away before, see ``running.surroundings``.
+_OPTIONS: dict[str, Any] = {
+    "jax_enable_x64": False,
+    "jax_default_matmul_precision": None,
+    "jax_numpy_dtype_promotion": "standard",
+    "jax_numpy_rank_promotion": "allow",
+    "jax_disable_jit": False,
+    "jax_debug_nans": False,
+    "jax_debug_infs": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_threefry_partitionable": True,
+    "jax_random_seed_offset": 0,
+    "jax_transfer_guard": None,
+}
+
 
 def make(
     strategy: str, *, logical_devices: int = 1, deterministic: bool = False
@@ -30,14 +47,21 @@ def make(
         os.environ["XLA_FLAGS"] = f"{flags} {wanted}".strip()
     import jax
 
+    update: Any = jax.config.update
+    for name, value in _OPTIONS.items():
+        update(name, value)
     try:
         if logical_devices > 1:
-            update: Any = jax.config.update
             update("jax_num_cpu_devices", logical_devices)
         devices: list[Any] = jax.local_devices()
-    except RuntimeError as error:
-        line = " ".join(str(error).split())
-        raise SpecError(f"--engine=jax found no device: {line}") from None
+    except (RuntimeError, AssertionError) as error:
+        # JAX asserts that JAX_PLATFORMS names no platform without a device.
+        platforms = os.environ.get("JAX_PLATFORMS")
+        among = f" (JAX_PLATFORMS={platforms})" if platforms else ""
+        line = " ".join(str(error).split()) or "it has none"
+        raise SpecError(
+            f"--engine=jax found no device{among}: {line}"
+        ) from None
     if logical_devices > 1 and len(devices) != logical_devices:
         raise SpecError(
             f"--logical_devices={logical_devices} is for CPUs, got "
