@@ -215,7 +215,9 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
     wanted = []
     for identity in identities:
         runs.refuse(values.runs_dir, identity, is_writer=is_writer)
-        if values.mode != "eval" and runs.find(values.runs_dir, identity):
+        record = runs.find(values.runs_dir, identity)
+        if values.mode != "eval" and record is not None:
+            record.check()
             _say(f"run {identity.title} is finished already")
             runs.tidy(values.runs_dir, identity)
         else:

@@ -70,6 +70,7 @@ def _find(
     for need, identity in _resolved(module.REQUIRES, smoke).items():
         record = runs.find(runs_dir, identity)
         if record is not None:
+            record.check()
             records[need] = record
             recorded.append((identity, record))
         elif need.optional or partial:
@@ -130,12 +131,24 @@ def _provenance(recorded: _Recorded) -> Table:
     )
 
 
+def _unchecked(recorded: _Recorded) -> str:
+    """Says how many records are from before their files had digests."""
+    count = sum(not record.checked for _, record in recorded)
+    if not count:
+        return ""
+    return (
+        f"Unchecked: {count} of {len(recorded)} records, which are from before "
+        "the files of a record had digests."
+    )
+
+
 def _files(
     title: str,
     blocks: Sequence[Block],
     note: str,
     missing: list[Missing],
     provenance: Table | None,
+    unchecked: str,
 ) -> dict[str, bytes]:
     """Renders everything before anything is written; the page comes last."""
     files: dict[str, bytes] = {}
@@ -155,6 +168,7 @@ def _files(
         note=note,
         missing=missing,
         provenance=provenance,
+        unchecked=unchecked,
     )
     files["index.html"] = page.encode()
     return files
@@ -206,7 +220,8 @@ def build(
     Raises:
         ReportError: a run is missing, or a file cannot be used; one line.
             Nothing is written then.
-        RunError: a record cannot be read.
+        RunError: a record cannot be read, or one of its files is not what
+            was written.
 
     Source: ours.
     """
@@ -219,6 +234,7 @@ def build(
         _SMOKE_NOTE if smoke else "",
         missing,
         _provenance(recorded) if module.REQUIRES else None,
+        _unchecked(recorded),
     )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:

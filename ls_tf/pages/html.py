@@ -86,6 +86,7 @@ def page(
     note: str,
     missing: Sequence[Missing],
     provenance: Table | None,
+    unchecked: str = "",
 ) -> str:
     """Writes a report as one HTML page that needs no other file.
 
@@ -96,6 +97,7 @@ def page(
         note: a warning at the top, "" for none.
         missing: runs that are not there: the row they fill, their command.
         provenance: one row for each run, or None if it needs no run.
+        unchecked: which of the records could not be checked, "" for none.
 
     Returns:
         str: the page.
@@ -117,6 +119,8 @@ def page(
         if provenance is None
         else _table(provenance)
     )
+    if unchecked:
+        origin += f"\n<p>{html.escape(unchecked)}</p>"
     return string.Template(_read("page.html")).substitute(
         style=_read("page.css"),
         title=html.escape(title),

@@ -98,7 +98,12 @@ def open_npz(file: Path) -> Mapping[str, np.ndarray]:
     Raises:
         OSError, ValueError, EOFError, BadZipFile: missing or no archive.
     """
-    archive = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
+    return decode_npz(file.read_bytes())
+
+
+def decode_npz(data: bytes) -> Mapping[str, np.ndarray]:
+    """Opens the bytes of an archive, as ``open_npz`` does those of a file."""
+    archive = np.load(io.BytesIO(data), allow_pickle=False)
     if isinstance(archive, np.ndarray):
         raise DamageError("it is a single array")
     opened: Mapping[str, np.ndarray] = archive

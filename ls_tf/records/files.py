@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
-from ls_tf.records.local import is_link, is_there, sync
+from ls_tf.records.local import is_link, is_special, is_there, sync
+from ls_tf.records.reading import reading
 
 Contents = Mapping[str, bytes | np.ndarray]
 
@@ -208,6 +209,15 @@ def append(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def keep(path: Path) -> None:
+    """Waits until the disk has what was appended to a file.
+
+    Raises:
+        OSError: it could not take it.
+    """
+    sync(path)
+
+
 def json_bytes(value: Any) -> bytes:
     """Encodes JSON, a field a line; floats keep all their digits."""
     return json.dumps(value, indent=1).encode()
@@ -224,27 +234,68 @@ def now() -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def read_json(file: Path, what: str) -> dict[str, Any] | None:
-    """Reads a versioned JSON file; None if it is not there.
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of two values for one name none is to be trusted."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"'{twice[:60]}' stands there twice")
+    return content
+
+
+def read(file: Path, what: str) -> bytes | None:
+    """Reads a file; None if it is not there.
+
+    Args:
+        file: which; a pipe, a socket or a device is not opened, since that
+            might wait for ever.
+        what: what it should be, for messages.
 
     Raises:
-        RunError: unreadable, damaged or of a newer version.
+        RunError: it cannot be read, or is no file; one line.
     """
-    try:
-        content = json.loads(file.read_text())
-        version = int(content["version"])
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise RunError(f"{file} cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{file} is damaged, it is no {what}: "
-            f"{type(error).__name__}: {error}"
-        ) from None
+    with reading(file, what, RunError):
+        try:
+            if is_special(file):
+                raise RunError(
+                    f"{file} cannot be read: it is a pipe, a socket or a device"
+                )
+            data: bytes = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return data
+
+
+def parse_json(data: bytes, file: Path, what: str) -> dict[str, Any]:
+    """Decodes versioned JSON.
+
+    Args:
+        data: what is in a file.
+        file: its name, for messages.
+        what: what it should be, for messages.
+
+    Raises:
+        RunError: damaged, or of a newer version; one line.
+    """
+    with reading(file, what, RunError):
+        content = json.loads(data.decode(), object_pairs_hook=_no_duplicates)
+        version = content["version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"wanted a version from 1 on, got {version!r}")
     if version > VERSION:
         raise RunError(
             f"{file} has record version {version}; this program reads up to "
             f"{VERSION}: use a newer ls_tf"
         )
     return dict(content)
+
+
+def read_json(file: Path, what: str) -> dict[str, Any] | None:
+    """Reads a versioned JSON file; None if it is not there.
+
+    Raises:
+        RunError: unreadable, damaged or of a newer version.
+    """
+    data = read(file, what)
+    return None if data is None else parse_json(data, file, what)

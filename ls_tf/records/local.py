@@ -6,6 +6,7 @@ asks the operating system; a path of a bucket has neither.
 
 import errno
 import os
+import stat
 
 from etils.epath import Path
 
@@ -25,6 +26,18 @@ def is_link(path: Path) -> bool:
 def is_there(path: Path) -> bool:
     """Whether anything has the name; unlike ``exists``, also a broken link."""
     return os.path.lexists(path) if is_local(path) else bool(path.exists())
+
+
+def is_special(path: Path) -> bool:
+    """Whether to open a path may wait: a pipe, a socket, a device.
+
+    Raises:
+        OSError: there is nothing, or it cannot be said.
+    """
+    if not is_local(path):
+        return False
+    mode = os.stat(path).st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def sync(path: Path) -> None:

@@ -5,6 +5,7 @@ memory. A kill may leave a part of the last line: a line counts from its end on.
 """
 
 import csv
+import hashlib
 import io
 import math
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from etils.epath import Path
 
+from ls_tf.records.digests import State
 from ls_tf.records.files import RunError, append
 from ls_tf.records.reading import reading
 
@@ -171,7 +173,7 @@ class Metrics:
 
     def _take(self, data: bytes) -> None:
         """Goes on behind rows that are on the disk."""
-        self._size = len(data)
+        self._size, self._hash = len(data), hashlib.sha256(data)
         self._names, rows = _parsed(self._file, data)
         self._last = {}
         for row in rows:
@@ -179,6 +181,11 @@ class Metrics:
         # The header stays when the last row is written again.
         self._start = data.rfind(b"\n", 0, -1) + 1 if self._last else len(data)
         self._is_written, self._is_torn = True, False
+
+    @property
+    def state(self) -> State:
+        """What the rows on the disk are, without any that is open."""
+        return State(self._hash.hexdigest(), self._size)
 
     def rewind(self, step: int) -> None:
         """Drops the rows of later steps, and columns that only these had.
@@ -239,6 +246,7 @@ class Metrics:
         append(self._file, row)
         self._is_torn = False
         self._size += len(row)
+        self._hash.update(row)
 
     def _rewrite(self, names: list[str], row: bytes) -> None:
         """Writes all rows again: with more columns, or another last row."""
@@ -248,5 +256,6 @@ class Metrics:
         whole = _line(names) + before + row
         self._replace(whole)
         self._names, self._size = names, len(whole)
+        self._hash = hashlib.sha256(whole)
         self._start = len(whole) - len(row)
         self._is_torn = False

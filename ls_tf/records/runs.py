@@ -9,24 +9,15 @@ Field names and units are described in ``docs/run_record.md``.
 
 import contextlib
 import errno
-import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from etils.epath import Path
 
-from ls_tf.records import locks, metrics
-from ls_tf.records.arrays import npz, open_npz
-from ls_tf.records.files import (
-    VERSION,
-    RunError,
-    now,
-    read_json,
-    write_bytes,
-    write_json,
-)
+from ls_tf.records import locks
+from ls_tf.records.digests import Digests
+from ls_tf.records.directory import RunDirectory
+from ls_tf.records.files import VERSION, RunError, now
 from ls_tf.records.locks import (
     HeldError,
     held,
@@ -34,7 +25,7 @@ from ls_tf.records.locks import (
     locked,
     sweep,
 )
-from ls_tf.records.reading import reading
+from ls_tf.records.record import Record, read_record
 from ls_tf.spec import as_dict
 from ls_tf.spec.resolve import RunIdentity
 
@@ -67,84 +58,6 @@ _REFUSED = (
 )
 
 
-# Fields of ``run.json`` that only a run with an end has.
-_OF_AN_END = ("reason", "eval_seconds", "steps_per_second")
-
-
-def _measured(run: Mapping[str, Any]) -> list[str]:
-    """The names of the measurements that a run's end makes."""
-    evaluators = run["spec"]["evaluators"]
-    return [f"{e['name']}_{e['role']}" for e in evaluators]
-
-
-def _read_run(path: Path) -> dict[str, Any] | None:
-    """Reads ``run.json``; None if the directory holds no record yet."""
-    return read_json(path / "run.json", "run record")
-
-
-@dataclass(frozen=True)
-class Record:
-    """A run as tables and figures read it."""
-
-    path: Path
-    run: dict[str, Any]
-
-    def scalars(self, evaluator: str, role: str) -> dict[str, float]:
-        """The numbers of one measurement.
-
-        Raises:
-            RunError: it was not measured; lists what was.
-        """
-        return dict(self.measurement(evaluator, role)["scalars"])
-
-    def measurement(self, evaluator: str, role: str) -> dict[str, Any]:
-        """One measurement whole: split, step, count, scalars.
-
-        Raises:
-            RunError: it was not measured; lists what was.
-        """
-        folder = self.path / "measurements"
-        file = folder / f"{evaluator}_{role}.json"
-        measurement = read_json(file, "measurement")
-        if measurement is None:
-            existing = sorted(
-                p.name[: -len(".json")]
-                for p in (folder.iterdir() if folder.exists() else ())
-                if p.name.endswith(".json")
-            )
-            raise RunError(
-                f"{self.path} has no measurement {evaluator}_{role}; "
-                f"existing: {', '.join(existing) or 'none'}"
-            )
-        return measurement
-
-    def arrays(self, evaluator: str, role: str) -> dict[str, np.ndarray]:
-        """The arrays of one measurement.
-
-        Raises:
-            RunError: it was not measured, has no arrays or is damaged.
-        """
-        self.measurement(evaluator, role)
-        file = self.path / "measurements" / f"{evaluator}_{role}.npz"
-        try:
-            return dict(open_npz(file))
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise RunError(f"{file} cannot be read: {error}") from None
-
-    def metrics(self) -> list[dict[str, float]]:
-        """The rows of ``metrics.csv``; a cell that is empty is left out.
-
-        Raises:
-            RunError: it is damaged, or not whole though the run is finished.
-        """
-        file = self.path / metrics.NAME
-        with reading(file, "table of metrics", RunError):
-            data = file.read_bytes() if file.exists() else b""
-        if self.run.get("outcome") == "finished":
-            metrics.check_end(file, data, self.run.get("steps"))
-        return metrics.read(file, data)
-
-
 def find(runs_dir: str, identity: RunIdentity) -> Record | None:
     """Finds the finished record of a run.
 
@@ -159,102 +72,15 @@ def find(runs_dir: str, identity: RunIdentity) -> Record | None:
     Raises:
         RunError: the record cannot be read, or is of a newer version.
     """
-    path = Path(runs_dir) / identity.folder
-    run = _read_run(path)
-    if run is None or run.get("outcome") != "finished":
+    record = read_record(Path(runs_dir) / identity.folder)
+    if record is None or not record.is_finished:
         return None
-    return Record(path, run) if run.get("digest") == identity.digest else None
+    return record if record.run["digest"] == identity.digest else None
 
 
 def checkpoint_folder(runs_dir: str, identity: RunIdentity) -> Path:
     """Where the checkpoints of a run lie, whether or not there are any."""
     return Path(runs_dir) / identity.folder / "checkpoints"
-
-
-class RunDirectory:
-    """A run directory being written, by one process."""
-
-    def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        """Takes an opened directory; use ``opened``."""
-        self.path = path
-        self.run = run
-        file = path / metrics.NAME
-        self._metrics = metrics.Metrics(
-            file, lambda data: write_bytes(file, data), file.unlink
-        )
-
-    @property
-    def tensorboard(self) -> Path:
-        """Where the TensorBoard files lie."""
-        return self.path / "tensorboard"
-
-    @property
-    def finished(self) -> bool:
-        """Whether the training has reached its last step."""
-        return self.run.get("outcome") == "finished"
-
-    def update(self, **fields: Any) -> None:
-        """Changes fields of ``run.json``, after the open row is written."""
-        self.flush()
-        self.run.update(fields)
-        write_json(self.path / "run.json", self.run)
-
-    def rewind(self, step: int) -> None:
-        """Drops what the run makes again as it goes on from a step.
-
-        That is the rows of later steps, the measurements if these were made
-        at a later step, and what ``run.json`` says of an end.
-        """
-        self._metrics.rewind(step)
-        if step < int(self.run.get("steps", 0)):
-            for name in _measured(self.run):
-                for kind in (".json", ".npz"):
-                    file = self.path / "measurements" / f"{name}{kind}"
-                    file.unlink(missing_ok=True)
-        for field in _OF_AN_END:
-            self.run.pop(field, None)
-        self.run["ended"] = None
-
-    def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds values to the row of a step, which is open until ``flush``."""
-        self._metrics.log(step, values)
-
-    def flush(self) -> None:
-        """Writes the open row of ``metrics.csv``."""
-        self._metrics.flush()
-
-    def measure(
-        self,
-        evaluator: str,
-        role: str,
-        *,
-        split: str,
-        step: int,
-        count: int,
-        scalars: Mapping[str, float],
-        arrays: Mapping[str, np.ndarray],
-        notes: Mapping[str, str] | None = None,
-    ) -> None:
-        """Writes one measurement."""
-        stem = self.path / "measurements"
-        if arrays:
-            write_bytes(stem / f"{evaluator}_{role}.npz", npz(arrays))
-        write_json(
-            stem / f"{evaluator}_{role}.json",
-            {
-                "version": VERSION,
-                "evaluator": evaluator,
-                "role": role,
-                "split": split,
-                "step": step,
-                "count": count,
-                "digest": self.run["digest"],
-                "measured": now(),
-                "git": self.run["history"][-1].get("git"),
-                "scalars": {k: float(v) for k, v in scalars.items()},
-                **({"notes": dict(notes)} if notes else {}),
-            },
-        )
 
 
 @contextlib.contextmanager
@@ -283,16 +109,16 @@ def opened(
             stack.enter_context(locked(path))
             sweep(path)
             # Read again: it may have changed before the lock was ours.
-            run = _refuse_other(path, identity)
-            if run is None:
-                run = _new_run(identity, facts)
-            directory = RunDirectory(path, run)
+            record = _refuse_other(path, identity)
+            run = _new_run(identity, facts) if record is None else record.run
+            known = Digests() if record is None else record.digests
+            directory = RunDirectory(path, run, known)
             history = list(run.get("history", []))
             history.append({"started": now(), **facts})
             directory.update(history=history)
         try:
             yield directory
-            directory.flush()
+            directory.close()
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 with _refusals(path, below_only=True):
@@ -374,12 +200,17 @@ def _new_run(identity: RunIdentity, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refuse_other(path: Path, identity: RunIdentity) -> dict[str, Any] | None:
-    run = _read_run(path)
-    if run is not None and run.get("digest") != identity.digest:
+def _refuse_other(path: Path, identity: RunIdentity) -> Record | None:
+    """The record that the run goes on with; None if it begins."""
+    record = read_record(path)
+    if record is None:
+        return None
+    digest = record.run["digest"]
+    if digest != identity.digest:
         raise RunError(
             f"run directory {path} holds another specification (digest "
-            f"{str(run.get('digest'))[:12]}, wanted {identity.digest[:12]}); "
+            f"{digest[:12]}, wanted {identity.digest[:12]}); "
             "use another --runs_dir or move it away"
         )
-    return run
+    record.table()  # measurements can be made again, rows cannot
+    return record

@@ -137,7 +137,13 @@ class Run:
         self._measure_if_due()
 
     def _begin_record(self, directory: RunDirectory) -> None:
-        directory.rewind(self.step)
+        used = self.task.data_used
+        directory.begin(
+            self.step,
+            steps=self.task.total_steps,
+            train_seconds=round(self._seconds, 3),
+            data={name: part.as_dict() for name, part in used.items()},
+        )
         self._summaries = Summaries(str(directory.tensorboard), self.step)
         self._summaries.hparams(
             {
@@ -147,14 +153,6 @@ class Run:
                 **self.identity.changes,
             },
             self.identity.folder.rsplit("/", 1)[0],
-        )
-        used = self.task.data_used
-        directory.update(
-            outcome="running",
-            steps=self.task.total_steps,
-            step=self.step,
-            train_seconds=round(self._seconds, 3),
-            data={name: part.as_dict() for name, part in used.items()},
         )
         for line in usage.lines(used):
             print(f"ls_tf: data: {line}", file=sys.stderr)
@@ -234,7 +232,7 @@ class Run:
         """Writes a checkpoint; the rows before it are on the disk by then."""
         if self._directory is None:
             return
-        self._directory.flush()
+        self._directory.keep()
         pending = {f"pending/{k}": v for k, v in self._pending.items()}
         extra: dict[str, Any] = {"seconds": self._seconds}
         if self._measured != self.step:

@@ -22,6 +22,7 @@ from etils.epath import backend as epath_backend
 from etils.epath import gpath
 
 from ls_tf.records import files, locks, processes, runs
+from ls_tf.records.record import read_record
 from ls_tf.records.runs import Record, RunError
 from ls_tf.spec import as_dict, digest, from_dict
 from ls_tf.spec.resolve import resolve
@@ -53,6 +54,23 @@ def make_finished(root, identity=IDENTITY):
     with opened(root, identity) as directory:
         directory.update(outcome="finished")
     return folder_of(root, identity)
+
+
+def make_old(root):
+    """A finished record as it was before records had digests."""
+    path = make_finished(root)
+    (path / "digests.json").unlink()
+    edit(path / "run.json", indexed=None)
+    return path
+
+
+def edit(file, **fields):
+    """Writes a JSON file with other fields; None takes one away."""
+    content = json.loads(file.read_text()) | fields
+    for name, value in fields.items():
+        if value is None:
+            del content[name]
+    file.write_text(json.dumps(content))
 
 
 def assert_refused(root, *words, identity=IDENTITY):
@@ -87,7 +105,10 @@ def test_a_new_record(tmp_path):
         assert directory.path == epath.Path(tmp_path) / IDENTITY.folder
         assert (directory.path / "lock" / "owner.json").exists()
     path = folder_of(tmp_path)
-    assert sorted(p.name for p in path.iterdir()) == ["run.json"]
+    assert sorted(p.name for p in path.iterdir()) == [
+        "digests.json",
+        "run.json",
+    ]
     run = json.loads((path / "run.json").read_text())
     assert run["version"] == 1
     assert run["experiment"] == "fc_digits"
@@ -262,10 +283,21 @@ def test_a_record_without_measurements(tmp_path):
     ],
 )
 def test_a_damaged_file_is_one_line(tmp_path, name, text):
-    path = make_finished(tmp_path)
+    path = make_old(tmp_path)
     (path / "measurements").mkdir()
-    good = '{"version": 1, "scalars": {}}'
-    (path / "measurements" / "e_report.json").write_text(good)
+    good = {
+        "version": 1,
+        "evaluator": "e",
+        "role": "report",
+        "split": "test",
+        "step": 1,
+        "count": 1,
+        "digest": IDENTITY.digest,
+        "measured": "2020-01-02T03:04:05Z",
+        "git": None,
+        "scalars": {},
+    }
+    (path / "measurements" / "e_report.json").write_text(json.dumps(good))
     (path / name).write_text(text)
     record = runs.find(str(tmp_path), IDENTITY)
     with pytest.raises(RunError, match=name) as caught:
@@ -289,9 +321,9 @@ def test_find_wants_a_finished_run_of_the_same_digest(tmp_path):
         directory.update(outcome="finished")
     record = runs.find(root, IDENTITY)
     assert record.run["digest"] == IDENTITY.digest
-    file = folder_of(root) / "run.json"
-    run = json.loads(file.read_text())
-    file.write_text(json.dumps({**run, "digest": "0" * 64}))
+    file = make_old(root) / "run.json"
+    assert runs.find(root, IDENTITY) is not None
+    edit(file, digest="0" * 64)
     assert runs.find(root, IDENTITY) is None
     assert runs.find(str(file), IDENTITY) is None  # a file, no directory
     assert runs.find(root, resolve("fc_digits", smoke=True, seed=1)) is None
@@ -301,10 +333,8 @@ def test_find_wants_a_finished_run_of_the_same_digest(tmp_path):
 
 
 def test_another_digest_is_refused(tmp_path):
-    path = make_finished(tmp_path)
-    run = json.loads((path / "run.json").read_text())
-    run["digest"] = "0123456789abcdef" * 4
-    (path / "run.json").write_text(json.dumps(run))
+    path = make_old(tmp_path)
+    edit(path / "run.json", digest="0123456789abcdef" * 4)
     assert_refused(
         tmp_path,
         f"run directory {path} holds another specification",
@@ -314,8 +344,7 @@ def test_another_digest_is_refused(tmp_path):
 
 def test_a_newer_record_is_refused(tmp_path):
     path = make_finished(tmp_path)
-    run = json.loads((path / "run.json").read_text())
-    (path / "run.json").write_text(json.dumps({**run, "version": 2}))
+    edit(path / "run.json", version=2)
     assert_refused(tmp_path, "record version 2", "reads up to 1")
     with pytest.raises(RunError, match="record version 2"):
         runs.find(str(tmp_path), IDENTITY)
@@ -397,7 +426,7 @@ def test_a_read_only_directory_is_refused(read_only):
 
 def test_an_unreadable_record_is_refused(read_only):
     with pytest.raises(RunError, match="run.json cannot be read: Permission"):
-        runs._read_run(epath.Path(_secret(read_only)))
+        read_record(epath.Path(_secret(read_only)))
 
 
 def _secret(folder):
@@ -513,8 +542,8 @@ def assert_taken_over(root):
         assert owner["pid"] == os.getpid()
         runs_of_this = [p.name for p in directory.path.iterdir()]
         assert "run.json" in runs_of_this
-    left = [p.name for p in folder_of(root).iterdir()]
-    assert left == ["run.json"]
+    left = sorted(p.name for p in folder_of(root).iterdir())
+    assert left == ["digests.json", "run.json"]
 
 
 def test_a_lock_of_a_living_process_is_refused(tmp_path):
@@ -630,7 +659,7 @@ def test_half_written_files_of_the_dead_are_swept(tmp_path):
     with opened(tmp_path):
         pass
     left = sorted(str(p.relative_to(path)) for p in path.rglob("*"))
-    assert left == [".hidden", "measurements", "run.json"]
+    assert left == [".hidden", "digests.json", "measurements", "run.json"]
 
 
 # --- several processes (they import runs only, no TensorFlow)
@@ -691,6 +720,7 @@ _REWRITE = """
 import json, os, random, signal, sys, time
 import numpy as np
 from ls_tf.records import files, runs
+from ls_tf.records.record import read_record
 from ls_tf.spec.resolve import resolve
 
 # The power stays on: waits for the disk would only part the kills.
@@ -727,8 +757,8 @@ for _ in range(kills):
     time.sleep(rng.uniform(0.0, 0.03))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    run = runs._read_run(path)
-    record = runs.Record(path, run)
+    record = read_record(path)
+    run = record.run
     rows = record.metrics()
     seen["run"] += run is not None and run["digest"] == identity.digest
     seen["metrics"] += bool(rows)
@@ -856,6 +886,7 @@ def test_no_path_goes_around_the_file_system(bucket, tmp_path):
     there = folder_of(tmp_path / "cloud" / "bucket" / "runs")
     assert sorted(p.name for p in there.iterdir()) == [
         "checkpoints",
+        "digests.json",
         "measurements",
         "metrics.csv",
         "run.json",

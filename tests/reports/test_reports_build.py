@@ -1,4 +1,5 @@
 import html.parser
+import json
 import pathlib
 import types
 
@@ -121,6 +122,32 @@ def test_an_optional_run_that_is_missing_is_named_on_the_page(store, tmp_path):
     assert (page.parent / "accuracy.csv").read_text() == (
         f"alpha,accuracy\n0.0,{1 - (0.022 + 0.002)!r}\n0.0,no run\n"
     )
+
+
+def test_the_page_says_how_many_records_are_unchecked(store, tmp_path):
+    folder = store([HARD, SECOND], optional=True)
+    page = pathlib.Path(build(module(HARD, SECOND), tmp_path))
+    assert "nchecked" not in page.read_text()
+    path = pathlib.Path(folder) / "fc_digits/alpha=0/seed=1"
+    (path / "digests.json").unlink()
+    with pytest.raises(runs.RunError, match="digests.json is missing"):
+        build(module(HARD, SECOND), tmp_path)
+    run = json.loads((path / "run.json").read_text())
+    del run["indexed"]
+    (path / "run.json").write_text(json.dumps(run))
+    build(module(HARD, SECOND), tmp_path)
+    assert "<p>Unchecked: 1 of 2 records, which are from" in page.read_text()
+
+
+def test_a_report_reads_no_record_that_is_not_what_was_written(store, tmp_path):
+    """Also where it does not show what was altered."""
+    folder = store([HARD])
+    path = pathlib.Path(folder) / "fc_digits/alpha=0/seed=0/measurements"
+    file = sorted(path.glob("*.npz"))[0]
+    file.write_bytes(file.read_bytes()[:-1] + b"\1")
+    with pytest.raises(runs.RunError, match=f"{file.name} is not what was"):
+        build(module(HARD), tmp_path)
+    assert not (tmp_path / "reports").exists()
 
 
 def test_the_page_tells_where_its_numbers_come_from(store, tmp_path):
