@@ -14,7 +14,7 @@ from etils import epath
 
 from ls_tf.pipeline.contract import Arrays
 from ls_tf.records.arrays import digests, intact, read_npy
-from ls_tf.records.files import write_files
+from ls_tf.records.files import Contents, remove, write_files
 from ls_tf.records.reading import line
 
 FOLDER = "ls_tf_arrays"
@@ -41,17 +41,23 @@ def folder(data_dir: str | os.PathLike[str] | None) -> epath.Path | None:
         return None
 
 
-def read(cache: epath.Path, name: str, keys: Iterable[str]) -> Arrays | None:
+def read(
+    cache: epath.Path,
+    name: str,
+    keys: Iterable[str],
+    about: Mapping[str, Any] | None = None,
+) -> Arrays | None:
     """Reads what ``write`` kept.
 
     Args:
         cache: the directory.
         name: of the whole, e.g. of a split.
         keys: names of the arrays.
+        about: what the manifest has to say, of what ``write`` was given.
 
     Returns:
-        The arrays; None if they are not there or damaged, the latter with a
-        warning.
+        The arrays; None if they are not there, or are damaged or others, the
+        latter with a warning.
 
     Source: ours.
     """
@@ -59,9 +65,11 @@ def read(cache: epath.Path, name: str, keys: Iterable[str]) -> Arrays | None:
     try:
         if not file.exists():
             return None
-        manifest = json.loads(file.read_text())
-        if manifest["version"] != VERSION:
-            return None
+        manifest = json.loads(file.read_bytes())
+        wanted = {"version": VERSION, **(about or {})}
+        for field, value in wanted.items():
+            if manifest[field] != value:
+                raise ValueError(f"another {field} is wanted")
         return {
             key: intact(
                 read_npy(cache / f"{name}_{key}.npy"),
@@ -70,7 +78,7 @@ def read(cache: epath.Path, name: str, keys: Iterable[str]) -> Arrays | None:
             )
             for key in keys
         }
-    except (OSError, ValueError, EOFError, KeyError, TypeError) as error:
+    except Exception as error:  # What is damaged raises nearly anything.
         logging.warning("Rebuilding %s/%s: %s", cache, name, line(error))
         return None
 
@@ -90,15 +98,16 @@ def write(
     """
     manifest = {"version": VERSION, **about, "sha256": digests(arrays)}
     text = json.dumps(manifest, indent=2) + "\n"
+    # The manifest last: a reader finds all of it or nothing.
+    files: Contents = {
+        **{f"{name}_{key}.npy": a for key, a in arrays.items()},
+        f"{name}.json": text.encode(),
+    }
     try:
-        # The manifest last: a reader finds all of it or nothing.
-        write_files(
-            cache,
-            {
-                **{f"{name}_{key}.npy": a for key, a in arrays.items()},
-                f"{name}.json": text.encode(),
-            },
-        )
+        for file in files:
+            if (cache / file).is_dir():  # No file takes its place.
+                remove(cache / file)
+        write_files(cache, files)
     except Exception as error:  # Cloud file systems raise errors of their own.
         logging.warning(
             "Going on without a cache in %s: %s", cache, line(error)

@@ -210,7 +210,8 @@ def learn(
     asked = json.dumps({**_SETTINGS, "vocab_size": size}, sort_keys=True)
     digest = hashlib.sha256(f"{asked}\n{text}".encode()).hexdigest()
     file = f"{name}_{size}_{digest[:16]}"
-    kept = cache_dir and array_cache.read(cache_dir, file, ("model",))
+    of = {"learnt_from": digest}
+    kept = cache_dir and array_cache.read(cache_dir, file, ("model",), of)
     if kept:
         return Subwords(kept["model"].tobytes())
     model = _learnt(sample, size)
@@ -219,7 +220,7 @@ def learn(
             cache_dir,
             file,
             {"model": np.frombuffer(model, np.uint8)},
-            {"origin": name, "count": len(sample), "learnt_from": digest},
+            {"origin": name, "count": len(sample), **of},
         )
     return Subwords(model)
 

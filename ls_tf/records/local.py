@@ -13,6 +13,21 @@ from etils.epath import Path
 _UNKNOWN_OF_FOLDERS = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 
 
+# Errors that ``etils.epath`` raises itself have a type and no number.
+_NUMBERS = {
+    FileExistsError: errno.EEXIST,
+    FileNotFoundError: errno.ENOENT,
+    IsADirectoryError: errno.EISDIR,
+    NotADirectoryError: errno.ENOTDIR,
+    PermissionError: errno.EACCES,
+}
+
+
+def number_of(error: OSError) -> int | None:
+    """The ``errno`` of an error, also where it says its type alone."""
+    return error.errno or _NUMBERS.get(type(error))
+
+
 def is_local(path: Path) -> bool:
     """Whether a path is not that of a bucket."""
     return "://" not in str(path)

@@ -18,6 +18,7 @@ from ls_tf.records import locks
 from ls_tf.records.digests import Digests
 from ls_tf.records.directory import RunDirectory
 from ls_tf.records.files import VERSION, RunError, now
+from ls_tf.records.local import number_of
 from ls_tf.records.locks import (
     HeldError,
     held,
@@ -133,7 +134,7 @@ def _refusals(path: Path, *, below_only: bool = False) -> Iterator[None]:
         yield
     except OSError as error:
         is_below = str(error.filename).startswith(str(path))
-        if error.errno not in _REFUSED or (below_only and not is_below):
+        if number_of(error) not in _REFUSED or (below_only and not is_below):
             raise
         raise RunError(
             f"run directory {path} cannot be written: {error.strerror or error}"

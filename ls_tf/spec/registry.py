@@ -80,16 +80,30 @@ def get(package: str, name: str, what: str = "") -> ModuleType:
         The module.
 
     Raises:
-        SpecError: no such module; lists what exists.
+        SpecError: no such module; lists what exists. Or it is no Python, or
+            a module that it imports.
     """
     check(package, name, what)
-    return importlib.import_module(f"{package}.{name}")
+    module = f"{package}.{name}"
+    try:
+        return importlib.import_module(module)
+    except (SyntaxError, OSError) as error:
+        file = error.filename or module
+        raise SpecError(_damaged(str(file), error)) from None
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        # A folder, or a link to nothing, with the name of a file.
+        raise SpecError(_damaged(module, error)) from None
 
 
 def _body(package: str, name: str, definition: str) -> list[ast.stmt]:
     """Parses a part, or no more of it than the head of one definition."""
     file = f"{_folder(package)}/{name}.py"
-    state = os.stat(file)
+    try:
+        state = os.stat(file)
+    except OSError as error:  # a link to nothing, say
+        raise SpecError(_damaged(file, error)) from None
     return _parsed(file, definition, state.st_mtime_ns, state.st_size)
 
 
@@ -99,11 +113,19 @@ def _parsed(
 ) -> list[ast.stmt]:
     """Parses once, and again if the file has changed."""
     del changed_ns, size  # they are there to be part of the key
-    source = pathlib.Path(file).read_text("utf-8")
-    # Most of the time of parsing goes into bodies, which say nothing here.
-    with contextlib.suppress(SyntaxError):  # a string was cut in two
-        return ast.parse(_head(source, definition)).body
-    return ast.parse(source).body
+    try:
+        source = pathlib.Path(file).read_text("utf-8")
+        # Most of the time of parsing goes into bodies, which say nothing here.
+        with contextlib.suppress(SyntaxError):  # a string was cut in two
+            return ast.parse(_head(source, definition)).body
+        return ast.parse(source).body
+    except Exception as error:  # also of null bytes, and of too deep a nesting
+        raise SpecError(_damaged(file, error)) from None
+
+
+def _damaged(file: str, error: Exception) -> str:
+    words = " ".join(str(error).split())
+    return f"{file} cannot be read as Python: {type(error).__name__}: {words}"
 
 
 def _head(source: str, name: str) -> str:
@@ -139,8 +161,7 @@ def constant(package: str, name: str, of: str, attribute: str) -> Any:
         The value.
 
     Raises:
-        SpecError: no such module.
-        ValueError: the class says no such thing.
+        SpecError: no such module, or the class says no such thing.
     """
     check(package, name)
     for node in _body(package, name, of):
@@ -151,8 +172,17 @@ def constant(package: str, name: str, of: str, attribute: str) -> Any:
                     and ast.unparse(line.target) == attribute
                     and line.value is not None
                 ):
-                    return ast.literal_eval(line.value)
-    raise ValueError(f"{package}.{name}: {of} says no '{attribute}'")
+                    return _plain(line.value, f"{package}.{name}: {attribute}")
+    raise SpecError(f"{package}.{name}: {of} says no '{attribute}'")
+
+
+def _plain(value: ast.expr, what: str) -> Any:
+    try:
+        return ast.literal_eval(value)
+    except Exception:
+        raise SpecError(
+            f"{what}: wanted a plain value, got {ast.unparse(value)[:80]}"
+        ) from None
 
 
 def arguments(
@@ -171,8 +201,7 @@ def arguments(
         one; whether it has a default).
 
     Raises:
-        SpecError: no such module.
-        ValueError: the module has no such function.
+        SpecError: no such module, or the module has no such function.
     """
     check(package, name)
     for node in _body(package, name, function):
@@ -180,7 +209,7 @@ def arguments(
             return _parameters(node)
         if isinstance(node, ast.ClassDef) and node.name == function:
             return _fields(node)
-    raise ValueError(f"{package}.{name} has no function '{function}'")
+    raise SpecError(f"{package}.{name} has no function '{function}'")
 
 
 def _parameters(node: ast.FunctionDef) -> dict[str, tuple[Any, bool]]:

@@ -8,6 +8,7 @@ after its last whole part.
 
 import dataclasses
 import errno
+import json
 import os
 import sys
 import time
@@ -19,19 +20,15 @@ from urllib.parse import quote
 import numpy as np
 from etils.epath import Path
 
-from ls_tf.records.arrays import digest, read_npy
-from ls_tf.records.files import (
-    RunError,
-    now,
-    read_json,
-    write_files,
-    write_json,
-)
+from ls_tf.records.arrays import digest, read_npy, sealed, unsealed
+from ls_tf.records.files import RunError, now, write_bytes, write_files
+from ls_tf.records.local import number_of
 from ls_tf.records.locks import HeldError, locked, tidy
+from ls_tf.records.reading import line, reading
 from ls_tf.training.progress import Progress
 from ls_tf.training.stopping import StoppedError, StopRequest
 
-VERSION = 1
+VERSION = 2
 _MANIFEST = "manifest.json"
 _PART_ROWS = 16_000  # of one file; whole prediction batches
 _CALL_ROWS = 1000  # of the first call; one prediction batch
@@ -40,7 +37,17 @@ _WAIT_SECONDS = 2.0
 _PATIENCE_SECONDS = 1800.0  # without a new part by whoever builds
 _MIB = 2**20
 # A folder that cannot be written, rather than a full disk.
-_REFUSED = (errno.EACCES, errno.ENOTDIR, errno.EPERM, errno.EROFS)
+_REFUSED = (
+    errno.EACCES,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTDIR,
+    errno.ENOTEMPTY,
+    errno.EPERM,
+    errno.EROFS,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,10 +136,10 @@ def obtain(
         except HeldError as error:
             wait.once(error, len(_manifest(path, key)["parts"]))
         except OSError as error:
-            if error.errno not in _REFUSED:
+            if number_of(error) not in _REFUSED:
                 raise
             raise RunError(
-                f"{path} cannot be written: {error.strerror}; "
+                f"{path} cannot be written: {error.strerror or error}; "
                 "teacher.table=never needs no table"
             ) from None
     tidy(path)
@@ -173,7 +180,7 @@ class _Wait:
 
 def _manifest(path: Path, key: Key) -> dict[str, Any]:
     """The manifest, or a new one; refuses that of another table."""
-    manifest = read_json(path / _MANIFEST, "table of logits")
+    manifest = _stored(path)
     if manifest is None:
         return {
             "version": VERSION,
@@ -194,8 +201,39 @@ def _manifest(path: Path, key: Key) -> dict[str, Any]:
     return manifest
 
 
-def _short(value: Any) -> Any:
-    return value[:12] if isinstance(value, str) and len(value) == 64 else value
+def _stored(path: Path) -> dict[str, Any] | None:
+    """Reads a manifest; one of version 1 has no digest of its own.
+
+    Raises:
+        RunError: it is damaged, or of a version that is not known.
+    """
+    file = path / _MANIFEST
+    with reading(file, "table of logits", RunError):
+        try:
+            data = file.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        manifest: dict[str, Any] = json.loads(data)
+        version = manifest["version"]
+        if version not in (1, VERSION) or isinstance(version, bool):
+            raise RunError(
+                f"{path} holds a table of version {_short(version)}; this "
+                f"program reads 1 to {VERSION}"
+            )
+        if version != 1:
+            manifest = unsealed(data, file.name)
+        count = range(len(manifest["parts"]))
+        if set(manifest["parts"]) != {str(number) for number in count}:
+            raise ValueError("wanted parts 0, 1, ...")
+        if not manifest["part_rows"] >= 1:
+            raise ValueError("wanted parts of 1 row or more")
+    return manifest
+
+
+def _short(value: Any) -> str:
+    """A digest by its first digits; anything else in one short line."""
+    is_digest = isinstance(value, str) and len(value) == 64
+    return value[:12] if is_digest else json.dumps(value)[:40]
 
 
 def _part(number: int) -> str:
@@ -220,10 +258,10 @@ def _read(path: Path, key: Key) -> np.ndarray:
             written = manifest["parts"].get(str(number))
             if digest(part, values_only=True) != written:
                 raise ValueError("another SHA-256 than was written")
-        except (OSError, ValueError, EOFError) as error:
+        except Exception as error:  # What is damaged raises nearly anything.
             raise RunError(
-                f"{file} is damaged ({' '.join(str(error).split())}); remove "
-                f"{path} to make the table anew"
+                f"{file} is damaged ({line(error)}); remove {path} to make "
+                "the table anew"
             ) from None
         rows[:] = part
     return table.reshape(key.examples, key.views, key.classes)
@@ -258,7 +296,7 @@ class _Build:
         finally:
             progress.close()
         self._manifest["finished"] = now()
-        write_json(self._path / _MANIFEST, self._manifest)
+        self._write_manifest()
 
     def _announce(self, rows: int) -> None:
         """Says what the table takes, and refuses where there is not as much.
@@ -327,4 +365,8 @@ class _Build:
         write_files(self._path, {_part(number): part})
         self._manifest["parts"][str(number)] = digest(part, values_only=True)
         self._manifest["seconds"] += round(seconds, 3)
-        write_json(self._path / _MANIFEST, self._manifest)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        fields = {**self._manifest, "version": VERSION}
+        write_bytes(self._path / _MANIFEST, sealed(fields))

@@ -223,3 +223,86 @@ def test_the_signature_is_read_whatever_stands_around_it(
 ):
     (tmp_path / package / "other.py").write_text(source)
     assert registry.signature(package, "other") == {"n": str}
+
+
+# --- modules that are damaged
+
+
+def assert_refused(name, package):
+    """Every reader says in one line which file it is."""
+    for find in (
+        lambda: registry.get(package, name),
+        lambda: registry.arguments(package, name),
+        lambda: registry.constant(package, name, "Loss", "kind"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            find()
+        assert "\n" not in str(caught.value)
+        assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"def build(:\n",
+        b"def build(*, depth: int): ...\nx = '",
+        b"\xff\xfe",
+        b"x = 1\0",
+        b"(" * 1000,
+        b"  x = 1\n y = 2\n",
+        b"x = 0777",
+    ],
+    ids=repr,
+)
+def test_a_module_that_is_no_python_is_one_line(package, content):
+    folder = pathlib.Path(registry._folder(package))
+    (folder / "broken.py").write_bytes(content)
+    if b"build(*" in content:  # the head alone can be read
+        with pytest.raises(SpecError, match="SyntaxError"):
+            registry.get(package, "broken")
+    else:
+        assert_refused("broken", package)
+
+
+def _folder(file):
+    file.mkdir()
+
+
+def _link(file):
+    file.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize("make", [_folder, _link])
+def test_what_is_no_file_is_one_line(package, make):
+    make(pathlib.Path(registry._folder(package)) / "broken.py")
+    assert_refused("broken", package)
+
+
+def test_a_damaged_module_that_a_part_imports_is_one_line(package):
+    folder = pathlib.Path(registry._folder(package))
+    (folder / "_damaged.py").write_text("def (")
+    (folder / "broken.py").write_text(f"import {package}._damaged")
+    with pytest.raises(SpecError, match="_damaged.py cannot be read as Python"):
+        registry.get(package, "broken")
+
+
+def test_what_a_part_lacks_is_the_parts_own_error(package):
+    with pytest.raises(ModuleNotFoundError, match="no_such_library_anywhere"):
+        registry.get(package, "resnet")
+
+
+def test_a_flipped_bit_of_a_module_is_read_or_one_line(package):
+    folder = pathlib.Path(registry._folder(package))
+    data = b"class Loss:\n    kind: str = 'nll'\n\ndef build(*, a: int): ...\n"
+    for bit in range(8 * len(data)):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        (folder / f"m{bit}.py").write_bytes(damaged)
+        for find in (
+            lambda name: registry.arguments(package, name),
+            lambda name: registry.constant(package, name, "Loss", "kind"),
+        ):
+            try:
+                find(f"m{bit}")
+            except SpecError as error:
+                assert "\n" not in str(error)
