@@ -279,7 +279,7 @@ def _translate(
     session.check(values.engine, values.strategy)
     translate.check(identity, values.runs_dir)
     opened = session.Session(_machine(values, argv))
-    translate.run(identity, opened, translate.lines(sys.stdin.buffer))
+    translate.run(identity, opened, translate.blocks(sys.stdin.fileno()))
     return OK
 
 

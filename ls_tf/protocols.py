@@ -213,8 +213,8 @@ class Translator(Protocol):
 
     def translate_lines(
         self, lines: Sequence[str], how: Decoding, longest: int
-    ) -> tuple[list[str], int]:
-        """Translates lines of text; says how many were cut to ``longest``."""
+    ) -> tuple[list[str], list[int]]:
+        """Translates lines of text; says which were cut to ``longest``."""
 
 
 View = Classifier | Translator

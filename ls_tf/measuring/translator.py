@@ -1,6 +1,6 @@
 """A trained translation model as evaluators and readers see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -19,8 +19,12 @@ from ls_tf.protocols import (
 )
 from ls_tf.spec import ExperimentSpec
 
-# Sentences that are decoded together.
-_DECODE_BATCH = 64
+# Rows that are decoded together: 8 where there are no more sentences, else 64.
+# Two numbers, since each is another program to compile.
+_FEW, _MANY = 8, 64
+# Memory grows with the square of the length: of sentences padded to more than
+# 256 subwords fewer are decoded together.
+_CELLS = _MANY * 256**2
 
 
 class TranslationModel(Protocol):
@@ -77,6 +81,35 @@ def filled(ragged: Ragged, index: np.ndarray, width: int) -> np.ndarray:
     position = np.arange(width)
     at = np.where(position < length, start[:, None] + position, 0)
     return np.where(position < length, ragged.tokens[at], 0).astype(np.int32)
+
+
+def decoded_together(
+    lengths: np.ndarray,
+) -> Iterator[tuple[int, int, int, int]]:
+    """Parts sentences into those that are decoded together.
+
+    Args:
+        lengths: int [N], subwords of each; ascending.
+
+    Yields:
+        first and stop of N, the rows of the batch, of which the last may be
+        padding, and its width: a power of two, so that there are few.
+
+    Source: ours.
+    """
+
+    def shape(stop: int) -> tuple[int, int]:
+        width = max(16, 1 << (int(lengths[stop - 1]) - 1).bit_length())
+        return max(1, min(_MANY, _CELLS // width**2)), width
+
+    first, rows = 0, _FEW if len(lengths) <= _FEW else _MANY
+    while first < len(lengths):
+        stop = min(first + _MANY, len(lengths))
+        while stop - first > shape(stop)[0]:
+            stop -= 1
+        most, width = shape(stop)
+        yield first, stop, min(rows, most), width
+        first = stop
 
 
 class ModelTranslator:
@@ -281,12 +314,9 @@ class ModelTranslator:
         ids: list[list[int]] = [[] for _ in lengths]
         scores = np.zeros(len(lengths), np.float32)
         finished = np.zeros(len(lengths), bool)
-        for first in range(0, len(order), _DECODE_BATCH):
-            index = order[first : first + _DECODE_BATCH]
-            # Powers of two: few programs, and padded sources cost little.
-            width = max(16, 1 << (int(lengths[index].max()) - 1).bit_length())
-            fill = np.full(_DECODE_BATCH - len(index), -1, order.dtype)
-            index = np.concatenate([index, fill])
+        for first, stop, rows, width in decoded_together(lengths[order]):
+            index = np.full(rows, -1, order.dtype)
+            index[: stop - first] = order[first:stop]
             batch = {
                 "source": filled(source, index, width),
                 "temperature": np.array(how.temperature, np.float32),
@@ -331,7 +361,7 @@ class ModelTranslator:
 
     def translate_lines(
         self, lines: Sequence[str], how: Decoding, longest: int
-    ) -> tuple[list[str], int]:
+    ) -> tuple[list[str], list[int]]:
         """Translates lines of text.
 
         Args:
@@ -340,13 +370,15 @@ class ModelTranslator:
             longest: subwords of a line that are translated.
 
         Returns:
-            N lines, and how many of them were cut.
+            N lines, and which of them were cut, from 0.
         """
-        full = [i for i, line in enumerate(lines) if line.strip()]
+        # Stripped as those of a corpus are.
+        lines = [line.strip() for line in lines]
+        full = [i for i, line in enumerate(lines) if line]
         answers = [""] * len(lines)
         if not full:
-            return answers, 0
-        source = self._task.subwords.encode([lines[i].strip() for i in full])
+            return answers, []
+        source = self._task.subwords.encode([lines[i] for i in full])
         lengths = np.minimum(source.lengths, longest)
         parts = [source.row(i)[: lengths[i]].copy() for i in range(len(source))]
         for part in parts:
@@ -357,4 +389,5 @@ class ModelTranslator:
         for i, text in zip(full, self.decode(translations.ids), strict=True):
             # One line in, one line out.
             answers[i] = " ".join(text.split())
-        return answers, int((source.lengths > longest).sum())
+        cut = np.flatnonzero(source.lengths > longest)
+        return answers, [full[i] for i in cut]

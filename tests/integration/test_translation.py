@@ -2,8 +2,11 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 
+import command_line
 import pytest
 from command_line import arrays, assert_equal_bits
 
@@ -65,6 +68,29 @@ def test_lines_in_lines_out(measured):
     # The other engine translates with the same weights.
     again = translated(measured, b"seven\n", "--engine=jax").stdout
     assert again.splitlines() == answers[:1]
+
+
+def test_each_line_is_answered_while_the_input_stays_open(measured):
+    words = measured.words(*FLAGS[:-1], "--mode=translate")
+    with subprocess.Popen(
+        [sys.executable, str(command_line.PROGRAM), *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=measured.environment(),
+    ) as process:
+        answers = []
+        for line in (b"seven\n", b"\xef\xbb\xbfseven\r\n", b"seven\n"):
+            process.stdin.write(line)
+            process.stdin.flush()
+            answers.append(process.stdout.readline())
+        assert answers[0] == answers[2] != b"\n"
+        # The answer to a bad line is given after those before it.
+        process.stdin.write(b"seven\n\xff\n")
+        process.stdin.flush()
+        out, err = process.communicate(timeout=60)
+    assert (out, process.returncode) == (answers[0], 2)
+    assert b"ls_tf: standard input, line 5: wanted UTF-8" in err
 
 
 def test_no_lines_are_no_lines(measured):

@@ -15,7 +15,8 @@ from ls_tf.evaluators import (
     translation_sweep,
 )
 from ls_tf.measuring import measure
-from ls_tf.measuring.translator import filled
+from ls_tf.measuring import translator as translator_module
+from ls_tf.measuring.translator import decoded_together, filled
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.usage import LeftOut
 from ls_tf.protocols import Decoding
@@ -252,10 +253,49 @@ def test_translations_keep_their_order(task, translator):
         assert alone.scores[0] == pytest.approx(whole.scores[i], rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("lengths", "batches"),
+    [
+        # Few are not filled up to many.
+        ([5], [(0, 1, 8, 16)]),
+        ([5, 16, 17], [(0, 3, 8, 32)]),
+        ([5] * 9, [(0, 9, 64, 16)]),
+        ([5] * 65, [(0, 64, 64, 16), (64, 65, 64, 16)]),
+        ([200] * 64, [(0, 64, 64, 256)]),
+        # The longer they are, the fewer are decoded together.
+        ([300] * 20, [(0, 16, 16, 512), (16, 20, 16, 512)]),
+        ([1000], [(0, 1, 4, 1024)]),
+        ([1000] * 5, [(0, 4, 4, 1024), (4, 5, 4, 1024)]),
+        ([9000], [(0, 1, 1, 16384)]),
+        # A long one makes none of the short ones long.
+        ([5] * 63 + [1000], [(0, 63, 64, 16), (63, 64, 4, 1024)]),
+        ([], []),
+    ],
+)
+def test_sentences_that_are_decoded_together(lengths, batches):
+    assert list(decoded_together(np.array(lengths, np.int64))) == batches
+
+
+def test_a_line_is_translated_as_alone(task, translator, monkeypatch):
+    # Small numbers in place of 8, 64 and 256, so that every case occurs.
+    monkeypatch.setattr(translator_module, "_FEW", 2)
+    monkeypatch.setattr(translator_module, "_MANY", 4)
+    monkeypatch.setattr(translator_module, "_CELLS", 2 * 32**2)
+    how = Decoding(beam_size=1, extra_length=0)
+    lines = ["seven", "twelve", "one", "five hundred", "nine " * 16, "four"]
+    source = task.subwords.encode(lines)
+    assert 16 < source.lengths.max() <= 32
+    together = translator.translate(source, how)
+    for i in (0, 3, 4):
+        alone = translator.translate(source.part(i, i + 1), how)
+        assert alone.ids == together.ids[i : i + 1]
+    assert len({str(ids) for ids in together.ids}) > 1
+
+
 def test_lines_in_lines_out(task, translator):
     lines = ["", "three hundred", "  ", "nine " * 40, "four"]
     found, cut = translator.translate_lines(lines, GREEDY, 30)
-    assert len(found) == 5 and cut == 1
+    assert len(found) == 5 and cut == [3]
     assert found[0] == found[2] == ""
     assert all("\n" not in line for line in found)
     again, _ = translator.translate_lines(["four"], GREEDY, 30)
