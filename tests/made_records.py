@@ -1,0 +1,172 @@
+"""Small stored records with made-up numbers, for every run of a report."""
+
+import zlib
+
+import distillation_records
+import numpy as np
+import translation_records
+
+from ls_tf.analysis import calibration
+from ls_tf.records import runs
+from ls_tf.spec.resolve import resolve
+
+ERRORS = {
+    "fc_mnist_dropout": 0.0081,
+    "fc_mnist": 0.0069,
+    "fc_mnist_student": 0.0093,
+    "fc_mnist_student_of_smoothed": 0.0105,
+    "fc_emnist": 0.11,
+    "fc_fashion_mnist": 0.09,
+    "fc_digits": 0.022,
+    "fc_digits_student": 0.03,
+    "alexnet_cifar10": 0.14,
+    "alexnet_cifar10_24": 0.13,
+    "alexnet_cifar10_tenth": 0.2,
+    "alexnet_cifar10_short": 0.35,
+    "alexnet_cifar10_120th": 0.4,
+    "alexnet_cifar10_24_short": 0.34,
+    "resnet56_cifar10": 0.065,
+    "resnet56_cifar10_short": 0.45,
+    "resnet56_cifar100": 0.28,
+}
+
+
+def alpha_of(need):
+    return need.changes.get("alpha", 0.1)
+
+
+def scores(need):
+    """Plausible scalars; small expressions, so that tests can redo them."""
+    alpha = alpha_of(need)
+    error = ERRORS[need.experiment] + 0.0002 * need.seed
+    error += 0.002 * (alpha == 0) + 0.001 * len(need.changes.keys() - {"alpha"})
+    ece = 0.002 if alpha == 0 else 0.9 * alpha
+    found = {
+        "accuracy": 1 - error,
+        "error": error,
+        "nll": 0.04 + alpha,
+        "ece": ece + 0.0001 * need.seed,
+        "mce": 0.2,
+        "signed_calibration_error": ece if alpha == 0 else -ece,
+    }
+    scaled = {f"{k}_scaled": v for k, v in found.items()}
+    scaled |= {"nll_scaled": 0.03, "ece_scaled": 0.0015}
+    return found, scaled | {
+        "temperature": 1.06 if alpha == 0 else 0.7,
+        "temperature_at_bound": 0.0,
+        "temperature_by_nll": 1.06,
+        "temperature_by_ece": 1.04,
+        "ece_scaled_by_nll": 0.0015,
+        "ece_scaled_by_ece": 0.0011,
+        "temperature_held_out": 1.08 + 0.01 * need.seed,
+        "ece_held_out": 0.0022,
+        "ece_held_out_scaled": 0.0018,
+    }
+
+
+def _diagram(rng, shift, suffix):
+    confidence = np.clip(1 - shift - rng.exponential(0.03, 10_000), 0.1, 1)
+    correct = rng.random(10_000) < np.clip(confidence + 0.8 * shift, 0, 1)
+    bins = calibration.bins(confidence, correct, num_bins=15)
+    return {
+        f"bin_{name}{suffix}": getattr(bins, name)
+        for name in ("edges", "count", "confidence", "accuracy")
+    }
+
+
+def diagrams(need):
+    rng = np.random.default_rng(zlib.crc32(need.experiment.encode()))
+    shift = alpha_of(need)
+    return _diagram(rng, shift, "") | _diagram(rng, 0.0, "_scaled")
+
+
+def classes_of(need):
+    """The classes that the experiment projects."""
+    options = next(
+        e.options
+        for e in resolve(need.experiment).spec.evaluators
+        if e.name == "penultimate"
+    )
+    return np.asarray(options.get("classes", (0, 1, 2)), np.int32)
+
+
+def points(need):
+    rng = np.random.default_rng(need.seed)
+    smoothed = alpha_of(need) > 0
+    corners = np.array([[0.0, 0.0], [1.5, 0.0], [0.7, 1.3]])
+    centres = corners * (2 if smoothed else 9) + (0 if smoothed else 1)
+    labels = np.repeat([0, 1, 2], 100)
+    noise = 0.12 if smoothed else 2.0
+    classes = classes_of(need)
+    arrays = {"templates": corners, "classes": classes}
+    for split in ("train", "report"):
+        cloud = centres[labels] + noise * rng.standard_normal((300, 2))
+        arrays[f"{split}_points"] = cloud.astype(np.float32)
+        arrays[f"{split}_labels"] = classes[labels]
+    return arrays
+
+
+def geometry(need):
+    base = {
+        "tightness": 0.1,
+        "tightness_by_centres": 0.05,
+        "side_spread": 0.02,
+        "scale": 2.5,
+        "template_scale": 1.5,
+    }
+    factor = 1 if alpha_of(need) > 0 else 4
+    return {
+        f"{split}_{k}": factor * v
+        for split in ("train", "report")
+        for k, v in base.items()
+    }
+
+
+def measurements(need, changed):
+    """What a run holds: (evaluator, role) -> scalars, arrays, notes."""
+    if need.experiment.startswith("transformer"):
+        return translation_records.measurements(need, changed)
+    if need.experiment in distillation_records.EXPERIMENTS:
+        return distillation_records.measurements(need, changed)
+    plain, scaled = scores(need)
+    return {
+        ("classification", "report"): (plain, {}, {}),
+        ("reliability", "report"): (plain | scaled, diagrams(need), {}),
+        ("penultimate", "report"): (geometry(need), points(need), {}),
+    }
+
+
+def write(runs_dir, need, *, smoke=False, changed=None):
+    """Writes one record; ``changed`` replaces scalars."""
+    identity = resolve(
+        need.experiment, changed=need.changes, seed=need.seed, smoke=smoke
+    )
+    facts = {
+        "git": {"commit": "0123456789abcdef", "dirty": need.seed == 1},
+        "versions": {"tensorflow": "2.21.0"},
+        "engine": "tensorflow",
+        "devices": ["CPU <0>"],
+    }
+    with runs.opened(str(runs_dir), identity, **facts) as directory:
+        for (name, role), (scalars, arrays, notes) in measurements(
+            need, changed or {}
+        ).items():
+            scalars = scalars | {
+                k: v for k, v in (changed or {}).items() if k in scalars
+            }
+            directory.measure(
+                name,
+                role,
+                split="test",
+                step=60000,
+                count=10_000,
+                scalars=scalars,
+                arrays=arrays,
+                notes=notes,
+            )
+        for step, values in distillation_records.curve(need):
+            directory.log(step, values)
+        # As every run: its last row is that of its last step.
+        directory.log(60000, {"train/loss": 0.04 + alpha_of(need)})
+        directory.update(outcome="finished", steps=60000, train_seconds=81.25)
+    return identity
