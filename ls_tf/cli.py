@@ -30,6 +30,8 @@ MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A disk that fails, becomes read-only, or is gone.
+_NO_DISK = (errno.EIO, errno.EROFS, errno.ENODEV, errno.ESTALE, errno.ENOTCONN)
 
 _USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
@@ -44,7 +46,8 @@ reports: {reports}
 
 exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM or
 SIGINT with the state saved (the same command resumes); 4 the loss was not
-finite; 5 no space left for a checkpoint (the one before it is intact).
+finite; 5 no space left for a checkpoint, or the disk failed (the one before
+it is intact).
 """
 
 
@@ -141,6 +144,8 @@ def _parse(argv: Sequence[str]) -> flags.FlagValues:
     except flags.Error as error:
         message = str(error).removeprefix("ERROR:: ")
         raise SpecError(message) from None
+    except RecursionError:  # absl looks for flags that are spelt alike.
+        raise SpecError("unknown flag, of hundreds of letters") from None
     if len(rest) > 1:
         # ascii: a character that cannot be seen is seen.
         raise SpecError(f"wanted flags only, got {ascii(rest[1])}")
@@ -451,10 +456,14 @@ def _ended(error: BaseException) -> int | None:
     if stopping is not None and isinstance(error, stopping.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
-    if isinstance(error, OSError) and error.errno in _NO_SPACE:
+    if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_NO_DISK):
+        is_full = error.errno in _NO_SPACE
+        what = "no space left" if is_full else "the disk failed"
+        # What a write raises names no file.
+        named = "" if error.filename is None else f": {error.filename}"
         _say(
-            f"no space left ({error.strerror}): {error.filename}; the "
-            "checkpoint before is intact, the same command resumes from it"
+            f"{what} ({error.strerror}){named}; the checkpoint before is "
+            "intact, the same command resumes from it"
         )
         return NO_SPACE
     return None

@@ -298,6 +298,7 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         (["--report=_build"], "no report '_build'; existing: "),
         ([DIGITS, "--alhpa=0.1"], "Unknown command line flag 'alhpa'.*alpha"),
         ([DIGITS, "--bogus"], "Unknown command line flag 'bogus'"),
+        ([DIGITS, f"--{'9' * 5000}"], "unknown flag, of hundreds of letters"),
         ([DIGITS, "fc_mnist"], "wanted flags only, got 'fc_mnist'"),
         ([DIGITS, "--alpha"], "alpha"),
         ([DIGITS, "--mode=prnit"], "no mode 'prnit'; .* did you mean 'print'"),
@@ -700,13 +701,17 @@ def test_exit_codes(ended, monkeypatch):
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         code, said = ended(OSError(number, os.strerror(number), "a/file"))
         assert code == 5
-        assert "a/file" in said
+        assert "no space left" in said and "a/file" in said
+    for number in (errno.EIO, errno.EROFS):
+        code, said = ended(OSError(number, os.strerror(number)))
+        assert code == 5
+        assert f"the disk failed ({os.strerror(number)}); the check" in said
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):
     for error in (
         ValueError("a bug"),
-        OSError(errno.EIO, "broken"),
+        OSError(errno.EBADF, "broken"),
         KeyError(),
     ):
 
