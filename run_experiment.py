@@ -1,8 +1,6 @@
 """The command line of ls_tf; see ``--help``."""
 
-import sys
-
-from ls_tf.cli import main
+from ls_tf.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv))
+    run()

@@ -5,19 +5,18 @@ modules are imported inside functions, so that ``--help`` and ``--mode=print``
 answer at once.
 """
 
+import contextlib
 import errno
 import json
 import os
-import signal
 import sys
-import threading
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
 
-from ls_tf import flagfiles
+from ls_tf import flagfiles, stopping, streams
 from ls_tf.running import stack, surroundings
 from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
@@ -25,7 +24,7 @@ from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 if TYPE_CHECKING:
     from ls_tf.running.session import Machine
 
-OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, 3, 4, 5
+OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
 MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
@@ -44,10 +43,12 @@ its tables and figures from recorded runs.
 experiments: {experiments}
 reports: {reports}
 
-exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM or
-SIGINT with the state saved (the same command resumes); 4 the loss was not
-finite; 5 no space left for a checkpoint, or the disk failed (the one before
-it is intact).
+exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM,
+SIGINT or SIGHUP with the state saved (the same command resumes; a second
+signal does not wait for that, the last checkpoint is intact); 4 the loss was
+not finite; 5 no space left for a checkpoint, or the disk failed (the one
+before it is intact), or standard output cannot be written (a finished run
+stays finished).
 """
 
 
@@ -200,6 +201,10 @@ def _print(identity: RunIdentity) -> None:
     print(json.dumps(about, indent=2))
 
 
+def _importing() -> contextlib.AbstractContextManager[None]:
+    return stopping.importing("the program")
+
+
 def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
     identities = _identities(values)
     if values.mode == "print":
@@ -210,9 +215,10 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
         return _prepare(values, identities[0])
     if values.mode == "translate":
         return _translate(values, argv, identities[0])
-    from ls_tf.records import runs
-    from ls_tf.running import session
-    from ls_tf.training import strategy
+    with _importing():
+        from ls_tf.records import runs
+        from ls_tf.running import session
+        from ls_tf.training import strategy
 
     session.check(values.engine, values.strategy)
     stack.check(identities, values.engine)
@@ -230,15 +236,22 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
     if wanted:
         _train(values, argv, wanted)
     for identity in identities:
-        print(runs.Path(values.runs_dir) / identity.folder)
+        _show(runs.Path(values.runs_dir) / identity.folder)
     return OK
+
+
+def _show(path: object) -> None:
+    """Prints where something is; who closed the output need not know."""
+    if not streams.is_output_closed():
+        print(path)
 
 
 def _train(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> None:
-    from ls_tf.running import execute, sweep
-    from ls_tf.running.session import Session
+    with _importing():
+        from ls_tf.running import execute, sweep
+        from ls_tf.running.session import Session
 
     machine = _machine(values, argv)
     if values.run_missing:
@@ -258,7 +271,8 @@ def _train(
 
 def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
     """Writes the arrays of an experiment to one portable file."""
-    from ls_tf.pipeline import loading
+    with _importing():
+        from ls_tf.pipeline import loading
 
     path = values.prepared or f"{identity.experiment}.npz"
     data = identity.spec.data
@@ -271,7 +285,7 @@ def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
         source=data.source,
         vocabulary_size=data.vocabulary_size,
     )
-    print(path)
+    _show(path)
     return OK
 
 
@@ -279,7 +293,15 @@ def _translate(
     values: flags.FlagValues, argv: Sequence[str], identity: RunIdentity
 ) -> int:
     """Translates standard input with a finished run."""
-    from ls_tf.running import session, translate
+    if sys.stdin is None:
+        raise SpecError(
+            "--mode=translate: wanted lines of text on standard input, it is "
+            "closed"
+        )
+    if streams.is_output_closed():
+        raise streams.OutputError("it is closed")
+    with _importing():
+        from ls_tf.running import session, translate
 
     session.check(values.engine, values.strategy)
     translate.check(identity, values.runs_dir)
@@ -329,7 +351,8 @@ def _make_missing(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> bool:
     """Trains a report's runs, or a part of them; whether all are there."""
-    from ls_tf.running import session, sweep
+    with _importing():
+        from ls_tf.running import session, sweep
 
     session.check(values.engine, values.strategy)
     shard = None
@@ -350,7 +373,8 @@ def _make_missing(
 
 def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     registry.check("ls_tf.reports", values.report)
-    from ls_tf.pages import builder
+    with _importing():
+        from ls_tf.pages import builder
 
     module = registry.get("ls_tf.reports", values.report)
     if values.run_missing and not _make_missing(
@@ -369,7 +393,7 @@ def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
         smoke=values.smoke,
         readme=values.readme,
     )
-    print(page)
+    _show(page)
     return OK
 
 
@@ -442,18 +466,17 @@ def _ended(error: BaseException) -> int | None:
     if isinstance(error, _bad_input()):
         _say(str(error))
         return BAD_INPUT
-    if isinstance(error, KeyboardInterrupt):
-        _say("interrupted; what was finished before is kept")
-        return STOPPED
-    if isinstance(error, BrokenPipeError):
-        # Who read our output, such as head, has gone: flush nothing to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
-    stopping = sys.modules.get("ls_tf.training.stopping")
-    if stopping is not None and isinstance(error, stopping.StoppedError):
+    if isinstance(error, stopping.StoppedError):
+        stopping.answer()
         _say("stopped; the state is saved and the same command resumes")
         return STOPPED
-    if stopping is not None and isinstance(error, stopping.NonFiniteLossError):
+    if isinstance(error, streams.OutputError):
+        if error.has_no_reader:
+            return OK
+        _say(f"{error}; what is recorded is kept")
+        return NO_SPACE
+    execute = sys.modules.get("ls_tf.running.execute")
+    if execute is not None and isinstance(error, execute.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
     if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_NO_DISK):
@@ -485,18 +508,25 @@ def main(argv: Sequence[str]) -> int:
     # A warning that a user has made an error would end a run at a library's.
     if any(option.startswith("e") for option in sys.warnoptions):
         warnings.simplefilter("default")
-    # Before and after the training, SIGTERM ends the program as SIGINT does.
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return _start(argv)
-    except BaseException as error:
-        code = _ended(error)
-        if code is None:
-            raise
-        return code
+    # The streams first: who listens keeps a copy of standard error.
+    with streams.guarded(), stopping.listening(program=True):
+        try:
+            code = _start(argv)
+            if not streams.is_output_closed():
+                sys.stdout.flush()
+            return code
+        except BaseException as error:
+            ended = _ended(error)
+            if ended is None:
+                raise
+            return ended
 
 
 def run() -> None:
-    """The console script."""
-    sys.exit(main(sys.argv))
+    """The console script: what ``main`` says is the end of the process."""
+    streams.open_closed()
+    with stopping.listening(program=True, last=True):
+        code = main(sys.argv)
+    if stopping.is_abandoned():
+        os._exit(code)  # a thread would be in the way of an orderly end
+    sys.exit(code)

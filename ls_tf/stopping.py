@@ -35,6 +35,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # shell both send SIGHUP.
 _SAME_SECONDS = 0.2
 _PAUSE_SECONDS = 0.25  # between two looks of who waits
+_ANSWER_SECONDS = 1.0
 
 
 class StoppedError(BaseException):
@@ -50,17 +51,27 @@ class _Requests:
     def __init__(self) -> None:
         self.number = 0  # of the signal
         self.since = 0.0
+        self.what = ""  # was done then
         self.doing: list[str] = []
         self.deferred = 0
         self.is_heard = False
         self.is_program = False
         self.is_abandoned = False
         self.before: dict[int, Any] = {}
+        self.answered = threading.Event()
+        self.answered.set()  # nobody is to be waited for
+
+    @property
+    def present(self) -> str:
+        """What is being done."""
+        # Another thread may end it as this one asks.
+        return (self.doing[-1:] or ["the start"])[0]
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Notes a signal; the main thread runs it."""
         if not self.number:
             self.number, self.since = number, time.monotonic()
+            self.what = self.present
             return
         is_same = time.monotonic() - self.since < _SAME_SECONDS
         if not self.is_program and not is_same:
@@ -145,25 +156,25 @@ def importing(what: str) -> Iterator[None]:
         what: after "importing": "TensorFlow".
 
     Raises:
-        StoppedError: the process was asked to stop; ``is_stop`` knows it also
-            in what a library has made of it.
+        StoppedError: the process was asked to stop.
     """
     finder: Any = _Finder()
     with doing(f"importing {what}"):
         sys.meta_path.insert(0, finder)
         try:
             yield
+        except Exception as error:
+            # Extension modules make an ImportError of what is raised.
+            if _is_stop(error):
+                raise StoppedError from error
+            raise
         finally:
             sys.meta_path.remove(finder)
-    look()
+    look()  # some make nothing of it
 
 
-def is_stop(error: BaseException | None) -> bool:
-    """Whether an error is, or was made of, a ``StoppedError``.
-
-    Extension modules turn what is raised while they are imported into an
-    ``ImportError`` of their own.
-    """
+def _is_stop(error: BaseException | None) -> bool:
+    """Whether an error is, or was made of, a ``StoppedError``."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, StoppedError):
@@ -252,6 +263,12 @@ def _raise(error: BaseException) -> Any:
     raise error
 
 
+def answer() -> None:
+    """Lets the line come first that says what was being done."""
+    if requested():
+        _requests.answered.wait(_ANSWER_SECONDS)
+
+
 def is_abandoned() -> bool:
     """Whether a thread of ``aside`` may still run at the process's end."""
     return _requests.is_abandoned
@@ -277,8 +294,8 @@ def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
     if _requests.is_heard:
         yield
         return
+    _forget()
     _requests.is_heard, _requests.is_program = True, program
-    _requests.number = 0
     with contextlib.ExitStack() as undo:
         undo.callback(_forget)
         if threading.current_thread() is threading.main_thread():
@@ -294,7 +311,8 @@ def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
 
 def _forget() -> None:
     _requests.is_heard, _requests.is_program = False, False
-    _requests.number = 0
+    _requests.number, _requests.what = 0, ""
+    _requests.answered.set()
 
 
 def _set_handlers() -> Callable[[], None]:
@@ -330,6 +348,7 @@ def _start_watch() -> Callable[[], None]:
         told = os.dup(2)
     except OSError:
         told = os.open(os.devnull, os.O_WRONLY)
+    _requests.answered.clear()
     before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     thread = threading.Thread(
         target=_watch, args=(ours, told), name="stopping", daemon=True
@@ -353,8 +372,9 @@ def _watch(pipe: int, told: int) -> None:
         if not any(number in SIGNALS for number in numbers):
             continue
         if since is None:
-            what = _requests.doing[-1] if _requests.doing else "the start"
+            what = _requests.what or _requests.present
             _tell(told, f"stopping after {what}; again to stop at once")
+            _requests.answered.set()
             since = time.monotonic()
         elif time.monotonic() - since >= _SAME_SECONDS:
             _tell(

@@ -15,7 +15,7 @@ import types
 import programs
 import pytest
 
-from ls_tf import cli
+from ls_tf import cli, stopping
 from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
@@ -684,17 +684,15 @@ def ended(monkeypatch, capsys):
 
 
 def test_exit_codes(ended, monkeypatch):
-    loop = types.SimpleNamespace(
-        StoppedError=type("StoppedError", (Exception,), {}),
+    execute = types.SimpleNamespace(
         NonFiniteLossError=type("NonFiniteLossError", (Exception,), {}),
     )
-    monkeypatch.setitem(sys.modules, "ls_tf.training.stopping", loop)
+    monkeypatch.setitem(sys.modules, "ls_tf.running.execute", execute)
     assert ended(runs.RunError("two\nlines")) == (2, "ls_tf: two lines\n")
-    assert ended(KeyboardInterrupt())[0] == 3
-    code, said = ended(loop.StoppedError())
+    code, said = ended(stopping.StoppedError())
     assert code == 3
     assert "the same command resumes" in said
-    assert ended(loop.NonFiniteLossError("at step 5")) == (
+    assert ended(execute.NonFiniteLossError("at step 5")) == (
         4,
         "ls_tf: at step 5\n",
     )

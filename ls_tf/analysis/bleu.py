@@ -1,11 +1,14 @@
 """Translation scores: corpus BLEU in the study's form and in today's, chrF."""
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
+
+from ls_tf import stopping
 
 # What BLEU counts as a token where words have no spaces between them, by the
 # language's code (ISO 639). sacreBLEU proposes MeCab for Japanese and Korean,
@@ -93,7 +96,10 @@ def scores(
     values: dict[str, float] = {}
     signatures: dict[str, str] = {}
     for name, metric in metrics.items():
-        found = metric.corpus_score(list(hypotheses), [list(references)])
+        score = functools.partial(
+            metric.corpus_score, list(hypotheses), [list(references)]
+        )
+        found = stopping.aside(score)
         values[name] = float(found.score)
         signatures[name] = str(metric.get_signature())
         if name == "bleu":

@@ -17,6 +17,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ls_tf import stopping
+
 Array = npt.NDArray[Any]
 
 # Which views the average runs over: all of them; the first of each example;
@@ -224,12 +226,14 @@ def neighbour_estimate(
             f"wanted 1 to {views - 1} neighbours for {views} views of each "
             f"example, got {neighbours}"
         )
-    (found,) = feature_selection.mutual_info_classif(
-        values.reshape(-1, 1),
-        np.repeat(np.arange(count), views),
-        discrete_features=False,
-        n_neighbors=neighbours,
-        random_state=seed,
+    (found,) = stopping.aside(
+        lambda: feature_selection.mutual_info_classif(
+            values.reshape(-1, 1),
+            np.repeat(np.arange(count), views),
+            discrete_features=False,
+            n_neighbors=neighbours,
+            random_state=seed,
+        )
     )
     return float(found)
 
@@ -335,6 +339,7 @@ def _mean_information(y: Array, means: Array, deviations: Array) -> float:
     work = np.empty((step, count))
     mixture = np.empty(len(flat))
     for start in range(0, len(flat), step):
+        stopping.look()
         block = flat[start : start + step, None]
         terms = work[: len(block)]  # [block, N]: log of p(y | x') up to pi
         if one_sigma:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ls_tf import stopping
+
 Array = npt.NDArray[Any]
 
 _BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 per temporary
@@ -179,6 +181,7 @@ def blocks(rows: Array) -> Iterator[slice]:
     """Gives slices of rows of bounded size that cover ``rows`` in order."""
     step = max(1, _BLOCK_ELEMENTS // rows.shape[1])
     for start in range(0, len(rows), step):
+        stopping.look()
         yield slice(start, start + step)
 
 

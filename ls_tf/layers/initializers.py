@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import seeds
+from ls_tf import seeds, stopping
 
 # Standard deviation of a standard normal variable cut at -2 and 2:
 # sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
@@ -23,6 +23,7 @@ _DISTRIBUTIONS = ("truncated_normal", "normal", "uniform")
 
 
 def _as_tensor(values: np.ndarray, dtype: Any) -> Any:
+    stopping.look()  # a large network takes a while to build
     values = values.astype(np.float32)
     return ops.cast(ops.convert_to_tensor(values), dtype or "float32")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+from ls_tf import stopping
 from ls_tf.pages import canvas, declared, html, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
@@ -68,6 +69,7 @@ def _find(
     wanted: list[str] = []  # commands of what the report cannot do without
     partial = getattr(module, "PARTIAL", False)
     for need, identity in _resolved(module.REQUIRES, smoke).items():
+        stopping.look()
         record = runs.find(runs_dir, identity)
         if record is not None:
             record.check()
@@ -154,9 +156,11 @@ def _files(
     files: dict[str, bytes] = {}
     images: dict[str, bytes] = {}
     for block in blocks:
+        stopping.look()
         if isinstance(block, Picture):
             images[block.name] = canvas.png(block.figure)
             files[f"{block.name}.png"] = images[block.name]
+            stopping.look()
             files[f"{block.name}.pdf"] = canvas.pdf(block.figure)
         elif isinstance(block, Table):
             files[f"{block.name}.md"] = tables.markdown(block).encode()
@@ -194,6 +198,15 @@ def _marked(readme: str, name: str) -> tuple[str, str]:
     return before + opening, closing + after
 
 
+def _looking(blocks: Iterable[Block]) -> list[Block]:
+    """Takes the blocks as they are made."""
+    taken = []
+    for block in blocks:
+        taken.append(block)
+        stopping.look()
+    return taken
+
+
 def build(
     name: str,
     module: ModuleType,
@@ -227,7 +240,8 @@ def build(
     """
     records, recorded, missing = _find(name, module, runs_dir, smoke)
     marked = None if readme is None else _marked(readme, name)
-    blocks: Sequence[Block] = tuple(module.build(records))
+    with stopping.doing(f"building report {name}"):
+        blocks = _looking(module.build(records))
     files = _files(
         module.TITLE,
         blocks,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from ls_tf import stopping
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import NO_RUN, Need, Table, Text
 from ls_tf.pages.tables import Spread
@@ -107,7 +108,10 @@ def table(
         Table.
     """
     headings, values, formats = zip(*columns, strict=True)
-    cells = (tuple(value(row) for value in values) for row in rows)
+    cells: list[tuple[object, ...]] = []
+    for row in rows:
+        stopping.look()
+        cells.append(tuple(value(row) for value in values))
     return Table(name, caption, headings, formats, tuple(cells))
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from absl import logging
 from etils import epath
 
+from ls_tf import stopping
 from ls_tf.pipeline import array_cache, contract, text_pairs
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
@@ -143,7 +144,8 @@ def _decode(
     info: DatasetInfo | TextInfo, base: str, folder: epath.Path
 ) -> tuple[Arrays, str]:
     """Decodes a whole split; gives it and the name of what was read."""
-    import tensorflow_datasets as tfds
+    with stopping.importing("TensorFlow Datasets"):
+        import tensorflow_datasets as tfds
 
     if info.builder is not None:
         importlib.import_module(info.builder)
@@ -196,7 +198,9 @@ def _batches(builder: Any, base: str) -> Iterator[dict[str, np.ndarray]]:
             interleave_cycle_length=1, try_autocache=False
         ),
     )
-    yield from tfds.as_numpy(dataset)
+    for batch in tfds.as_numpy(dataset):
+        stopping.look()
+        yield batch
 
 
 def _read_images(builder: Any, base: str) -> Arrays:
@@ -239,7 +243,7 @@ def _download(
         _probe(urls or ())
         # What it says is not what the program was asked for.
         with contextlib.redirect_stdout(sys.stderr):
-            builder.download_and_prepare()
+            stopping.aside(builder.download_and_prepare)
     except DataError:
         raise
     except Exception as error:

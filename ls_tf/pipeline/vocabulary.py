@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from ls_tf import stopping
 from ls_tf.pipeline import array_cache, text_pairs
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.usage import LeftOut, Usage
@@ -115,6 +116,7 @@ class Subwords:
         """
         tokens, lengths = [], []
         for start in range(0, len(texts), _CHUNK):
+            stopping.look()
             ids = self._processor.encode(
                 list(_spelt(texts[start : start + _CHUNK])),
                 out_type=int,
@@ -264,14 +266,17 @@ def _learnt(sample: list[str], size: int) -> bytes:
         )
     writer = io.BytesIO()
     try:
-        sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(sample),
-            model_writer=writer,
-            vocab_size=size,
-            minloglevel=2,
-            num_threads=1,
-            **_SETTINGS,
-        )
+        with stopping.doing("learning subwords"):
+            stopping.aside(
+                lambda: sentencepiece.SentencePieceTrainer.train(
+                    sentence_iterator=iter(sample),
+                    model_writer=writer,
+                    vocab_size=size,
+                    minloglevel=2,
+                    num_threads=1,
+                    **_SETTINGS,
+                )
+            )
     except RuntimeError as error:
         text = " ".join(str(error).split())
         need = re.search(r"smaller than required_chars\. \d+ vs (\d+)", text)

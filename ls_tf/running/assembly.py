@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import optimizers, schedules
+from ls_tf import optimizers, schedules, stopping
 from ls_tf.measuring import measure
 from ls_tf.protocols import Task
 from ls_tf.running import teaching
@@ -12,7 +12,6 @@ from ls_tf.running.session import Session
 from ls_tf.spec import ExperimentSpec, SpecError, registry
 from ls_tf.spec.resolve import RunIdentity
 from ls_tf.training.engine import Engine, Recipe, Transform
-from ls_tf.training.stopping import StopRequest
 
 if TYPE_CHECKING:
     from ls_tf.tasks.distillation import Teacher
@@ -87,6 +86,7 @@ def recipe(
     """
 
     def make_task(like: Task | None) -> Task:
+        stopping.look()
         task: Task = registry.get("ls_tf.tasks", spec.task).build(
             spec, data_dir=data_dir, teacher=teacher, like=like
         )
@@ -95,20 +95,18 @@ def recipe(
     return Recipe(make_task, lambda task: optimizer(spec, task.total_steps))
 
 
-def build(
-    identities: Sequence[RunIdentity], session: Session, stop: StopRequest
-) -> Engine:
+def build(identities: Sequence[RunIdentity], session: Session) -> Engine:
     """Builds an engine with the networks of some runs.
 
     Args:
         identities: the run, or those of a stack.
         session: the process's devices.
-        stop: looked at while a teacher's table is made.
 
     Raises:
         SpecError: what a specification asks for cannot be built; library
             errors about values are told in their own one line.
-        StoppedError: a signal came while a teacher's table was made.
+        StoppedError: a signal came; what there is of a teacher's table is
+            kept.
 
     Source: ours.
     """
@@ -119,11 +117,11 @@ def build(
         recipe(
             identity.spec,
             data_dir=session.machine.data_dir,
-            teacher=teaching.load(identity, session, stop, known),
+            teacher=teaching.load(identity, session, known),
         )
         for identity in identities
     ]
-    with _one_line():
+    with _one_line(), stopping.doing("building"):
         engine.build(recipes)
         # Of a stack, all are alike in what can be wrong here.
         _check(engine, spec)

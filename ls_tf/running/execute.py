@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from ls_tf import stopping
 from ls_tf.records import runs
 from ls_tf.records.runs import Record
 from ls_tf.running import stack, teaching
@@ -18,6 +19,10 @@ from ls_tf.spec.resolve import RunIdentity
 if TYPE_CHECKING:
     from ls_tf.protocols import View
     from ls_tf.running.run import Run
+
+
+class NonFiniteLossError(Exception):
+    """The loss is not a number any more; the message is one line."""
 
 
 def needed(identity: RunIdentity) -> list[RunIdentity]:
@@ -73,8 +78,9 @@ def run(
     runs_dir = session.machine.runs_dir
     for identity in identities:
         runs.refuse(runs_dir, identity, is_writer=session.worker[0] == 0)
-    for group in _resumable(identities, runs_dir):
-        _run_together(group, session, mode, title or _title(group))
+    with stopping.listening():
+        for group in _resumable(identities, runs_dir):
+            _run_together(group, session, mode, title or _title(group))
 
 
 def _title(group: Sequence[RunIdentity]) -> str:
@@ -113,15 +119,15 @@ def _resumable(
 def _run_together(
     identities: Sequence[RunIdentity], session: Session, mode: str, title: str
 ) -> None:
-    import keras
+    with stopping.importing("Keras"):
+        import keras
 
-    from ls_tf.running import assembly, loop
-    from ls_tf.running.run import Run
-    from ls_tf.training.stopping import NonFiniteLossError, stop_requests
+        from ls_tf.running import assembly, loop
+        from ls_tf.running.run import Run
 
     keras.utils.clear_session()
-    with stop_requests() as stop, contextlib.ExitStack() as records:
-        engine = assembly.build(identities, session, stop)
+    with contextlib.ExitStack() as records:
+        engine = assembly.build(identities, session)
         together = [
             Run(identity, network, session.machine.runs_dir)
             for identity, network in zip(
@@ -137,7 +143,7 @@ def _run_together(
             _refuse_unfinished(together[0])
         for member in together:
             member.begin()
-        loop.train(engine, together, stop, title)
+        loop.train(engine, together, title)
         for member in together:
             member.finish(mode)
     failures = [member for member in together if member.failure]
@@ -189,15 +195,15 @@ def trained(identity: RunIdentity, session: Session) -> Iterator["View"]:
     Raises:
         MissingRunError: the run is not finished, or has no checkpoint.
     """
-    import keras
+    with stopping.importing("Keras"):
+        import keras
 
-    from ls_tf.running import assembly
-    from ls_tf.running.run import Run
-    from ls_tf.training.stopping import StopRequest
+        from ls_tf.running import assembly
+        from ls_tf.running.run import Run
 
     record_of(identity, session.machine.runs_dir)
     keras.utils.clear_session()
-    engine = assembly.build([identity], session, StopRequest())
+    engine = assembly.build([identity], session)
     (network,) = engine.networks
     finished = Run(identity, network, session.machine.runs_dir)
     _restore([finished])

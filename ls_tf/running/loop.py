@@ -7,23 +7,23 @@ Runs that an engine trains together, as a stack, go from step to step side by
 side.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 
 import numpy as np
 
+from ls_tf import stopping
 from ls_tf.running.run import Run
+from ls_tf.stopping import StoppedError
 from ls_tf.training.engine import Engine, max_chunk
 from ls_tf.training.progress import Progress
-from ls_tf.training.stopping import StoppedError, StopRequest
 
 # A stop request is seen between two compiled calls: keep them this short.
 _CHUNK_SECONDS = 2.0
 
 
-def train(
-    engine: Engine, together: Sequence[Run], stop: StopRequest, title: str
-) -> None:
+def train(engine: Engine, together: Sequence[Run], title: str) -> None:
     """Trains an engine's networks to their last step.
 
     A run whose loss is no number any more has its ``failure`` set and is left
@@ -32,7 +32,6 @@ def train(
     Args:
         engine: built.
         together: one run for each of its networks, all at the same step.
-        stop: looked at between compiled calls.
         title: what the progress line says.
 
     Raises:
@@ -43,43 +42,71 @@ def train(
     """
     first = together[0]
     progress = Progress(title, first.step, first.task.total_steps)
-    seconds_per_step = 0.0
-    first_call = True
+    # Of several workers none stops by itself: they agree on the step.
+    alone = engine.num_workers == 1
     try:
-        while alive := [r for r in together if not r.is_over]:
-            count = _next_count(alive[0], seconds_per_step)
-            stopping, count = engine.agree(bool(stop), count)
-            if stopping:
-                for run in alive:
-                    run.stop()
-                raise StoppedError
-            began = time.perf_counter()
-            logs = engine.run(alive[0].step, count)
-            seconds = time.perf_counter() - began
-            if not first_call:  # the first one compiles
-                seconds_per_step = seconds / count
-            first_call = False
-            reached = alive[0].step + count
-            losses = []
-            for run, log in zip(together, logs, strict=True):
-                if run in alive:
-                    run.take(log, seconds)
-                    losses.append(log["loss"][-1])
-            progress.advance(reached, float(np.mean(losses)))
-            for run in alive:
+        with contextlib.nullcontext() if alone else stopping.deferred():
+            _train(engine, together, progress)
+    except StoppedError:
+        with stopping.deferred():
+            for run in together:
                 if not run.failure:
-                    run.write_due()
+                    run.stop()
+        raise
     finally:
         progress.close()
 
 
-def _next_count(run: Run, seconds_per_step: float) -> int:
+def _train(engine: Engine, together: Sequence[Run], progress: Progress) -> None:
+    pace = _Pace()
+    while alive := [r for r in together if not r.is_over]:
+        count = min(_to_due(alive[0]), pace.limit)
+        stop, count = engine.agree(stopping.requested(), count)
+        if stop:
+            raise StoppedError
+        with stopping.doing(pace.what):
+            began = time.perf_counter()
+            logs = engine.run(alive[0].step, count)
+            seconds = time.perf_counter() - began
+        pace.took(count, seconds)
+        losses = []
+        for run, log in zip(together, logs, strict=True):
+            if run in alive:
+                run.take(log, seconds)
+                losses.append(log["loss"][-1])
+        reached = max(run.step for run in alive)
+        progress.advance(reached, float(np.mean(losses)))
+        for run in alive:
+            if not run.failure:
+                run.write_due()
+
+
+class _Pace:
+    """How many steps a call may take: one at first, then a time's worth.
+
+    The first call compiles and tells nothing of the steps that follow; what
+    the second one tells of many steps is a guess. So the count doubles at
+    most, and a slow machine waits for a few steps and not for hundreds.
+    """
+
+    def __init__(self) -> None:
+        self.limit = 1
+        self.what = "compiling and the first step"
+        self._calls = 0
+
+    def took(self, count: int, seconds: float) -> None:
+        """Takes the seconds of a call of ``count`` steps."""
+        self._calls += 1
+        self.what = "the present steps"
+        if self._calls > 1:
+            fitting = int(_CHUNK_SECONDS * count / max(seconds, 1e-9))
+            self.limit = max(1, min(2 * self.limit, fitting))
+
+
+def _to_due(run: Run) -> int:
     """Steps until something is due, at most one static call."""
     spec, step = run.task.spec, run.step
     cadences = [spec.train.log_every_steps, spec.train.checkpoint_every_steps]
     cadences += [e.every_steps for e in spec.evaluators if e.every_steps]
     to_due = min(c - step % c for c in cadences)
-    count = min(to_due, max_chunk(spec), run.task.total_steps - step)
-    if seconds_per_step > 0:
-        count = min(count, max(1, int(_CHUNK_SECONDS / seconds_per_step)))
-    return count
+    return min(to_due, max_chunk(spec), run.task.total_steps - step)

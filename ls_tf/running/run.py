@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ls_tf import stopping
 from ls_tf.measuring import measure
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.pipeline import usage
@@ -21,6 +22,7 @@ from ls_tf.records.runs import Path, RunDirectory
 from ls_tf.running import assembly
 from ls_tf.spec import EvaluatorSpec
 from ls_tf.spec.resolve import RunIdentity
+from ls_tf.stopping import StoppedError
 from ls_tf.training import checkpoints
 from ls_tf.training.engine import Network
 from ls_tf.training.summaries import Summaries
@@ -104,6 +106,11 @@ class Run:
             checkpoints.sweep(self.checkpoint_folder)
             try:
                 yield
+            except StoppedError:
+                # Where no state was there to save, or it was saved before.
+                if directory.run["outcome"] == "running":
+                    self._end("stopped")
+                raise
             finally:
                 self._summaries.close()
 
@@ -272,7 +279,10 @@ class Run:
         with self.network.measuring():
             view = self.task.view(self.network)
             for evaluator in evaluators:
-                write(evaluator, measure.measure(evaluator, view))
+                name = f"{evaluator.role}/{evaluator.name}"
+                with stopping.doing(f"measuring {name}"):
+                    measurement = measure.measure(evaluator, view)
+                write(evaluator, measurement)
 
     def _publish(
         self, evaluator: EvaluatorSpec, measurement: Measurement

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ls_tf import stopping, streams
 from ls_tf.running import provenance, surroundings
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
@@ -70,7 +71,9 @@ def _quiet() -> Iterator[None]:
     It speaks of CUDA and of rounding on every start, before any setting of
     its own is read; errors come as exceptions all the same.
     """
-    sys.stderr.flush()
+    streams.open_closed()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, 2)
     try:
@@ -108,7 +111,7 @@ class Session:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         machine = self.machine
         self.worker = strategy.worker(machine.strategy)
-        with _quiet():
+        with _quiet(), stopping.importing("TensorFlow"):
             self.strategy = strategy.make(
                 machine.strategy, logical_devices=machine.logical_devices
             )
@@ -118,10 +121,11 @@ class Session:
             tf.config.experimental.enable_op_determinism()
 
     def _start_jax(self) -> None:
-        from ls_tf.training import jax_devices
+        with stopping.importing("JAX"):
+            from ls_tf.training import jax_devices
 
         self.worker = (0, 1)
-        with _quiet():
+        with _quiet(), stopping.importing("JAX"):
             self.jax_devices = jax_devices.make(
                 self.machine.strategy,
                 logical_devices=self.machine.logical_devices,

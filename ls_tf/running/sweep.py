@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ls_tf import stopping
 from ls_tf.records import runs
 from ls_tf.running import execute, stack
 from ls_tf.running.session import Machine, Session
@@ -121,11 +122,12 @@ def make_missing(
     """
     groups = plan(wanted, stacked=stacked)
     sweep = _Sweep(groups, machine, session)
-    if shard is None:
-        for group in groups:
-            sweep.train(group)
-    else:
-        sweep.train_shared(part(groups, shard), shard)
+    with stopping.listening(), stopping.doing("the search for runs"):
+        if shard is None:
+            for group in groups:
+                sweep.train(group)
+        else:
+            sweep.train_shared(part(groups, shard), shard)
     return sweep.finished == sweep.total
 
 
@@ -141,7 +143,7 @@ class _Sweep:
         groups: Sequence[Group],
         machine: Machine,
         session: Session | None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = stopping.wait,
     ) -> None:
         """Takes the whole plan, of all machines."""
         self._all = [run for group in groups for run in group]
@@ -179,6 +181,7 @@ class _Sweep:
 
     def train(self, group: Group) -> None:
         """Trains what of a group is missing."""
+        stopping.look()
         missing = [run for run in group if self._is_missing(run)]
         if not missing:
             return
@@ -200,7 +203,8 @@ class _Sweep:
             groups = self._round(groups)
             left = [run for group in groups for run in group]
             if left and not self._orphans(left):
-                self._sleep(_WAIT_SECONDS)
+                with stopping.doing("waiting for other shards"):
+                    self._sleep(_WAIT_SECONDS)
 
     def _round(self, groups: Sequence[Group]) -> list[Group]:
         """Trains what can be trained now; gives what waits for a teacher.

@@ -14,7 +14,6 @@ from ls_tf.spec.resolve import RunIdentity, teacher_of
 
 if TYPE_CHECKING:
     from ls_tf.tasks.distillation import Teacher
-    from ls_tf.training.stopping import StopRequest
 
 
 class MissingRunError(SpecError):
@@ -46,7 +45,6 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
 def load(
     identity: RunIdentity,
     session: Session,
-    stop: "StopRequest",
     known: "dict[str, Teacher]",
 ) -> "Teacher | None":
     """Loads the trained teacher of a run, if it has one.
@@ -54,7 +52,6 @@ def load(
     Args:
         identity: the run.
         session: the process's devices.
-        stop: looked at while a table is made.
         known: folder -> teacher of the runs that are trained in the same
             program; added to. They all have the same data.
 
@@ -112,7 +109,6 @@ def load(
             record,
             checkpoint.sha256,
             session,
-            stop,
         )
         teacher = dataclasses.replace(teacher, table=table)
     known[taught_by.folder] = teacher
@@ -125,7 +121,6 @@ def _table(
     record: runs.Record,
     weights: str,
     session: Session,
-    stop: "StopRequest",
 ) -> np.ndarray:
     """The teacher's logits on every view of the student's training images."""
     from ls_tf.pipeline import augment, loading
@@ -157,7 +152,6 @@ def _table(
         key,
         logits_of,
         title=f"teacher {record.run['experiment']}, seed={record.run['seed']}",
-        stop=stop,
     )
 
 

@@ -16,6 +16,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from ls_tf import stopping
 from ls_tf.spec.values import SpecError, nearest
 
 # Annotations that the signature of a `build` may use.
@@ -85,8 +86,11 @@ def get(package: str, name: str, what: str = "") -> ModuleType:
     """
     check(package, name, what)
     module = f"{package}.{name}"
+    if module in sys.modules:
+        return sys.modules[module]
     try:
-        return importlib.import_module(module)
+        with stopping.importing(module):
+            return importlib.import_module(module)
     except (SyntaxError, OSError) as error:
         file = error.filename or module
         raise SpecError(_damaged(str(file), error)) from None

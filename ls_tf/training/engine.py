@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ls_tf import stopping
 from ls_tf.protocols import Inference, Task
 from ls_tf.spec import ExperimentSpec, SpecError
 
@@ -63,6 +64,7 @@ class Engine(Protocol):
     """Runs the steps of one or more networks; holds their variables."""
 
     num_replicas: int
+    num_workers: int  # processes that train together
     is_chief: bool  # the one process that writes the record
     networks: Sequence[Network]
 
@@ -77,7 +79,8 @@ class Engine(Protocol):
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """Runs steps start..start+count-1 in one compiled call.
 
-        It stops early after a step in which no network's loss is finite.
+        It stops early after a step in which no network's loss is finite, and
+        may where the process was asked to stop.
 
         Returns:
             For each network a dict of float32 [steps run]: each sum of
@@ -182,6 +185,7 @@ def in_batches(
     size += -size % multiple_of
     parts: list[dict[str, np.ndarray]] = []
     for first in range(0, total, size):
+        stopping.look()
         index = np.minimum(np.arange(first, first + size), total - 1)
         outputs = predict({k: v[index] for k, v in examples.items()})
         kept = min(size, total - first)

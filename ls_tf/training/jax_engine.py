@@ -22,6 +22,7 @@ import keras
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
+from ls_tf import stopping
 from ls_tf.protocols import Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
@@ -41,6 +42,7 @@ class JaxEngine:
     """Runs the steps of one or more networks with JAX; see ``Engine``."""
 
     is_chief = True
+    num_workers = 1
 
     def __init__(
         self,
@@ -343,6 +345,8 @@ class JaxEngine:
     def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
         rows: list[dict[str, Any]] = []
         while len(rows) < count:
+            if rows and stopping.requested():
+                break  # each shape may have to be compiled
             plan = self._plan(start + len(rows), count - len(rows))
             draws = self._placed(plan)
             program = self._program_for(draws)
@@ -462,10 +466,13 @@ class JaxEngine:
         """See ``Inference.compute``: every device does the whole of it."""
         values, whole = self._values_of(i), self._sharding()
         model = self._tasks[i].model
-        return [
-            self._computed(function, model, values, batch, whole)
-            for batch in batches
-        ]
+        computed = []
+        for batch in batches:
+            stopping.look()
+            computed.append(
+                self._computed(function, model, values, batch, whole)
+            )
+        return computed
 
     def _values_of(self, i: int) -> Any:
         return jax.device_put(

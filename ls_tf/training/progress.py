@@ -30,6 +30,7 @@ class Progress:
             stream: default: standard error.
             unit: what is counted, in the singular.
         """
+        # None: there is no standard error, and nobody sees it.
         self._stream = sys.stderr if stream is None else stream
         self._title, self._total, self._unit = title, total, unit
         self._start = self._step = start
@@ -43,15 +44,11 @@ class Progress:
                 file=self._stream,
                 dynamic_ncols=True,
             )
-            if self._stream.isatty()
+            if self._stream is not None and self._stream.isatty()
             else None
         )
         if self._bar is None:
-            print(
-                f"{title}: {unit} {start} of {total}",
-                file=self._stream,
-                flush=True,
-            )
+            self._say(f"{title}: {unit} {start} of {total}")
 
     def advance(self, step: int, loss: float | None = None) -> None:
         """Shows that a step is reached."""
@@ -68,12 +65,14 @@ class Progress:
             rate = (step - self._start) / max(time_now - self._began, 1e-9)
             left = (self._total - step) / max(rate, 1e-9)
             after = "" if loss is None else f", loss {loss:.4f}"
-            print(
+            self._say(
                 f"{self._title}: {self._unit} {step} of {self._total}, "
-                f"{rate:.1f} {self._unit}s/s, {left:.0f} s left{after}",
-                file=self._stream,
-                flush=True,
+                f"{rate:.1f} {self._unit}s/s, {left:.0f} s left{after}"
             )
+
+    def _say(self, line: str) -> None:
+        if self._stream is not None:
+            print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
         """Ends the bar."""

@@ -20,13 +20,13 @@ from urllib.parse import quote
 import numpy as np
 from etils.epath import Path
 
+from ls_tf import stopping
 from ls_tf.records.arrays import digest, read_npy, sealed, unsealed
 from ls_tf.records.files import RunError, now, write_bytes, write_files
 from ls_tf.records.local import number_of
 from ls_tf.records.locks import HeldError, locked, tidy
 from ls_tf.records.reading import line, reading
 from ls_tf.training.progress import Progress
-from ls_tf.training.stopping import StoppedError, StopRequest
 
 VERSION = 2
 _MANIFEST = "manifest.json"
@@ -103,7 +103,6 @@ def obtain(
     logits_of: Callable[[int, int], np.ndarray],
     *,
     title: str,
-    stop: StopRequest,
 ) -> np.ndarray:
     """Reads a table, or first makes what is missing of it.
 
@@ -115,7 +114,6 @@ def obtain(
         logits_of: gives float [last - first, K] of the rows first..last-1;
             row r is view r % V of example r // V.
         title: what the progress line says.
-        stop: looked at between calls.
 
     Returns:
         float16 [N, V, K].
@@ -128,11 +126,11 @@ def obtain(
 
     Source: ours.
     """
-    wait = _Wait(title, stop)
+    wait = _Wait(title)
     while _manifest(path, key)["finished"] is None:
         try:
             with locked(path):
-                _Build(path, key, title).run(logits_of, stop)
+                _Build(path, key, title).run(logits_of)
         except HeldError as error:
             wait.once(error, len(_manifest(path, key)["parts"]))
         except OSError as error:
@@ -149,8 +147,8 @@ def obtain(
 class _Wait:
     """The patience with another process that makes the same table."""
 
-    def __init__(self, title: str, stop: StopRequest) -> None:
-        self._title, self._stop = title, stop
+    def __init__(self, title: str) -> None:
+        self._title = title
         self._parts = -1
         self._since = 0.0
 
@@ -173,9 +171,8 @@ class _Wait:
             self._since, self._parts = time.monotonic(), parts
         if time.monotonic() - self._since > _PATIENCE_SECONDS:
             raise error
-        if self._stop:
-            raise StoppedError from None
-        time.sleep(_WAIT_SECONDS)
+        with stopping.doing("waiting for a teacher's table"):
+            stopping.wait(_WAIT_SECONDS)
 
 
 def _manifest(path: Path, key: Key) -> dict[str, Any]:
@@ -276,9 +273,7 @@ class _Build:
         self._step = int(self._manifest["part_rows"])
         self._call_rows = _CALL_ROWS
 
-    def run(
-        self, logits_of: Callable[[int, int], np.ndarray], stop: StopRequest
-    ) -> None:
+    def run(self, logits_of: Callable[[int, int], np.ndarray]) -> None:
         """Makes the parts that are missing, one after the other."""
         if self._manifest["finished"] is not None:
             return  # by another process, before the lock was ours
@@ -290,7 +285,7 @@ class _Build:
             while first < key.rows:
                 last = min(first + self._step, key.rows)
                 began = time.monotonic()
-                part = self._make(first, last, logits_of, stop, progress)
+                part = self._make(first, last, logits_of, progress)
                 self._write(done, part, time.monotonic() - began)
                 first, done = last, done + 1
         finally:
@@ -329,17 +324,15 @@ class _Build:
         first: int,
         last: int,
         logits_of: Callable[[int, int], np.ndarray],
-        stop: StopRequest,
         progress: Progress,
     ) -> np.ndarray:
         """Makes rows first..last-1, in calls of about two seconds."""
         part = np.empty((last - first, self._key.classes), np.float16)
         while first < last:
-            if stop:
-                raise StoppedError
             count = min(self._call_rows, last - first)
             began = time.monotonic()
-            logits = logits_of(first, first + count)
+            with stopping.doing("the present rows of a teacher's table"):
+                logits = logits_of(first, first + count)
             took = max(time.monotonic() - began, 1e-9)
             place = len(part) - (last - first)
             part[place : place + count] = self._rounded(logits)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ls_tf import stopping
 from ls_tf.protocols import Arrays, Computation
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine, naming
@@ -54,7 +55,7 @@ class TensorFlowEngine:
         self._strategy = strategy
         self._transform = transform
         self._micro_batches = micro_batches
-        self._worker, self._num_workers = worker
+        self._worker, self.num_workers = worker
         self.is_chief = self._worker == 0
         self.num_replicas = strategy.num_replicas_in_sync
         self._most = engine.max_chunk(spec)
@@ -244,8 +245,11 @@ class TensorFlowEngine:
             plan = engine.padded(self.task.plan(start, count), self._capacity)
             done, _, logs = self._call(plan, count)
             return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
-        rows = []
+        rows: list[dict[str, Any]] = []
         for step in range(start, start + count):
+            # Workers run the same steps; each of them may compile.
+            if rows and self.num_workers == 1 and stopping.requested():
+                break
             _, _, logs = self._call(self.task.plan(step, 1), 1)
             rows.append({k: v[0] for k, v in logs.items()})
         return [engine.stacked(rows)]
@@ -273,7 +277,11 @@ class TensorFlowEngine:
         self, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
         """See ``Inference.compute``."""
-        return [self._computed(function, batch) for batch in batches]
+        computed = []
+        for batch in batches:
+            stopping.look()
+            computed.append(self._computed(function, batch))
+        return computed
 
     def _computed(
         self, function: Computation, batch: Arrays
@@ -308,11 +316,11 @@ class TensorFlowEngine:
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
         """See ``Engine.agree``."""
-        if self._num_workers == 1:
+        if self.num_workers == 1:
             return stop, count
         mine = tf.constant([float(stop), float(count * self.is_chief)])
         # Every replica of a worker says the same: undo the repetition.
-        local = self.num_replicas // self._num_workers
+        local = self.num_replicas // self.num_workers
         told = self._strategy.run(lambda: mine)
         total = self._strategy.reduce("SUM", told, axis=None).numpy() / local
         return bool(total[0] > 0), int(round(total[1]))

@@ -28,6 +28,7 @@ OUTSIDE = {
     "seeds": {"numpy"},
     "stopping": set(),
     "text_lines": set(),
+    "streams": set(),
     "records": {"numpy", "etils"},
     "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},

@@ -24,7 +24,6 @@ from ls_tf.records import arrays, files, local
 from ls_tf.records.arrays import DamageError
 from ls_tf.training import checkpoints, tables
 from ls_tf.training.checkpoints import Checkpoint
-from ls_tf.training.stopping import StopRequest
 
 STORED = pathlib.Path(__file__).parent / "stored"
 SPLIT = {
@@ -79,9 +78,7 @@ def contents(path):
 
 
 def make_table(path, logits_of):
-    return tables.obtain(
-        path, KEY, logits_of, title="teacher", stop=StopRequest()
-    )
+    return tables.obtain(path, KEY, logits_of, title="teacher")
 
 
 # --- what was written before is read, and written in the same form

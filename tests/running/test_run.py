@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from kills import Kill, KilledError
 
+from ls_tf import stopping
 from ls_tf.measuring import measure
 from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.records import runs
@@ -20,8 +21,8 @@ from ls_tf.running import loop
 from ls_tf.running.run import Run
 from ls_tf.spec import EvaluatorSpec
 from ls_tf.spec.resolve import RunIdentity, resolve
+from ls_tf.stopping import StoppedError
 from ls_tf.training import checkpoints
-from ls_tf.training.stopping import StoppedError, StopRequest
 
 CHANGES = {
     "train.steps": 6,
@@ -105,6 +106,8 @@ class Network:
 
 class Engine:
     """Losses that are the number of the step, from a list."""
+
+    num_workers = 1
 
     def __init__(self, losses):
         self.losses = np.array(losses, np.float32)
@@ -222,7 +225,7 @@ def test_a_process_that_writes_no_record_writes_nothing(identity, tmp_path):
 
 def test_the_loop_leads_a_run_to_its_finished_record(identity, tmp_path):
     with opened(identity, tmp_path) as run:
-        loop.train(Engine(range(6)), [run], StopRequest(), "title")
+        loop.train(Engine(range(6)), [run], "title")
         assert run.is_over and not run.failure
         run.finish("train_and_eval")
     steps = [row["step"] for row in rows(identity, tmp_path)]
@@ -239,8 +242,9 @@ def test_a_stopped_run_goes_on_with_the_values_of_its_open_row(
 ):
     with opened(identity, tmp_path) as run:
         run.take(logs(5.0), 0.5)
-        with pytest.raises(StoppedError):
-            loop.train(Engine([]), [run], StopRequest(signal=15), "title")
+        with stopping.listening(), pytest.raises(StoppedError):
+            stopping.request()
+            loop.train(Engine([]), [run], "title")
     assert record(identity, tmp_path)["outcome"] == "stopped"
     again = Run(identity, Network(identity.spec), str(tmp_path))
     with again.opened(FACTS):
@@ -278,7 +282,7 @@ def complete(identity, folder, losses=range(6), total=6):
     with run.opened(FACTS):
         run.restore(checkpoints.latest(run.checkpoint_folder))
         run.begin()
-        loop.train(Engine(losses), [run], StopRequest(), "title")
+        loop.train(Engine(losses), [run], "title")
         run.finish("train_and_eval")
     return made(identity, folder)
 
@@ -372,10 +376,6 @@ def test_a_kill_at_any_file_operation_changes_no_byte(
     assert operation > 60
 
 
-class InTheMidst(BaseException):
-    """A signal, as it is told from within a measurement."""
-
-
 @pytest.mark.parametrize("when", range(1, 5))
 def test_a_stop_within_a_measurement_loses_none(
     identity, tmp_path, monkeypatch, when
@@ -395,15 +395,13 @@ def test_a_stop_within_a_measurement_loses_none(
     def broken_off(evaluator, view):
         calls.append(evaluator)
         if len(calls) == when:
-            raise InTheMidst
+            raise StoppedError
         return measured(evaluator, view)
 
     monkeypatch.setattr(measure, "measure", broken_off)
     folder = tmp_path / "stopped"
-    with opened(identity, folder) as run:
-        with pytest.raises(InTheMidst):
-            loop.train(Engine(range(6)), [run], StopRequest(), "title")
-        run.stop()
+    with opened(identity, folder) as run, pytest.raises(StoppedError):
+        loop.train(Engine(range(6)), [run], "title")
     at = 2 * ((when + 1) // 2)
     assert checkpoints.steps(run.checkpoint_folder) == [at]
     monkeypatch.undo()

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from etils import epath
 
+from ls_tf import stopping
 from ls_tf.records.files import RunError
 from ls_tf.records.locks import locked
+from ls_tf.stopping import StoppedError
 from ls_tf.training import tables
-from ls_tf.training.stopping import StoppedError, StopRequest
 
 KEY = tables.Key(
     teacher="a" * 64,
@@ -55,14 +56,8 @@ def made(first, last):
     return np.stack([rows, -rows / 3, 1000 + rows / 7], axis=1)
 
 
-def obtain(path, logits_of, key=KEY, stop=None):
-    return tables.obtain(
-        path,
-        key,
-        logits_of,
-        title="teacher",
-        stop=StopRequest() if stop is None else stop,
-    )
+def obtain(path, logits_of, key=KEY):
+    return tables.obtain(path, key, logits_of, title="teacher")
 
 
 @pytest.fixture
@@ -145,15 +140,15 @@ def test_it_goes_on_with_the_parts_it_began_with(path, monkeypatch):
 
 
 def test_a_signal_stops_between_calls(path):
-    stop, logits = StopRequest(), Logits()
+    logits = Logits()
 
     def signalled(first, last):
         if last > 16:
-            stop.signal = 15
+            stopping.request()
         return logits(first, last)
 
-    with pytest.raises(StoppedError):
-        obtain(path, signalled, stop=stop)
+    with stopping.listening(), pytest.raises(StoppedError):
+        obtain(path, signalled)
     # The call under way ends, no other begins.
     kept = len([f for f in files(path) if f.endswith(".npy")])
     assert 16 < len(logits.asked) <= 24
@@ -284,10 +279,10 @@ def test_a_second_process_waits_for_the_first(path, capfd):
 
 
 def test_waiting_ends_with_a_signal_or_patience(path, monkeypatch):
-    stop = StopRequest(signal=15)
     with locked(path):
-        with pytest.raises(StoppedError):
-            obtain(path, Logits(), stop=stop)
+        with stopping.listening(), pytest.raises(StoppedError):
+            stopping.request()
+            obtain(path, Logits())
         monkeypatch.setattr(tables, "_PATIENCE_SECONDS", -1.0)
         with pytest.raises(RunError, match="in use by pid"):
             obtain(path, Logits())

@@ -1,0 +1,142 @@
+"""Standard streams that may be closed, full or without a reader.
+
+A program is started by scripts, services and pipes: any of its three streams
+may not be there, and any write to the other two may fail. What it says on
+standard error is a courtesy, of which nothing depends: what cannot be said is
+dropped. What it gives on standard output was asked for: what cannot be given
+ends in ``OutputError``.
+"""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+
+class OutputError(Exception):
+    """Standard output cannot be written; the message is one line.
+
+    Attributes:
+        has_no_reader: who read it, such as ``head``, has gone: no fault.
+    """
+
+    def __init__(self, reason: str, *, has_no_reader: bool = False) -> None:
+        """Takes the reason, in the system's words."""
+        super().__init__(f"standard output cannot be written: {reason}")
+        self.has_no_reader = has_no_reader
+
+
+class _Stream:
+    """A stream of text that writes in a way of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Output(_Stream):
+    """Standard output: says why it cannot be written."""
+
+    def write(self, text: str) -> int:
+        with _output_errors():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _output_errors():
+            self._stream.flush()
+
+
+class _Closed(_Stream):
+    """Standard output that was closed when the program began."""
+
+    def write(self, text: str) -> int:
+        raise OutputError("it is closed")
+
+
+@contextlib.contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            error.strerror or str(error),
+            has_no_reader=error.errno == errno.EPIPE,
+        ) from None
+
+
+class _Messages(_Stream):
+    """Standard error: drops what cannot be written."""
+
+    def write(self, text: str) -> int:
+        # ValueError: closed by who owns it.
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def open_closed() -> None:
+    """Opens nothing where a standard stream is closed.
+
+    Else the next file that is opened would have its number, and what a
+    library says on standard error would go into that file.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free: this one.
+            os.open(os.devnull, os.O_RDWR)
+
+
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Within it, standard output and error fail in one way, or not at all.
+
+    Raises:
+        OutputError: what was printed cannot be written.
+
+    Source: ours.
+    """
+    open_closed()
+    output, messages = before = sys.stdout, sys.stderr
+    with open(os.devnull, "w") as nothing:
+        guarded: Any = _Output(output) if output else _Closed(nothing)
+        dropping: Any = _Messages(messages or nothing)
+        sys.stdout, sys.stderr = guarded, dropping
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = before
+            for stream in before:
+                _let_go(stream)
+
+
+def is_output_closed() -> bool:
+    """Whether standard output was closed when the program began."""
+    return isinstance(sys.stdout, _Closed)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Drops what is left to write of a stream that cannot be written.
+
+    Python would try again at its end, and give its own message and code.
+    """
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except ValueError:
+        return  # closed by who owns it
+    except OSError:
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
+        stream.flush()

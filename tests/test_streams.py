@@ -1,0 +1,120 @@
+"""Standard streams that are closed, full or have no reader."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, sys
+from ls_tf import streams
+{before}
+try:
+    with streams.guarded():
+        {body}
+except streams.OutputError as error:
+    os.write({report}, str(error).encode())
+    sys.exit(5 if not error.has_no_reader else 7)
+"""
+
+
+def run(body, *, before="", report=2, code=0, **streams):
+    """Runs a program whose streams are files, or None for a closed one."""
+    closed = [
+        number
+        for number, name in enumerate(("stdin", "stdout", "stderr"))
+        if streams.get(name, 0) is None
+    ]
+
+    def close():
+        for number in closed:
+            os.close(number)
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PROGRAM.format(body=body, before=before, report=report),
+        ],
+        stdout=streams.get("stdout") or subprocess.PIPE,
+        stderr=streams.get("stderr") or subprocess.PIPE,
+        preexec_fn=close,
+        timeout=60,
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def full():
+    with open("/dev/full", "wb") as file:
+        yield file
+
+
+@pytest.fixture
+def unread():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    yield theirs
+    os.close(theirs)
+
+
+SAY = "print('said', file=sys.stderr); print('given'); sys.stdout.flush()"
+
+
+def test_open_streams_are_as_they_were():
+    done = run(SAY)
+    assert (done.stdout, done.stderr) == (b"given\n", b"said\n")
+
+
+def test_what_cannot_be_said_is_dropped(full, unread):
+    for stream in (full, unread, None):
+        assert run(SAY, stderr=stream).stdout == b"given\n"
+
+
+def test_what_cannot_be_given_is_an_error_and_python_adds_nothing(full, unread):
+    done = run(SAY, stdout=full, code=5)
+    assert done.stderr == (
+        b"said\nstandard output cannot be written: No space left on device"
+    )
+    run(SAY, stdout=unread, code=7)
+    done = run(SAY, stdout=None, code=5)
+    assert b"it is closed" in done.stderr
+
+
+def test_a_large_output_fails_where_it_is_printed(full):
+    run("print('x' * 10**6); os._exit(0)", stdout=full, code=5)
+
+
+def test_python_adds_nothing_at_its_end(full):
+    # Printed and never flushed by the program.
+    done = run("print('given')", stdout=full)
+    assert done.stderr == b""
+
+
+def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
+    body = f"file = open('{tmp_path}/data', 'wb'); number = file.fileno(); " + (
+        "os.write(2, b'a library speaks'); os.write(1, b'and prints'); "
+        "assert os.read(0, 9) == b''; assert number > 2"
+    )
+    done = run(body, stdin=None, stdout=None, stderr=None)
+    assert done.stdout == done.stderr == b""
+    assert (tmp_path / "data").read_bytes() == b""
+
+
+def test_streams_come_back():
+    code = (
+        "assert (sys.stdout, sys.stderr) == before and not closed(); "
+        "print('given')"
+    )
+    done = run(
+        "pass",
+        before="before = sys.stdout, sys.stderr\n"
+        "closed = streams.is_output_closed\n"
+        "with streams.guarded():\n"
+        "    assert sys.stdout is not before[0]\n"
+        f"{code}",
+    )
+    assert done.stdout == b"given\n"
