@@ -4,12 +4,17 @@ Links and ``fsync`` have no place in ``etils.epath``, so that this module alone
 asks the operating system; a path of a bucket has neither.
 """
 
+import contextlib
 import errno
+import fcntl
 import os
 import stat
+import time
+from collections.abc import Iterator
 
 from etils.epath import Path
 
+_PATIENCE_SECONDS = 5.0
 _UNKNOWN_OF_FOLDERS = (errno.EACCES, errno.EINVAL, errno.ENOTSUP)
 
 
@@ -75,3 +80,35 @@ def sync(path: Path) -> None:
         # written to and not be read.
         if not is_folder or error.errno not in _UNKNOWN_OF_FOLDERS:
             raise
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Lets one process at a time into a block, of those that ask for a folder.
+
+    It is for moments: who waits longer than five seconds, for a process that
+    is stopped in the block, say, goes in all the same. So do all where the
+    file system knows no such thing.
+    """
+    try:
+        number = os.open(folder, os.O_RDONLY) if is_local(folder) else None
+    except OSError:
+        number = None
+    if number is None:
+        yield
+        return
+    try:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not _is_had(number) and time.monotonic() < end:
+            time.sleep(0.002)
+        yield
+    finally:
+        os.close(number)
+
+
+def _is_had(number: int) -> bool:
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EINTR)
+    return True

@@ -32,7 +32,7 @@ from ls_tf.records.files import (
     remove,
     write_json,
 )
-from ls_tf.records.local import is_there
+from ls_tf.records.local import alone, is_there
 
 _OWNER, _BEAT = "owner.json", "beat.json"
 _BEAT_SECONDS = 30.0
@@ -84,8 +84,10 @@ def locked(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             if owner_of(lock).get("token") == token:
                 sweep(path, graves=True)
-                lock.rename(grave)
-                grave.rmtree()
+            with alone(path):
+                if owner_of(lock).get("token") == token:
+                    lock.rename(grave)
+            grave.rmtree()
 
 
 def _take(path: Path, owner: dict[str, Any]) -> None:
@@ -94,7 +96,8 @@ def _take(path: Path, owner: dict[str, Any]) -> None:
     for attempt in range(5):
         try:
             write_json(own / _OWNER, owner)
-            own.rename(lock)
+            with alone(path):
+                own.rename(lock)
             return
         except FileNotFoundError:
             # Whoever lets go of the lock sweeps; else it cannot be made here.
@@ -118,10 +121,13 @@ def _bury(path: Path, dead: tuple[str, bytes]) -> None:
     """Removes a dead owner's lock, and no other.
 
     Of processes that take over at once, one renames the lock; a late one
-    finds the grave taken, or has to give back the lock that it finds in it.
+    finds another's in its place, and leaves it. Where no process can be alone,
+    it may have to give back the lock that it finds in the grave.
     """
     lock, grave = path / "lock", _grave(path, dead[0])
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError), alone(path):
+        if _seen(lock) != dead:
+            return
         lock.rename(grave)
         if _seen(grave) != dead:
             grave.rename(lock)
@@ -183,7 +189,8 @@ def _refuse_lost(path: Path, token: str) -> None:
     if is_there(lock):
         raise LostError(
             f"lost the lock of run directory {path} and wrote nothing more: "
-            + held(lock).partition(" ")[2]
+            + "it is"
+            + held(lock).partition(" is")[2]
         )
     raise LostError(
         f"the lock of run directory {path} was removed while this process "

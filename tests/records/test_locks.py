@@ -143,13 +143,13 @@ def test_without_proc_of_this_namespace_numbers_alone_are_known(monkeypatch):
 
 
 _HOLDER = """
-import sys
+import signal, sys
 from etils import epath
 from ls_tf.records import locks
 try:
     with locks.locked(epath.Path(sys.argv[1])):
         print("held", flush=True)
-        sys.stdin.read()
+        signal.pause()
 except locks.HeldError as error:
     print(error, flush=True)
 """
@@ -163,7 +163,6 @@ def in_a_container(path, *flags):
         pytest.skip("no namespaces may be made here")
     with subprocess.Popen(
         [*words, sys.executable, "-c", _HOLDER, str(path)],
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -324,6 +323,7 @@ def test_who_lost_its_lock_writes_nothing_more(path, write):
             write(path)
     assert "\n" not in str(caught.value)
     assert "lost the lock of run directory" in str(caught.value)
+    assert "and wrote nothing more: it is in use by" in str(caught.value)
     assert "on elsewhere" in str(caught.value)
     shutil.rmtree(path / "lock")
     assert contents(path) == before
@@ -423,6 +423,16 @@ def test_nothing_of_the_dead_stays_where_nobody_works(path):
     assert (path / "lock").exists()
 
 
+def test_a_late_burial_leaves_the_lock_of_the_living(path):
+    """It saw a dead owner, which let go, and another took the lock since."""
+    with locked(path):
+        seen = locks._seen(path / "lock")
+        locks._bury(path, ("of the dead", b""))
+        assert locks._seen(path / "lock") == seen
+        locks._bury(path, (seen[0], b"another count"))
+        assert locks._seen(path / "lock") == seen
+
+
 # --- many processes
 
 
@@ -478,12 +488,16 @@ def _count(path, ready, tried, results):
             break
         except HeldError:
             time.sleep(0.01)
+        except LostError as error:
+            results.put(str(error))
+            return
     results.put("done")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_twenty_processes_take_turns(path):
     (path / "n").write_text("0")
-    _race(_count, 20, path)
-    assert (path / "n").read_text() == "20"
+    for number in range(1, 4):
+        assert _race(_count, 20, path) == ["done"] * 20
+        assert (path / "n").read_text() == str(20 * number)
     assert names(path) == ["n"]
