@@ -745,6 +745,7 @@ def rewrite(told):
                 "e", "report", split="test", step=step, count=step,
                 scalars={"x": 1 / step}, arrays={"x": np.full(9, 1 / step)},
             )
+            os.write(told, b".")
 
 
 seen = {"run": 0, "metrics": 0, "measurement": 0}
@@ -756,12 +757,13 @@ for number in range(kills):
             rewrite(told)
         finally:
             os._exit(1)
-    if number % 4:  # past the opening, however busy the machine is
+    # Past the opening, or some steps, however busy the machine is.
+    for _ in range(number % 4):
         os.read(ready, 1)
-    os.close(ready), os.close(told)
     time.sleep(rng.uniform(0.0, 0.03))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+    os.close(ready), os.close(told)
     record = read_record(path)
     run = record.run
     rows = record.metrics()
