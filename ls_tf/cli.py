@@ -140,9 +140,11 @@ def _say(message: str) -> None:
 
 def _parse(argv: Sequence[str]) -> flags.FlagValues:
     values = _define()
+    words = [*argv[:1], *flagfiles.expanded(argv[1:])]
     try:
-        rest = values([*argv[:1], *flagfiles.expanded(argv[1:])])
-    except flags.Error as error:
+        rest = values(words)
+    except (flags.Error, ValueError) as error:
+        # ValueError: a switch that is given a value, as --nosmoke=1.
         message = str(error).removeprefix("ERROR:: ")
         raise SpecError(message) from None
     except RecursionError:  # absl looks for flags that are spelt alike.

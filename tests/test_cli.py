@@ -336,6 +336,7 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
             [DIGITS, "--set=model.options.hidden=16,x"],
             "hidden: wanted whole numbers between commas, got '16,x'",
         ),
+        ([DIGITS, "--nosmoke=1"], "--nosmoke=1 does not take an argument"),
         # ranges
         ([DIGITS, "--alpha=-0.1"], "alpha: wanted 0 to 1, got -0.1"),
         ([DIGITS, "--alpha=1.1"], "alpha: wanted 0 to 1, got 1.1"),

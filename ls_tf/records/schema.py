@@ -147,6 +147,10 @@ _SPEC = fields(
         "evaluators": listed(fields({"name": TEXT, "role": TEXT})),
     }
 )
+# What is used of a split and what is left out of it, by reason.
+_USED = fields(
+    {"examples": COUNT, "left_out": named(COUNT)}, wanted=COUNT, learnt=COUNT
+)
 RUN = fields(
     {
         "experiment": TEXT,
@@ -162,6 +166,7 @@ RUN = fields(
     },
     **_PROCESS,
     indexed=FLAG,
+    data=named(_USED),
     ended=optional(TEXT),
     reason=TEXT,
     steps=COUNT,
