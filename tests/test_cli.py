@@ -531,6 +531,12 @@ def edit(file, **fields):
     file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
 
 
+def edit_unchecked(record, **fields):
+    """Changes a record's fields as one that has no digests of its files."""
+    (record / "digests.json").unlink()
+    edit(record / "run.json", indexed=False, **fields)
+
+
 def test_a_finished_run_is_not_run_again(line, record, tmp_path):
     before = tree(tmp_path)
     code, out, err = line(DIGITS, "--smoke")
@@ -548,7 +554,7 @@ def test_a_finished_run_is_not_run_again(line, record, tmp_path):
 
 
 def test_a_run_directory_of_another_digest(refused, record):
-    edit(record / "run.json", digest="f" * 64)
+    edit_unchecked(record, digest="f" * 64)
     message = refused(DIGITS, "--smoke")
     assert "holds another specification" in message
     assert IDENTITY.folder in message
