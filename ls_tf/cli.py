@@ -529,6 +529,7 @@ def run() -> None:
     streams.open_closed()
     with stopping.listening(program=True, last=True):
         code = main(sys.argv)
-    if stopping.is_abandoned():
-        os._exit(code)  # a thread would be in the way of an orderly end
+    if code == STOPPED or stopping.is_abandoned():
+        # All is written, and an orderly end of the libraries takes seconds.
+        os._exit(code)
     sys.exit(code)

@@ -20,7 +20,6 @@ from ls_tf.pipeline import array_cache, prepared, vocabulary
 from ls_tf.pipeline.contract import DataError
 from ls_tf.records.files import RunError
 from ls_tf.training import tables
-from ls_tf.training.stopping import StopRequest
 
 SPLIT = {
     "image": np.arange(16, dtype=np.uint8).reshape(4, 2, 2, 1),
@@ -253,9 +252,7 @@ def test_a_prepared_file_is_exact_or_refused(tmp_path, damage):
 
 
 def table(path, logits_of=lambda first, last: LOGITS[first:last]):
-    return tables.obtain(
-        path, KEY, logits_of, title="teacher", stop=StopRequest()
-    )
+    return tables.obtain(path, KEY, logits_of, title="teacher")
 
 
 @pytest.fixture

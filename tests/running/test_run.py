@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import types
 
 import numpy as np
 import pytest
@@ -419,3 +420,103 @@ def test_a_stop_before_a_due_row_writes_it(identity, tmp_path):
     assert [row["step"] for row in rows(identity, folder)] == ["2"]
     *resumed, _ = complete(identity, folder)
     assert resumed == unbroken
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_a_stop_outside_the_training_leaves_no_run_running(
+    identity, tmp_path, place
+):
+    run = Run(identity, Network(identity.spec), str(tmp_path))
+    with pytest.raises(StoppedError), run.opened(FACTS):
+        if place == "after":
+            run.begin()
+            loop.train(Engine(range(6)), [run], "title")
+        assert record(identity, tmp_path)["outcome"] == "running"
+        raise StoppedError
+    assert record(identity, tmp_path)["outcome"] == "stopped"
+    complete(identity, tmp_path)
+    assert record(identity, tmp_path)["outcome"] == "finished"
+
+
+def test_a_stop_before_anything_begins_leaves_a_finished_run_finished(
+    identity, tmp_path
+):
+    complete(identity, tmp_path)
+    run = Run(identity, Network(identity.spec), str(tmp_path))
+    with pytest.raises(StoppedError), run.opened(FACTS):
+        raise StoppedError
+    assert record(identity, tmp_path)["outcome"] == "finished"
+
+
+class Paced(Engine):
+    """Keeps the counts of its calls, whose steps take a time."""
+
+    def __init__(self, seconds, monkeypatch, first=100.0):
+        super().__init__(range(10_000))
+        self.counts, self.seconds, self.first = [], seconds, first
+        self.time = 0.0
+        clock = types.SimpleNamespace(perf_counter=lambda: self.time)
+        monkeypatch.setattr(loop, "time", clock)
+
+    def run(self, start, count):
+        self.time += count * self.seconds + (0 if start else self.first)
+        self.counts.append(count)
+        return super().run(start, count)
+
+
+@pytest.fixture
+def long_identity():
+    changes = {
+        "train.steps": 1000,
+        "train.log_every_steps": 1000,
+        "train.checkpoint_every_steps": 1000,
+    }
+    spec = resolve("fc_digits", changed=changes).spec
+    spec = dataclasses.replace(spec, evaluators=())
+    return RunIdentity("fc_digits", spec, {}, False)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "counts"),
+    [
+        (0.001, [1, 1, 2, 4, 8, 16, 32, 64, 128, 256, 488]),
+        (0.1, [1, 1, 2, 4, 8, 16, 20, 20, 20]),
+        (4.0, [1] * 9),
+    ],
+)
+def test_the_first_calls_are_short_and_the_others_of_two_seconds(
+    long_identity, tmp_path, monkeypatch, seconds, counts
+):
+    engine = Paced(seconds, monkeypatch)
+    with opened(long_identity, tmp_path) as run:
+        run.task.total_steps = 1000
+        loop.train(engine, [run], "title")
+    assert engine.counts[: len(counts)] == counts
+    assert sum(engine.counts) == 1000
+
+
+class Workers(Engine):
+    """One of two workers; the other is the chief and asks for a stop."""
+
+    num_workers = 2
+
+    def __init__(self, losses, stop_at):
+        super().__init__(losses)
+        self.stop_at, self.step = stop_at, 0
+
+    def agree(self, stop, count):
+        assert stop  # this worker asks from the first step on
+        return self.step >= self.stop_at, 1
+
+    def run(self, start, count):
+        self.step = start + count
+        return super().run(start, count)
+
+
+def test_of_several_workers_none_stops_by_itself(identity, tmp_path):
+    with opened(identity, tmp_path) as run, stopping.listening():
+        stopping.request()
+        with pytest.raises(StoppedError):
+            loop.train(Workers(range(6), stop_at=3), [run], "title")
+    assert record(identity, tmp_path)["step"] == 3
+    assert checkpoints.steps(run.checkpoint_folder) == [3]

@@ -1,0 +1,81 @@
+"""Asked to stop in any phase, a run ends in time and goes on as if unbroken."""
+
+import json
+import signal
+from pathlib import Path
+
+import programs
+import pytest
+from command_line import Line, arrays, assert_equal_bits
+
+pytestmark = pytest.mark.slow
+
+STOPPED_AT = Path(programs.__file__).with_name("stopped_at.py")
+FLAGS = (
+    "--experiment=fc_digits",
+    "--set=train.steps=40",
+    "--set=train.log_every_steps=10",
+    "--set=train.checkpoint_every_steps=20",
+    "--set=model.options.hidden=16,16",
+    "--set=evaluators.0.every_steps=15",
+)
+# In their order, so that one run is stopped in all of them.
+PHASES = {
+    "importing the program": None,
+    "building": None,
+    "compiling and the first step": "stopped",
+    "measuring report/classification": "stopped",  # at step 15
+    "the present steps": "stopped",
+    "measuring report/reliability": "stopped",  # at the end
+}
+
+
+def facts(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def measured(folder):
+    files = sorted((folder / "measurements").glob("*.json"))
+    assert files
+    return {
+        file.name: json.loads(file.read_text())["scalars"] for file in files
+    }
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_a_run_that_is_stopped_in_every_phase_loses_nothing(
+    line, tmp_path, engine
+):
+    flags = (*FLAGS, f"--engine={engine}")
+    unbroken = Line(tmp_path / "unbroken")
+    unbroken(*flags)
+    whole = unbroken.folder_of(*flags)
+    folder = line.folder_of(*flags)
+    numbers = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    for place, (phase, outcome) in enumerate(PHASES.items()):
+        done = programs.run(
+            STOPPED_AT,
+            phase,
+            str(int(numbers[place % 3])),
+            *line.words(*flags),
+            engine=engine,
+            code=3,
+            env=line.environment(),
+        )
+        said = done.stderr.splitlines()
+        assert [text for text in said if text.startswith("ls_tf: stop")] == [
+            said[-2],
+            "ls_tf: stopped; the state is saved and the same command resumes",
+        ], phase
+        assert said[-2].startswith("ls_tf: stopping after ")
+        assert said[-2].endswith("; again to stop at once")
+        assert done.stdout == ""
+        assert not (folder / "lock").exists()
+        there = facts(folder)["outcome"] if folder.exists() else None
+        assert there == outcome, phase
+    line(*flags)
+    assert facts(folder)["outcome"] == "finished"
+    assert_equal_bits(arrays(folder), arrays(whole))
+    name = "metrics.csv"
+    assert (folder / name).read_text() == (whole / name).read_text()
+    assert measured(folder) == measured(whole)
