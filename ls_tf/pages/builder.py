@@ -1,8 +1,9 @@
 """Finds a report's records, builds it and writes its files."""
 
+import contextlib
 import errno
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -11,7 +12,13 @@ from ls_tf.pages import canvas, declared, html, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
-from ls_tf.records.files import write_bytes, write_files, write_folder
+from ls_tf.records.files import (
+    RunError,
+    write_bytes,
+    write_files,
+    write_folder,
+)
+from ls_tf.records.reading import line
 from ls_tf.records.runs import Path, Record
 from ls_tf.spec.resolve import Resolver, RunIdentity
 
@@ -144,6 +151,26 @@ def _unchecked(recorded: _Recorded) -> str:
     )
 
 
+@contextlib.contextmanager
+def _damage(name: str, recorded: _Recorded) -> Iterator[None]:
+    """Says in one line that unchecked records cannot be shown.
+
+    With records that were checked it is our defect, and a traceback.
+    """
+    try:
+        yield
+    except (ReportError, RunError):
+        raise
+    except Exception as error:
+        unchecked = _unchecked(recorded)
+        if not unchecked:
+            raise
+        raise ReportError(
+            f"report {name} cannot be built of its records, one of which may "
+            f"be damaged: {line(error)}. {unchecked}"
+        ) from None
+
+
 def _files(
     title: str,
     blocks: Sequence[Block],
@@ -240,16 +267,17 @@ def build(
     """
     records, recorded, missing = _find(name, module, runs_dir, smoke)
     marked = None if readme is None else _marked(readme, name)
-    with stopping.doing(f"building report {name}"):
+    with _damage(name, recorded), stopping.doing(f"building report {name}"):
         blocks = _looking(module.build(records))
-    files = _files(
-        module.TITLE,
-        blocks,
-        _SMOKE_NOTE if smoke else "",
-        missing,
-        _provenance(recorded) if module.REQUIRES else None,
-        _unchecked(recorded),
-    )
+    with _damage(name, recorded):
+        files = _files(
+            module.TITLE,
+            blocks,
+            _SMOKE_NOTE if smoke else "",
+            missing,
+            _provenance(recorded) if module.REQUIRES else None,
+            _unchecked(recorded),
+        )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:
         raise ReportError(f"report {name} has no table for {readme}")

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ls_tf.pages import declared, networks
+from ls_tf.pages import declared, networks, reliability
 from ls_tf.pages.blocks import Picture, Table
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.declared import Column
 from ls_tf.pages.networks import Network
-from ls_tf.pages.reliability import reliability_figure
 from ls_tf.records.runs import Record
 
 
@@ -108,7 +107,9 @@ def panels(diagrams: Iterable[Diagram]) -> list[Panel]:
     return [
         Panel(
             f"alpha = {one.alpha:g}, T = {one.temperature:.3g}",
-            one.record.arrays(one.kind.evaluator, "report"),
+            one.record.arrays(
+                one.kind.evaluator, "report", reliability.forms(one.suffix)
+            ),
             one.suffix,
         )
         for one in diagrams
@@ -180,7 +181,7 @@ class Page:
             finished = {a: run for a, run in runs.items() if run is not None}
             if finished:
                 yield Picture(
-                    reliability_figure(panels(diagrams)),
+                    reliability.reliability_figure(panels(diagrams)),
                     f"reliability_{network.experiment}",
                     f"{network.label} ({place}; {networks.steps(finished)} "
                     "steps, seed 0). 15 bins, empty bins left out; underneath, "

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.pages import declared
+from ls_tf.pages import declared, projection
 from ls_tf.pages.blocks import Table
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.declared import Claim, Column, or_no_run
@@ -56,7 +56,10 @@ class Clusters:
     def panels(self) -> list[Panel]:
         """The projected points of each run."""
         return [
-            Panel(f"alpha = {a:g}", record.arrays(self.evaluator, "report"))
+            Panel(
+                f"alpha = {a:g}",
+                record.arrays(self.evaluator, "report", projection.FORMS),
+            )
             for a, record in self.finished.items()
         ]
 

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 
 from ls_tf.pages import canvas
 from ls_tf.pages.canvas import Arrays, Panel, Style
+from ls_tf.records.arrays import Form
 
 # Classes differ in colour and in marker.
 _COLOURS = (canvas.BLUE, canvas.VERMILION, canvas.GREEN)
@@ -18,6 +19,17 @@ _MUCH_SMALLER = 0.8
 _DOTTED: Style = {"linestyle": ":", "linewidth": 1.2}
 
 _Limits = tuple[tuple[float, float], tuple[float, float]]
+
+
+# What is drawn of a record: three classes, points of two splits.
+FORMS = {
+    "classes": Form("3"),
+    "templates": Form("3 2"),
+    "train_points": Form("points 2"),
+    "train_labels": Form("points"),
+    "report_points": Form("others 2"),
+    "report_labels": Form("others"),
+}
 
 
 def _splits(arrays: Arrays) -> list[str]:

@@ -13,9 +13,22 @@ from matplotlib.ticker import EngFormatter, FixedLocator
 from ls_tf.analysis import calibration
 from ls_tf.pages import canvas
 from ls_tf.pages.canvas import Arrays, Panel, Style
+from ls_tf.records.arrays import Form
 
+_ONE = 1 + 1e-6  # a mean of probabilities is rounded
 # Between the accuracy and the mean confidence of a bin.
 _HATCHED: Style = {"edgecolor": canvas.VERMILION, "hatch": "////"}
+
+
+def forms(suffix: str = "") -> dict[str, Form]:
+    """What the arrays of a diagram are like."""
+    share = Form("bins", 0, _ONE, may_lack=True)
+    return {
+        f"bin_edges{suffix}": Form("bins+1", 0, 1),
+        f"bin_count{suffix}": Form("bins", 0),
+        f"bin_confidence{suffix}": share,
+        f"bin_accuracy{suffix}": share,
+    }
 
 
 def reliability(

@@ -11,10 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from ls_tf.pages import canvas, declared, networks
-from ls_tf.pages.blocks import NO_RUN, Picture, Table
+from ls_tf.pages.blocks import NO_RUN, Picture, ReportError, Table
 from ls_tf.pages.canvas import GREY, INK
 from ls_tf.pages.declared import Runs
 from ls_tf.pages.networks import AtAlpha, Network
+from ls_tf.records.arrays import Form
 
 Style = tuple[str, str]  # colour and marker
 Title = Callable[[Network], str]  # the name of a network
@@ -22,6 +23,10 @@ Title = Callable[[Network], str]  # the name of a network
 _EVALUATOR = "translation_sweep"
 
 _ARRAYS = ("bleu_uncased", "bleu", "chrf", "nll", "ece", "finished")
+_FORMS = {
+    "temperatures": Form("temperatures", 1e-6, 1e6),
+    **{name: Form("temperatures") for name in _ARRAYS},
+}
 LOWER_IS_BETTER = ("nll", "ece")
 
 
@@ -74,12 +79,22 @@ def of(runs: Runs) -> Sweep | None:
 
     Returns:
         Sweep.
+
+    Raises:
+        RunError, ReportError: arrays are not of one grid.
     """
     if not runs:
         return None
-    arrays = [r.arrays(_EVALUATOR, "report") for r in runs.values()]
+    arrays = [r.arrays(_EVALUATOR, "report", _FORMS) for r in runs.values()]
+    grid = arrays[0]["temperatures"]
+    for record, of_run in zip(runs.values(), arrays, strict=True):
+        if not (len(grid) and np.array_equal(of_run["temperatures"], grid)):
+            raise ReportError(
+                f"{record.path}: wanted a sweep over the temperatures of its "
+                f"other seeds, {grid}, got {of_run['temperatures']}"
+            )
     return Sweep(
-        arrays[0]["temperatures"],
+        grid,
         {name: np.stack([a[name] for a in arrays]) for name in _ARRAYS},
         tuple(runs),
     )

@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,69 @@ def decode_npz(data: bytes) -> Mapping[str, np.ndarray]:
         raise DamageError("it is a single array")
     opened: Mapping[str, np.ndarray] = archive
     return opened
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an array must be like, for those who read it.
+
+    Attributes:
+        axes: the length of each, in words: a number; a name, which stands for
+            one length in all arrays of a measurement; a name and ``+1``.
+        low: the lowest value.
+        high: the highest.
+        may_lack: whether values may be NaN.
+    """
+
+    axes: str
+    low: float = -float(np.finfo(np.float64).max)
+    high: float = float(np.finfo(np.float64).max)
+    may_lack: bool = False
+
+
+def unlike(
+    arrays: Mapping[str, np.ndarray], forms: Mapping[str, Form]
+) -> str | None:
+    """Says which array is not of its form.
+
+    Args:
+        arrays: all that ``forms`` names, and others.
+        forms: name of an array -> its form.
+
+    Returns:
+        str: one line: which, what was wanted and what came; None if all are.
+
+    Source: ours.
+    """
+    lengths: dict[str, int] = {}
+    for name, form in forms.items():
+        array = arrays[name]
+        if array.dtype.kind not in "biuf":
+            return f"array {name}: wanted numbers, got {array.dtype}"
+        words = form.axes.split()
+        wanted: list[int] = []
+        for word, length in zip(words, array.shape, strict=False):
+            symbol, _, more = word.partition("+")
+            number = (
+                int(symbol) if symbol.isdigit() else length - int(more or 0)
+            )
+            wanted.append(lengths.setdefault(symbol, number) + int(more or 0))
+        if tuple(wanted) != array.shape or len(words) != array.ndim:
+            known = " ".join(f"{k}={v}" for k, v in lengths.items())
+            return (
+                f"array {name}: wanted axes [{form.axes}], {known}, got "
+                f"{list(array.shape)}"
+            )
+        values = array.astype(np.float64)
+        lacks = np.isnan(values)
+        low, high = form.low, form.high
+        if (lacks.any() and not form.may_lack) or not (
+            lacks | ((values >= low) & (values <= high))
+        ).all():
+            return f"array {name}: wanted values from {low:g} to {high:g}" + (
+                " or NaN" if form.may_lack else ""
+            )
+    return None
 
 
 def _form(array: np.ndarray) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A run's record as tables and figures read it: whole, checked, or one line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -7,7 +8,7 @@ import numpy as np
 from etils.epath import Path
 
 from ls_tf.records import digests, metrics, schema
-from ls_tf.records.arrays import decode_npz
+from ls_tf.records.arrays import Form, decode_npz, unlike
 from ls_tf.records.digests import Digests
 from ls_tf.records.files import RunError, parse_json, read
 from ls_tf.records.reading import reading
@@ -165,12 +166,23 @@ class Record:
             if name.endswith(".json") and not name.startswith(".")
         )
 
-    def arrays(self, evaluator: str, role: str) -> dict[str, np.ndarray]:
+    def arrays(
+        self,
+        evaluator: str,
+        role: str,
+        forms: Mapping[str, Form] | None = None,
+    ) -> dict[str, np.ndarray]:
         """The arrays of one measurement.
 
+        Args:
+            evaluator: which measured it.
+            role: of the split it is measured on.
+            forms: of the arrays that must be there; others may be.
+
         Raises:
-            RunError: it was not measured, has no arrays or is damaged. Also
-                for a name that is not among them.
+            RunError: it was not measured, has no arrays or is damaged, or an
+                array is not of its form. Also for a name that is not among
+                them.
         """
         self.measurement(evaluator, role)
         name = f"{MEASUREMENTS}/{evaluator}_{role}.npz"
@@ -180,9 +192,12 @@ class Record:
             raise RunError(f"{file} cannot be read: it is not there")
         with reading(file, "archive of arrays", RunError):
             arrays = dict(decode_npz(data))
-        return _Named(
+        named = _Named(
             arrays, f"{self.path}: measurement {evaluator}_{role} has no array"
         )
+        if fault := unlike(named, forms or {}):
+            raise RunError(f"{file} is not what is read: {fault}")
+        return named
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of ``metrics.csv``; a cell that is empty is left out.

@@ -22,6 +22,7 @@ from ls_tf.pages import canvas, cifar, declared, networks
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Claim, Number, Records, Runs, Values
 from ls_tf.pages.networks import AtAlpha
+from ls_tf.records.arrays import Form
 from ls_tf.records.runs import Record
 
 TITLE = "Information about the example in the logits of a teacher"
@@ -44,6 +45,7 @@ REQUIRES = tuple(
 
 _NAME = "mutual_information"
 _EXACT = "mutual_information_exact"
+_SAMPLES = {"samples": Form("examples views")}
 
 
 def _curve(record: Record, evaluator: str = _NAME) -> np.ndarray:
@@ -76,7 +78,7 @@ def _neighbours(run: AtAlpha) -> float | None:
     if not run.runs:
         return None
     (record,) = run.runs.values()
-    samples = record.arrays(_NAME, "train")["samples"]
+    samples = record.arrays(_NAME, "train", _SAMPLES)["samples"]
     try:
         return mutual_information.neighbour_estimate(samples)
     except ValueError:

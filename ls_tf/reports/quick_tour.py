@@ -7,12 +7,10 @@ Run: python run_experiment.py --report=quick_tour --run_missing
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ls_tf.pages import declared, tables
+from ls_tf.pages import declared, projection, reliability, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.declared import ACCURACY, Claim, Number, Runs
-from ls_tf.pages.projection import projection_figure
-from ls_tf.pages.reliability import reliability_figure
 
 TITLE = "A quick tour of label smoothing"
 
@@ -43,13 +41,20 @@ class _Network:
 
     def panels(self) -> list[Panel]:
         """Its reliability, as trained and at its fitted temperature."""
-        arrays = self.runs[0].arrays("reliability", "report")
+        arrays = self.runs[0].arrays(
+            "reliability",
+            "report",
+            reliability.forms() | reliability.forms("_scaled"),
+        )
         scaled = f"the same at T = {_TEMPERATURE.mean(self.runs):.3g}"
         return [Panel(self.name, arrays), Panel(scaled, arrays, "_scaled")]
 
     def points(self) -> Panel:
         """Its penultimate layer."""
-        return Panel(self.name, self.runs[0].arrays("penultimate", "report"))
+        run = self.runs[0]
+        return Panel(
+            self.name, run.arrays("penultimate", "report", projection.FORMS)
+        )
 
     def difference(self) -> float:
         """How much better its student is."""
@@ -142,7 +147,9 @@ def build(records: declared.Records) -> Iterable[Block]:
         "Does it know what it knows?",
     )
     yield Picture(
-        reliability_figure([*hard.panels(), *smoothed.panels()], columns=2),
+        reliability.reliability_figure(
+            [*hard.panels(), *smoothed.panels()], columns=2
+        ),
         "reliability",
         f"Reliability diagrams ({_LABEL}); empty bins are left out. "
         "Underneath, how many images each bin rests on (logarithmic).",
@@ -154,7 +161,7 @@ def build(records: declared.Records) -> Iterable[Block]:
         "What happens inside",
     )
     yield Picture(
-        projection_figure([n.points() for n in networks], _SPLITS),
+        projection.projection_figure([n.points() for n in networks], _SPLITS),
         "penultimate",
         f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
         "axes of a row are the same.",

@@ -21,6 +21,7 @@ from ls_tf.pages import canvas, cifar, declared, networks, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Number, Records, Runs
 from ls_tf.pages.distillation import teacher
+from ls_tf.records.arrays import Form
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
 
@@ -80,6 +81,16 @@ _OF_SHEN = (
 )
 
 
+_SQUARES = {
+    name: Form("classes classes", 0, 1 + 1e-6, may_lack=True)
+    for name in ("mean_probs", "variance_probs")
+}
+
+
+def _squares(record: Record) -> Mapping[str, np.ndarray]:
+    return record.arrays("stability", "report", _SQUARES)
+
+
 def _off_diagonal(square: np.ndarray) -> np.ndarray:
     others: np.ndarray = square[~np.eye(len(square), dtype=bool)]
     return others
@@ -90,7 +101,7 @@ def _mean_of(
 ) -> Callable[[Runs], dict[int, float]]:
     """Reads the mean of a part of an array, class by class."""
     return lambda runs: {
-        seed: float(np.nanmean(part(run.arrays("stability", "report")[name])))
+        seed: float(np.nanmean(part(_squares(run)[name])))
         for seed, run in runs.items()
     }
 
@@ -147,7 +158,7 @@ def _order(records: Records, row: networks.AtAlpha) -> float | None:
     orders = []
     for seed in hard.keys() & row.runs.keys():
         pair = [
-            _off_diagonal(run.arrays("stability", "report")["mean_probs"])
+            _off_diagonal(_squares(run)["mean_probs"])
             for run in (hard[seed], row.runs[seed])
         ]
         defined = np.isfinite(pair).all(axis=0)
@@ -168,8 +179,7 @@ def _distance(row: networks.AtAlpha, heading: str) -> float | None:
 def _bars(runs: Mapping[float, Record]) -> Figure:
     """One small panel for each class: the other classes' probabilities."""
     squares = {
-        alpha: record.arrays("stability", "report")["mean_probs"]
-        for alpha, record in runs.items()
+        alpha: _squares(record)["mean_probs"] for alpha, record in runs.items()
     }
     classes = len(next(iter(squares.values())))
     rows, columns = math.ceil(classes / 5), 5

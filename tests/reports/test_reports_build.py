@@ -124,17 +124,58 @@ def test_an_optional_run_that_is_missing_is_named_on_the_page(store, tmp_path):
     )
 
 
+def make_old(path):
+    """Takes a record's digests away, as of one from before there were any."""
+    (path / "digests.json").unlink(missing_ok=True)
+    run = json.loads((path / "run.json").read_text())
+    del run["indexed"]
+    (path / "run.json").write_text(json.dumps(run))
+
+
+def test_a_scalar_that_is_missing_is_named(store, tmp_path):
+    path = pathlib.Path(store([HARD])) / "fc_digits/alpha=0/seed=0"
+    make_old(path)
+    file = path / "measurements/reliability_report.json"
+    content = json.loads(file.read_text())
+    del content["scalars"]["accuracy"]
+    file.write_text(json.dumps(content))
+    with pytest.raises(runs.RunError) as caught:
+        build(module(HARD), tmp_path)
+    assert str(caught.value).startswith(
+        f"{path}: measurement reliability_report has no scalar 'accuracy'; "
+        "existing: "
+    )
+    assert not (tmp_path / "reports").exists()
+
+
+def test_what_an_unchecked_record_breaks_is_one_line(store, tmp_path):
+    """With a checked record it is a defect of the report: a traceback."""
+    made = module(HARD)
+    made.build = lambda records: [][3]
+    path = pathlib.Path(store([HARD])) / "fc_digits/alpha=0/seed=0"
+    with pytest.raises(IndexError):
+        build(made, tmp_path)
+    make_old(path)
+    with pytest.raises(ReportError) as caught:
+        build(made, tmp_path)
+    assert str(caught.value) == (
+        "report a_report cannot be built of its records, one of which may be "
+        "damaged: IndexError: list index out of range. Unchecked: 1 of 1 "
+        "records, which are from before the files of a record had digests."
+    )
+
+
 def test_the_page_says_how_many_records_are_unchecked(store, tmp_path):
     folder = store([HARD, SECOND], optional=True)
     page = pathlib.Path(build(module(HARD, SECOND), tmp_path))
     assert "nchecked" not in page.read_text()
     path = pathlib.Path(folder) / "fc_digits/alpha=0/seed=1"
-    (path / "digests.json").unlink()
+    indexed = (path / "run.json").read_text()
+    make_old(path)
+    (path / "run.json").write_text(indexed)
     with pytest.raises(runs.RunError, match="digests.json is missing"):
         build(module(HARD, SECOND), tmp_path)
-    run = json.loads((path / "run.json").read_text())
-    del run["indexed"]
-    (path / "run.json").write_text(json.dumps(run))
+    make_old(path)
     build(module(HARD, SECOND), tmp_path)
     assert "<p>Unchecked: 1 of 2 records, which are from" in page.read_text()
 
