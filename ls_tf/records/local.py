@@ -48,6 +48,28 @@ def is_there(path: Path) -> bool:
     return os.path.lexists(path) if is_local(path) else bool(path.exists())
 
 
+def kind_of(path: Path) -> str:
+    """What has a name, in words: "a file", "a directory", or what is neither.
+
+    Raises:
+        OSError: nothing has it, or it cannot be said.
+    """
+    if not is_local(path):
+        return "a directory" if path.is_dir() else "a file"
+    mode = os.lstat(path).st_mode
+    for is_kind, words in _KINDS.items():
+        if is_kind(mode):
+            return words
+    return "a pipe, a socket or a device"
+
+
+_KINDS = {
+    stat.S_ISREG: "a file",
+    stat.S_ISDIR: "a directory",
+    stat.S_ISLNK: "a symbolic link",
+}
+
+
 def is_special(path: Path) -> bool:
     """Whether to open a path may wait: a pipe, a socket, a device.
 
@@ -58,6 +80,11 @@ def is_special(path: Path) -> bool:
         return False
     mode = os.stat(path).st_mode
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def may_write(folder: Path) -> bool:
+    """Whether this process may put files into a folder."""
+    return not is_local(folder) or os.access(folder, os.W_OK | os.X_OK)
 
 
 def sync(path: Path) -> None:

@@ -15,6 +15,7 @@ from etils.epath import Path
 
 from ls_tf.records.digests import State
 from ls_tf.records.files import RunError, append
+from ls_tf.records.files import read as read_file
 from ls_tf.records.reading import reading
 
 NAME = "metrics.csv"
@@ -165,11 +166,7 @@ class Metrics:
         self._is_torn = len(whole) < len(data)
 
     def _data(self) -> bytes:
-        if not self._file.exists():
-            return b""
-        with reading(self._file, "table of metrics", RunError):
-            data: bytes = self._file.read_bytes()
-        return data
+        return read_file(self._file, "table of metrics") or b""
 
     def _take(self, data: bytes) -> None:
         """Goes on behind rows that are on the disk."""

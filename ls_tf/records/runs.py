@@ -14,11 +14,11 @@ from typing import Any
 
 from etils.epath import Path
 
-from ls_tf.records import locks
+from ls_tf.records import digests, locks, metrics
 from ls_tf.records.digests import Digests
-from ls_tf.records.directory import RunDirectory
+from ls_tf.records.directory import RunDirectory, measured
 from ls_tf.records.files import VERSION, RunError, now
-from ls_tf.records.local import number_of
+from ls_tf.records.local import is_there, kind_of, may_write, number_of
 from ls_tf.records.locks import (
     HeldError,
     held,
@@ -26,7 +26,12 @@ from ls_tf.records.locks import (
     locked,
     sweep,
 )
-from ls_tf.records.record import Record, read_record
+from ls_tf.records.record import (
+    MEASUREMENTS,
+    RUN,
+    Record,
+    read_record,
+)
 from ls_tf.spec import as_dict
 from ls_tf.spec.resolve import RunIdentity
 
@@ -107,6 +112,7 @@ def opened(
     with contextlib.ExitStack() as stack:
         with _refusals(path):
             _refuse_other(path, identity)
+            _refuse_odd(path, identity)
             stack.enter_context(locked(path))
             sweep(path)
             # Read again: it may have changed before the lock was ours.
@@ -160,12 +166,13 @@ def refuse(
     path = root / identity.folder
     with _refusals(path):
         for folder in (root, path.parent.parent, path.parent, path):
-            if folder.exists() and not folder.is_dir():
+            if is_there(folder) and not folder.is_dir():
                 raise RunError(
                     f"run directory {path} cannot be made: {folder} is not "
                     "a directory"
                 )
         _refuse_other(path, identity)
+        _refuse_odd(path, identity)
         lock = path / "lock"
         if is_writer and lock.exists() and not is_abandoned(lock):
             raise HeldError(held(lock))
@@ -215,3 +222,48 @@ def _refuse_other(path: Path, identity: RunIdentity) -> Record | None:
         )
     record.table()  # measurements can be made again, rows cannot
     return record
+
+
+def _refuse_odd(path: Path, identity: RunIdentity) -> None:
+    """Refuses what has the name of a file or folder that will be written.
+
+    Further entries are nobody's business and are passed over.
+
+    Raises:
+        RunError: it is something else, is not of this run, or may not be
+            written to: now, and not after the work.
+    """
+    names = measured({"spec": as_dict(identity.spec)})
+    for name in (RUN, digests.NAME, metrics.NAME, *names):
+        entry = path / name
+        if is_there(entry) and (kind := kind_of(entry)) != "a file":
+            raise RunError(
+                f"run directory {path} cannot be used: {entry} is {kind}, "
+                "wanted a file; move it away"
+            )
+    for name in (MEASUREMENTS, "checkpoints", "tensorboard"):
+        entry = path / name
+        if not is_there(entry):
+            continue
+        if not entry.is_dir():
+            raise RunError(
+                f"run directory {path} cannot be used: {entry} is "
+                f"{kind_of(entry)}, wanted a directory; move it away"
+            )
+        if not may_write(entry):
+            raise RunError(
+                f"run directory {path} cannot be written: {entry}: Permission "
+                "denied"
+            )
+    if not is_there(path / RUN) and _has_checkpoints(path):
+        raise RunError(
+            f"run directory {path} has checkpoints and no {RUN} that says of "
+            "what; put it back, or move the run directory away"
+        )
+
+
+def _has_checkpoints(path: Path) -> bool:
+    folder = path / "checkpoints"
+    return folder.is_dir() and any(
+        entry.name.startswith("step-") for entry in folder.iterdir()
+    )
