@@ -7,8 +7,10 @@ power leaves what a killed process does: the new file whole, or the old one.
 import contextlib
 import datetime
 import json
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,9 +28,12 @@ class RunError(ValueError):
     """A run directory that cannot be used; the message is one line."""
 
 
-def _other_name(path: Path) -> Path:
+_OLD = ".old.tmp"
+
+
+def _other_name(path: Path, end: str = ".tmp") -> Path:
     """A name beside another that a later owner of the folder clears away."""
-    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.tmp"
+    return path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}{end}"
 
 
 @contextlib.contextmanager
@@ -109,7 +114,16 @@ def _put(path: Path, content: bytes | np.ndarray) -> None:
         path.write_bytes(content)
     else:
         with path.open("wb") as file:
-            np.save(file, content, allow_pickle=False)
+            # To what is no file of the system's, NumPy writes part by part:
+            # its own way to write files says of a full disk only that it is.
+            np.lib.format.write_array(
+                _Writer(file.write), content, allow_pickle=False
+            )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    write: Callable[[bytes], int]
 
 
 def write_files(folder: Path, contents: Contents) -> None:
@@ -166,7 +180,7 @@ def _aside(path: Path) -> Iterator[None]:
     if not is_there(path):
         yield
         return
-    old = _other_name(path)
+    old = _other_name(path, _OLD)
     path.rename(old)
     try:
         yield
@@ -174,9 +188,25 @@ def _aside(path: Path) -> Iterator[None]:
         if not is_there(path):
             old.rename(path)
         raise
-    # What cannot be removed now is left to a later owner of the folder.
-    with contextlib.suppress(Exception):
-        remove(old)
+    finally:
+        # What cannot be removed now is left to a later owner of the folder.
+        if is_there(path):
+            with contextlib.suppress(Exception):
+                remove(old)
+
+
+def give_back(folder: Path) -> None:
+    """Gives what was being replaced its name again, if nothing else has it.
+
+    A kill, or a disk that failed, came between two renamings.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    for old in leftovers(folder):
+        name = re.fullmatch(rf"[.](.+)[.][0-9a-f]+{re.escape(_OLD)}", old.name)
+        if name and not is_there(folder / name[1]):
+            old.rename(folder / name[1])
 
 
 def overwrite(path: Path, data: bytes) -> None:

@@ -8,6 +8,7 @@ full disk or a damaged file costs at most the steps since the previous
 checkpoint. What else lies among checkpoints is passed over.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ from ls_tf.records.arrays import (
     sealed,
     unsealed,
 )
-from ls_tf.records.files import leftovers, remove, write_folder
+from ls_tf.records.files import give_back, leftovers, remove, write_folder
 from ls_tf.records.local import is_there
 from ls_tf.records.reading import line, reading
 from ls_tf.spec import SpecError
@@ -87,7 +88,9 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Removes what a kill left half-written."""
+    """Removes what a kill left half-written, or gives it its name again."""
+    with contextlib.suppress(OSError):  # who reads what is there says why
+        give_back(folder)
     _clear(leftovers(folder))
 
 

@@ -353,7 +353,7 @@ class Disk:
 
     def note(self, what, path, target=None):
         plain = [
-            re.sub(r"[.]([^/]*)[.][0-9a-f]{8}[.]tmp", r"\1~", str(p))
+            re.sub(r"[.]([^/]*)[.][0-9a-f]{8}([.]old)?[.]tmp", r"\1~", str(p))
             for p in (path, target)
             if p is not None
         ]
