@@ -26,6 +26,7 @@ from ls_tf.pipeline.contract import DataError
 
 SIZES = {"train": 40, "test": 12}
 CACHE = pathlib.Path("ls_tf_arrays")
+FLIPS = 4  # of a file; 400 of each were tried once
 ROOT = pathlib.Path(__file__).parents[2]
 
 
@@ -508,3 +509,34 @@ def test_a_full_disk_leaves_no_half_files(data_dir, monkeypatch):
     monkeypatch.setattr(np, "save", fail)
     assert len(loading.load(mnist, "train", data_dir=data_dir)["label"]) == 40
     assert list((data_dir / CACHE / "mnist").iterdir()) == []
+
+
+# --- Any damage -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pattern", ["*.json", "*tfrecord*"])
+def test_a_flipped_bit_is_refused_or_changes_nothing(
+    data_dir, no_network, pattern
+):
+    whole = loading.load(mnist, "test", data_dir=data_dir)
+    shutil.rmtree(data_dir / CACHE)
+    folder = data_dir / "mnist"
+    files = sorted(f for f in folder.rglob(pattern) if "train" not in f.name)
+    assert files
+    rng = np.random.default_rng(0)
+    for file in files:
+        content = file.read_bytes()
+        for bit in rng.integers(8 * len(content), size=FLIPS):
+            damaged = bytearray(content)
+            damaged[bit // 8] ^= 1 << bit % 8
+            file.write_bytes(damaged)
+            try:
+                found = loading.load(mnist, "test", data_dir=data_dir)
+            except DataError as error:
+                assert "\n" not in str(error)
+            else:
+                for key, array in whole.items():
+                    assert found[key].dtype == array.dtype
+                    np.testing.assert_array_equal(found[key], array)
+            shutil.rmtree(data_dir / CACHE, ignore_errors=True)
+        file.write_bytes(content)
