@@ -12,12 +12,12 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
 from ls_tf import flagfiles, stopping, streams
-from ls_tf.running import stack, surroundings
+from ls_tf.running import peers, stack, surroundings
 from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ls_tf.running.session import Machine
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
+LOST = peers.EXIT_CODE
 MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
@@ -48,7 +49,9 @@ SIGINT or SIGHUP with the state saved (the same command resumes; a second
 signal does not wait for that, the last checkpoint is intact); 4 the loss was
 not finite; 5 no space left for a checkpoint, or the disk failed (the one
 before it is intact), or standard output cannot be written (a finished run
-stays finished).
+stays finished);
+6 another process of --strategy=multi_worker is lost, was refused or did not
+come (the last checkpoint is intact).
 """
 
 
@@ -106,6 +109,12 @@ def _define() -> flags.FlagValues:
         "logical_devices",
         "1",
         "devices to make of one CPU, to rehearse --strategy=mirrored",
+        flag_values=values,
+    )
+    text(
+        "worker_timeout",
+        "600",
+        "seconds to wait for the other processes of --strategy=multi_worker",
         flag_values=values,
     )
     on("deterministic", False, "deterministic operations", flag_values=values)
@@ -237,6 +246,8 @@ def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
             wanted.append(identity)
     if wanted:
         _train(values, argv, wanted)
+    else:
+        _say_finished(values.strategy, identities)
     for identity in identities:
         _show(runs.Path(values.runs_dir) / identity.folder)
     return OK
@@ -248,26 +259,40 @@ def _show(path: object) -> None:
         print(path)
 
 
+def _say_finished(name: str, identities: Sequence[RunIdentity]) -> None:
+    """Lets no other process wait for one that has nothing to do."""
+    from ls_tf.training import strategy
+
+    index, addresses = strategy.worker(name)
+    if len(addresses) > 1:
+        reason = f"run {identities[0].title} is finished already"
+        peers.tell_absence(index, addresses, reason, peers.IDLE_SECONDS)
+
+
 def _train(
     values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> None:
     with _importing():
-        from ls_tf.running import execute, sweep
+        from ls_tf.running import agreement, execute, sweep
         from ls_tf.running.session import Session
 
     machine = _machine(values, argv)
+
+    def about() -> dict[str, Any]:
+        return agreement.about_runs(wanted, machine, values.mode)
+
     if values.run_missing:
         before = [
             teacher
             for identity in wanted
             for teacher in execute.needed(identity)[:-1]
         ]
-        opened = Session(machine)
+        opened = Session(machine, about)
         sweep.make_missing(before, machine, opened, stacked=bool(values.stack))
     else:
         for identity in wanted:
             _refuse_without_teacher(identity, values.runs_dir)
-        opened = Session(machine)
+        opened = Session(machine, about)
     execute.run(wanted, opened, mode=values.mode)
 
 
@@ -332,6 +357,7 @@ def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
         logical_devices=_whole("logical_devices", values.logical_devices, 1),
         micro_batches=_whole("micro_batches", values.micro_batches, 1),
         deterministic=values.deterministic,
+        worker_timeout=_whole("worker_timeout", values.worker_timeout, 1),
         command=_recorded(argv),
     )
 
@@ -438,7 +464,7 @@ def _start(argv: Sequence[str]) -> int:
         raise SpecError(
             f"no mode '{values.mode}'; {nearest(values.mode, MODES)}"
         )
-    for name in ("logical_devices", "micro_batches"):
+    for name in ("logical_devices", "micro_batches", "worker_timeout"):
         _whole(name, str(values[name].value), 1)
     _refuse_unused(values)
     for line in surroundings.settle():
@@ -468,6 +494,9 @@ def _ended(error: BaseException) -> int | None:
     if isinstance(error, _bad_input()):
         _say(str(error))
         return BAD_INPUT
+    if isinstance(error, peers.PeerError):
+        _say(f"{error}; the last checkpoint is intact")
+        return LOST
     if isinstance(error, stopping.StoppedError):
         stopping.answer()
         _say("stopped; the state is saved and the same command resumes")
@@ -494,6 +523,28 @@ def _ended(error: BaseException) -> int | None:
     return None
 
 
+def _take_leave(
+    argv: Sequence[str], error: BaseException | None, code: int | None
+) -> None:
+    """Lets no other process of a run wait for this one."""
+    reason = " ".join(str(error or "").split())
+    if code == STOPPED:
+        reason = "stopped by a signal"
+    elif error is not None and (code is None or not reason):
+        reason = f"{type(error).__name__} {reason}".strip()
+    if peers.has_met():
+        peers.leave(reason)
+        if code == LOST:
+            # An engine would wait for the lost one to take its leave of it.
+            os._exit(code)
+    elif code == BAD_INPUT and any("multi" in word for word in argv):
+        from ls_tf.training import strategy
+
+        with contextlib.suppress(SpecError):
+            place = strategy.place()
+            peers.tell_absence(*place, reason, peers.REFUSED_SECONDS)
+
+
 def main(argv: Sequence[str]) -> int:
     """Does what the flags say.
 
@@ -516,9 +567,11 @@ def main(argv: Sequence[str]) -> int:
             code = _start(argv)
             if not streams.is_output_closed():
                 sys.stdout.flush()
+            _take_leave(argv, None, code)
             return code
         except BaseException as error:
             ended = _ended(error)
+            _take_leave(argv, error, ended)
             if ended is None:
                 raise
             return ended

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -43,7 +44,13 @@ class Line:
         kept = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
         return {**kept, "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
-    def start(self, *flags: str, fresh: bool = False, **environment: str):
+    def start(
+        self,
+        *flags: str,
+        fresh: bool = False,
+        program: Path = PROGRAM,
+        **environment: str,
+    ):
         """A process as ``subprocess.Popen`` gives it."""
         words = self.words(*flags)
         env = self.environment(**environment)
@@ -52,7 +59,7 @@ class Line:
                 PROGRAM, *words, engine=_engine(flags), env=env
             )
         return subprocess.Popen(
-            [sys.executable, str(PROGRAM), *words],
+            [sys.executable, str(program), *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -92,6 +99,40 @@ class Line:
     def folder_of(self, *flags: str) -> Path:
         printed = json.loads(self(*flags, "--mode=print").stdout)
         return self.runs / printed["folder"]
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports of this machine that nobody listens on."""
+    sockets = [socket.socket() for _ in range(number)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    found = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return found
+
+
+def start_workers(
+    line: Line, *flags: str, each=((), ()), programs=(PROGRAM,) * 4
+):
+    """Starts the processes of a run, each with flags of its own too."""
+    workers = [f"127.0.0.1:{port}" for port in free_ports(len(each))]
+    return [
+        line.start(
+            *flags,
+            *own,
+            "--strategy=multi_worker",
+            fresh=True,
+            TF_CONFIG=json.dumps(
+                {
+                    "cluster": {"worker": workers},
+                    "task": {"type": "worker", "index": index},
+                }
+            ),
+            program=programs[index],
+        )
+        for index, own in enumerate(each)
+    ]
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:

@@ -5,13 +5,13 @@ everything here takes the list of the runs that are trained together.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ls_tf import stopping
 from ls_tf.records import runs
-from ls_tf.records.runs import Record
-from ls_tf.running import stack, teaching
+from ls_tf.records.runs import Record, RunError
+from ls_tf.running import agreement, stack, teaching
 from ls_tf.running.session import Session
 from ls_tf.running.teaching import MissingRunError
 from ls_tf.spec.resolve import RunIdentity
@@ -19,6 +19,7 @@ from ls_tf.spec.resolve import RunIdentity
 if TYPE_CHECKING:
     from ls_tf.protocols import View
     from ls_tf.running.run import Run
+    from ls_tf.training.engine import Engine
 
 
 class NonFiniteLossError(Exception):
@@ -71,6 +72,7 @@ def run(
         NonFiniteLossError: with step, example ids and last finite loss; the
             other runs of a stack are finished.
         OSError: the disk is full; the last checkpoint is intact.
+        PeerError: another process is lost; the last checkpoint is intact.
 
     Source: ours.
     """
@@ -126,26 +128,40 @@ def _run_together(
         from ls_tf.running.run import Run
 
     keras.utils.clear_session()
+    machine, peers = session.machine, session.peers
+    agreed = agreement.compare(
+        peers, lambda: agreement.about_runs(identities, machine, mode)
+    )
+    together: list[Run] = []
     with contextlib.ExitStack() as records:
-        engine = assembly.build(identities, session)
-        together = [
-            Run(identity, network, session.machine.runs_dir)
-            for identity, network in zip(
-                identities, engine.networks, strict=True
-            )
-        ]
-        if engine.is_chief:
-            facts = session.facts(engine, identities[0].spec)
+
+        def at_loss(reason: str) -> None:
+            with records.pop_all():
+                for member in together:
+                    member.lose(reason)
+
+        with peers.watched(at_loss):
+            engine = assembly.build(identities, session)
+            agreement.compare(peers, lambda: _data_of(engine))
+            together += [
+                Run(identity, network, machine.runs_dir)
+                for identity, network in zip(
+                    identities, engine.networks, strict=True
+                )
+            ]
+            if engine.is_chief:
+                facts = session.facts(engine, identities[0].spec)
+                for member in together:
+                    records.enter_context(member.opened(facts))
+            _restore(together)
+            _refuse_other_start(together[0], agreed)
+            if mode == "eval":
+                _refuse_unfinished(together[0])
             for member in together:
-                records.enter_context(member.opened(facts))
-        _restore(together)
-        if mode == "eval":
-            _refuse_unfinished(together[0])
-        for member in together:
-            member.begin()
-        loop.train(engine, together, title)
-        for member in together:
-            member.finish(mode)
+                member.begin()
+            loop.train(engine, together, title)
+            for member in together:
+                member.finish(mode)
     failures = [member for member in together if member.failure]
     if failures:
         raise NonFiniteLossError(
@@ -170,6 +186,20 @@ def _restore(together: Sequence["Run"]) -> None:
     )
     for member, checkpoint in zip(together, newest, strict=True):
         member.restore(checkpoint)
+
+
+def _data_of(engine: "Engine") -> dict[str, Any]:
+    return agreement.about_data([network.task for network in engine.networks])
+
+
+def _refuse_other_start(member: "Run", agreed: Mapping[str, Any]) -> None:
+    """Refuses a step that is not the one that the processes agreed on."""
+    if member.step != agreed.get("start step", member.step):
+        raise RunError(
+            f"run {member.identity.title}: the checkpoints changed while the "
+            f"workers met: wanted step {agreed['start step']}, got "
+            f"{member.step}; give the command again"
+        )
 
 
 def _refuse_unfinished(member: "Run") -> None:

@@ -5,6 +5,7 @@ in somebody else's, or hold modules that no commit has. So a record also has
 the digest of the source files that were loaded.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import os
@@ -48,6 +49,25 @@ def sources() -> dict[str, str]:
         if name not in _seen:
             _seen[name] = hashlib.sha256(_content(module)).hexdigest()
     return dict(sorted(_seen.items()))
+
+
+def files() -> dict[str, str]:
+    """SHA-256 of every module of the package that has a file, loaded or not.
+
+    Returns:
+        dict: module name -> digest, sorted by name; without those of a package
+        in an archive.
+
+    Source: ours.
+    """
+    package = Path(sys.modules[PACKAGE].__file__ or "").parent
+    found = {}
+    for file in package.rglob("*.py"):
+        parts = file.relative_to(package.parent).with_suffix("").parts
+        name = ".".join(parts).removesuffix(".__init__")
+        with contextlib.suppress(OSError):
+            found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return dict(sorted(found.items()))
 
 
 def digest(of: Mapping[str, str]) -> str:

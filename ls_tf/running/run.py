@@ -315,6 +315,10 @@ class Run:
         self.save()
         self._end("stopped")
 
+    def lose(self, reason: str) -> None:
+        """Ends the record of a run that has lost one of its processes."""
+        self._end("lost", reason=reason)
+
     def finish(self, mode: str) -> None:
         """Measures the trained network and ends the record.
 

@@ -7,12 +7,12 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import stopping, streams
-from ls_tf.running import provenance, surroundings
+from ls_tf.running import agreement, peers, provenance, surroundings
+from ls_tf.running.machine import Machine as Machine
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
 
@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     from ls_tf.training.engine import Engine, Transform
 
 ENGINES = ("tensorflow", "jax")
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where and how to run; none of it may change the numbers."""
-
-    runs_dir: str = "runs"
-    data_dir: str | None = None
-    engine: str = "tensorflow"
-    strategy: str = "default"
-    logical_devices: int = 1
-    micro_batches: int = 1
-    deterministic: bool = False
-    command: tuple[str, ...] = ()
 
 
 def check(engine: str, strategy_name: str) -> None:
@@ -87,11 +73,22 @@ def _quiet() -> Iterator[None]:
 class Session:
     """The process's engine and devices, however many runs."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        about: Callable[[], Mapping[str, Any]] | None = None,
+    ) -> None:
         """Starts the engine; costs seconds, so only when a run needs it.
 
+        Args:
+            machine: where and how to run.
+            about: says what is run first, see ``agreement``: several processes
+                compare it before they start their engine.
+
         Raises:
-            SpecError: the machine cannot be had; one line.
+            SpecError: the machine cannot be had, or the processes do not do
+                the same; one line.
+            PeerError: another process did not come, or was refused.
         """
         check(machine.engine, machine.strategy)
         self.machine = machine
@@ -100,6 +97,11 @@ class Session:
         provenance.git()
         for line in surroundings.settle():
             print(f"ls_tf: {line}", file=sys.stderr)
+        index, addresses = strategy.worker(machine.strategy)
+        self.worker = (index, len(addresses))
+        self.peers = peers.meet(index, addresses, machine.worker_timeout)
+        if about is not None:
+            agreement.compare(self.peers, about)
         with _quiet():
             _start_keras(machine.engine)
         if machine.engine == "jax":
@@ -110,21 +112,24 @@ class Session:
     def _start_tensorflow(self) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         machine = self.machine
-        self.worker = strategy.worker(machine.strategy)
+        if self.worker[1] > 1 and os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2":
+            # Of a lost peer it would write lines before we can say one.
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         with _quiet(), stopping.importing("TensorFlow"):
             self.strategy = strategy.make(
                 machine.strategy, logical_devices=machine.logical_devices
             )
-        if machine.deterministic:
-            import tensorflow as tf
+        import tensorflow as tf
 
+        # Of several workers' exchange between two calls it would warn often.
+        tf.get_logger().setLevel("ERROR")
+        if machine.deterministic:
             tf.config.experimental.enable_op_determinism()
 
     def _start_jax(self) -> None:
         with stopping.importing("JAX"):
             from ls_tf.training import jax_devices
 
-        self.worker = (0, 1)
         with _quiet(), stopping.importing("JAX"):
             self.jax_devices = jax_devices.make(
                 self.machine.strategy,

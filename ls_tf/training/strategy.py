@@ -25,17 +25,19 @@ def check(name: str, environment: dict[str, str] | None = None) -> None:
     if name not in NAMES:
         raise SpecError(f"no strategy '{name}'; {nearest(name, NAMES)}")
     if name == "multi_worker":
-        task_of(environment)
+        place(environment)
 
 
-def task_of(environment: dict[str, str] | None = None) -> tuple[int, int]:
+def place(
+    environment: dict[str, str] | None = None,
+) -> tuple[int, tuple[str, ...]]:
     """Reads this worker's place from TF_CONFIG.
 
     Args:
         environment: default: the process's own.
 
     Returns:
-        (index, number of workers).
+        (index, addresses ``host:port`` of all workers).
 
     Raises:
         SpecError: one line that says what is wrong with TF_CONFIG.
@@ -58,25 +60,33 @@ def task_of(environment: dict[str, str] | None = None) -> tuple[int, int]:
         ) from None
     if set(config["cluster"]) != {"worker"} or kind != "worker":
         raise SpecError(f"TF_CONFIG: only workers are supported; {shape}")
-    if not isinstance(workers, list) or not all(
-        isinstance(w, str) and w.rpartition(":")[2].isdigit() for w in workers
-    ):
+    if not isinstance(workers, list) or not all(map(_is_address, workers)):
         raise SpecError(f"TF_CONFIG: worker addresses are malformed; {shape}")
-    if not isinstance(index, int) or not 0 <= index < len(workers):
+    if len(set(workers)) < len(workers):
+        raise SpecError(f"TF_CONFIG: two workers have one address; {shape}")
+    if type(index) is not int or not 0 <= index < len(workers):
         raise SpecError(
             f"TF_CONFIG: wanted a task index of 0 to {len(workers) - 1}, "
             f"got {index!r}"
         )
-    return index, len(workers)
+    return index, tuple(workers)
 
 
-def worker(name: str) -> tuple[int, int]:
-    """This process's index and the number of processes; the first writes.
+def _is_address(text: Any) -> bool:
+    if not isinstance(text, str):
+        return False
+    host, _, port = text.rpartition(":")
+    is_number = port.isascii() and port.isdecimal() and len(port) < 6
+    return bool(host) and is_number and 0 < int(port) < 65536
+
+
+def worker(name: str) -> tuple[int, tuple[str, ...]]:
+    """This process's index and the addresses of all; the first writes.
 
     Raises:
         SpecError: TF_CONFIG malformed.
     """
-    return task_of() if name == "multi_worker" else (0, 1)
+    return place() if name == "multi_worker" else (0, ("",))
 
 
 def make(name: str, *, logical_devices: int = 1) -> Any:

@@ -4,11 +4,10 @@ Each case is a process of its own: one strategy a process.
 """
 
 import json
-import socket
 
 import numpy as np
 import pytest
-from command_line import arrays
+from command_line import arrays, start_workers
 
 pytestmark = pytest.mark.slow
 
@@ -47,34 +46,6 @@ def assert_close(a, b):
 def test_the_machine_does_not_change_the_weights(line, one, machine):
     line(*FLAGS, *machine)
     assert_close(arrays(line.folder_of(*FLAGS)), arrays(one))
-
-
-def _ports(number):
-    sockets = [socket.socket() for _ in range(number)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
-    found = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
-    return found
-
-
-def start_workers(line, *flags):
-    workers = [f"127.0.0.1:{port}" for port in _ports(2)]
-    return [
-        line.start(
-            *flags,
-            "--strategy=multi_worker",
-            fresh=True,
-            TF_CONFIG=json.dumps(
-                {
-                    "cluster": {"worker": workers},
-                    "task": {"type": "worker", "index": index},
-                }
-            ),
-        )
-        for index in range(2)
-    ]
 
 
 def test_two_workers_train_the_same_weights(line, one):

@@ -23,7 +23,10 @@ def environment(config):
 
 
 def test_a_good_config_gives_index_and_number():
-    assert strategy.task_of(environment(GOOD)) == (1, 2)
+    assert strategy.place(environment(GOOD)) == (
+        1,
+        ("127.0.0.1:1234", "127.0.0.1:1235"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,6 +44,11 @@ def test_a_good_config_gives_index_and_number():
         ({**GOOD, "cluster": {"worker": ["nowhere"]}}, "addresses"),
         ({**GOOD, "cluster": {"worker": "a:1"}}, "addresses"),
         ({**GOOD, "cluster": {"worker": [7]}}, "addresses"),
+        ({**GOOD, "cluster": {"worker": ["a:65536"]}}, "addresses"),
+        ({**GOOD, "cluster": {"worker": ["a:\u00b2"]}}, "addresses"),
+        ({**GOOD, "cluster": {"worker": [":1"]}}, "addresses"),
+        ({**GOOD, "cluster": {"worker": ["a:1", "a:1"]}}, "one address"),
+        ({**GOOD, "task": {"type": "worker", "index": True}}, "0 to 1"),
     ],
 )
 def test_a_malformed_config_is_one_line(config, says):

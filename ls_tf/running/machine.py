@@ -1,0 +1,18 @@
+"""Where and how to run, as the flags say."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how to run; none of it may change the numbers."""
+
+    runs_dir: str = "runs"
+    data_dir: str | None = None
+    engine: str = "tensorflow"
+    strategy: str = "default"
+    logical_devices: int = 1
+    micro_batches: int = 1
+    deterministic: bool = False
+    worker_timeout: int = 600  # seconds to wait for the other processes
+    command: tuple[str, ...] = ()

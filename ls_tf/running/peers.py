@@ -1,0 +1,482 @@
+"""The other processes of a run: met before the first step, watched to the last.
+
+Worker 0 listens on the address that it has anyway, before its engine does,
+until all have come; the connections of this meeting stay open, and the address
+is then the engine's. So the meeting wants no port of its own, knows nothing of
+an engine, and sees at once when a process dies: the kernel closes what the
+process had open, and asks a machine that says nothing for half a minute.
+
+Messages are lines of JSON. Workers talk to worker 0 alone, which passes on
+what concerns the others.
+"""
+
+import collections
+import contextlib
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from ls_tf import stopping
+from ls_tf.running import connections
+from ls_tf.running.connections import (
+    Clock,
+    Connection,
+    Message,
+    connected,
+    listening,
+)
+from ls_tf.spec import SpecError
+
+EXIT_CODE = 6
+_KEPT = "; the last checkpoint is intact"
+
+# So long an engine may take to notice that a peer is lost, and to unwind.
+_GRACE_SECONDS = 10.0
+# How long a process that was refused, or has nothing to do, tells the others.
+REFUSED_SECONDS = 20.0
+IDLE_SECONDS = 5.0
+
+
+class PeerError(Exception):
+    """Another process of the run is lost, has refused or never came."""
+
+
+def _say(line: str) -> None:
+    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
+
+
+def _silence() -> None:
+    """Drops what an engine has to say of a loss that has been told."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+class Peers:
+    """The processes of a run as one of them sees them; also of a run alone."""
+
+    def __init__(self, index: int = 0, addresses: Sequence[str] = ("",)):
+        """Knows who should be there; ``meet`` finds them.
+
+        Args:
+            index: of this process; 0 is the one that writes.
+            addresses: ``host:port`` of each.
+        """
+        self.index, self.addresses = index, tuple(addresses)
+        self._lines: dict[int, Connection] = {}
+        self._left: set[int] = set()
+        self._told: dict[int, collections.deque[Any]] = {}
+        self._changed = threading.Condition()
+        self._relaying = threading.Lock()
+        self._is_closing = False
+        self._at_loss: Callable[[str], None] | None = None
+        self._stderr = -1
+        self.lost = ""  # who, in one line
+
+    def name(self, index: int) -> str:
+        """A process in words."""
+        return f"worker {index} at {self.addresses[index]}"
+
+    # --- The meeting --------------------------------------------------------
+
+    def meet(self, seconds: float) -> None:
+        """Waits for all others; says each half minute for whom.
+
+        Args:
+            seconds: how long.
+
+        Raises:
+            PeerError: one did not come, or has refused; one line.
+            SpecError: two processes disagree about who is who.
+            StoppedError: a signal came.
+        """
+        if len(self.addresses) == 1:
+            return
+        if self.index == 0:
+            self._gather_workers(Clock(seconds))
+        else:
+            self._find_chief(Clock(seconds))
+        self._stderr = os.dup(2)
+        for index, line in self._lines.items():
+            self._told[index] = collections.deque()
+            threading.Thread(
+                target=self._read, args=(index, line), daemon=True
+            ).start()
+
+    def _hello(self) -> Message:
+        return {"hello": self.index, "workers": list(self.addresses)}
+
+    def _gather_workers(self, clock: "Clock") -> None:
+        missing = set(range(1, len(self.addresses)))
+        try:
+            with listening(self.addresses[0]) as server:
+                while missing:
+                    stopping.look()
+                    self._accept(server, missing)
+                    self._drop_gone(missing)
+                    if missing:
+                        self._say_missing(clock, missing)
+        except BaseException as error:
+            reason = str(error) or "stopped by a signal"
+            self._broadcast({"lost": reason})
+            self._close()
+            raise
+        self._broadcast({"all": True})
+
+    def _say_missing(self, clock: "Clock", missing: set[int]) -> None:
+        names = ", ".join(self.name(i) for i in sorted(missing))
+        if clock.is_over:
+            raise PeerError(
+                f"{names} did not come within {clock.seconds:g} s "
+                "(--worker_timeout)"
+            )
+        if line := clock.line(names):
+            _say(line)
+            self._broadcast({"say": line})
+
+    def _accept(self, server: socket.socket, missing: set[int]) -> None:
+        """Takes one that comes, if one comes soon."""
+        try:
+            line = Connection(server.accept()[0])
+        except TimeoutError:
+            return
+        try:
+            hello = line.receive(connections.HELLO_SECONDS) or {}
+            index = int(hello.get("hello", -1))
+            workers, reason = hello.get("workers"), hello.get("reason")
+        except (OSError, ValueError, TypeError):
+            line.close()
+            return
+        try:
+            is_one = self._greet(line, index, workers, reason, missing)
+        except BaseException:
+            line.close()
+            raise
+        if not is_one:
+            line.close()
+            return
+        self._lines[index] = line
+        missing.discard(index)
+
+    def _greet(
+        self,
+        line: Connection,
+        index: int,
+        workers: Any,
+        reason: Any,
+        missing: set[int],
+    ) -> bool:
+        """Answers who has said hello; whether it is one that was missing."""
+        if workers is not None and workers != list(self.addresses):
+            other = (
+                f"TF_CONFIG names the workers {_short(self.addresses)} for "
+                f"worker 0 and {_short(workers)} for worker {index}"
+            )
+            line.send({"refused": other})
+            raise SpecError(other)
+        if reason is not None and 0 < index < len(self.addresses):
+            line.send({"told": True})
+            raise PeerError(f"{self.name(index)} ended: {reason}")
+        if index in missing:
+            line.send({"welcome": True})
+            return True
+        if 0 <= index < len(self.addresses):
+            other = f"{self.name(index)} is there already"
+            line.send({"refused": f"TF_CONFIG: {other}"})
+        return False
+
+    def _drop_gone(self, missing: set[int]) -> None:
+        """Waits again for one that has gone, unless it says why it went."""
+        for index, line in list(self._lines.items()):
+            try:
+                message = line.receive(0.001)
+            except TimeoutError:
+                continue
+            except (OSError, ValueError):
+                message = None
+            if message is not None and "left" in message:
+                raise PeerError(f"{self.name(index)} ended: {message['left']}")
+            self._lines.pop(index).close()
+            missing.add(index)
+
+    def _find_chief(self, clock: "Clock") -> None:
+        while True:
+            stopping.look()
+            if clock.is_over:
+                raise PeerError(
+                    f"{self.name(0)} did not come within {clock.seconds:g} s "
+                    "(--worker_timeout)"
+                )
+            if said := clock.line(self.name(0)):
+                _say(said)
+            try:
+                line = connected(self.addresses[0], self._hello())
+            except (OSError, ValueError):
+                stopping.wait(connections.POLL_SECONDS)
+                continue
+            is_met = False
+            try:
+                is_met = self._is_welcome(line)
+            finally:
+                if not is_met:
+                    line.close()
+            if is_met:
+                self._lines[0] = line
+                return
+
+    def _is_welcome(self, line: Connection) -> bool:
+        """Waits until worker 0 has all; False if it goes away before."""
+        while True:
+            stopping.look()
+            try:
+                message = line.receive(connections.POLL_SECONDS)
+            except TimeoutError:
+                continue
+            except (OSError, ValueError):
+                return False
+            if message is None:
+                return False
+            if "refused" in message:
+                raise SpecError(str(message["refused"]))
+            if "left" in message:
+                raise PeerError(f"{self.name(0)} ended: {message['left']}")
+            if "lost" in message:
+                raise PeerError(str(message["lost"]))
+            if "say" in message:
+                _say(str(message["say"]))
+            if "all" in message:
+                return True
+
+    # --- While they work ----------------------------------------------------
+
+    def gather(
+        self, about: Message, is_same: Callable[[Sequence[Message]], bool]
+    ) -> list[Message]:
+        """Tells all what each says, in their order.
+
+        Args:
+            about: what this one says; JSON.
+            is_same: whether all may go on together; if not, nobody is missed
+                who goes now.
+
+        Raises:
+            PeerError: one is lost, or has ended.
+            StoppedError: a signal came.
+        """
+        if len(self.addresses) == 1:
+            return [about]
+        if self.index:
+            self._lines[0].send({"about": about})
+            answer: list[Message] = self._await(0)
+            return answer
+        all_of = [about, *(self._await(i) for i in sorted(self._lines))]
+        self._is_closing = not is_same(all_of)
+        with self._relaying:
+            part = "all_about" if not self._is_closing else "different"
+            self._broadcast({part: all_of})
+        return all_of
+
+    def _await(self, index: int) -> Any:
+        clock = Clock(float("inf"))
+        while True:
+            stopping.look()
+            with self._changed:
+                if self._told[index]:
+                    return self._told[index].popleft()
+                self.look()
+                if index in self._left:
+                    raise PeerError(
+                        f"{self.name(index)} has ended its work, this process "
+                        "has not"
+                    )
+                self._changed.wait(connections.POLL_SECONDS)
+            if line := clock.line(self.name(index)):
+                _say(line)
+
+    def look(self) -> None:
+        """Breaks off the work if another process is lost.
+
+        Raises:
+            PeerError: it is; one line.
+        """
+        if self.lost:
+            raise PeerError(self.lost)
+
+    @contextlib.contextmanager
+    def watched(self, at_loss: Callable[[str], None]) -> Iterator[None]:
+        """Within it, the loss of a peer is written down.
+
+        Whatever an engine makes of the loss is told as what it is. An engine
+        that waits for the lost one all the same is not waited for: the process
+        ends.
+
+        Args:
+            at_loss: called once, with the line; perhaps from another thread.
+
+        Raises:
+            PeerError: a peer is lost; one line.
+        """
+        self._at_loss = at_loss
+        try:
+            yield
+        except Exception as error:
+            if len(self.addresses) > 1 and not isinstance(error, SpecError):
+                self._await_loss(error)
+            if not self.lost:
+                raise
+            self._write_loss()
+            raise PeerError(self.lost) from None
+        finally:
+            self._at_loss = None
+
+    def _await_loss(self, error: Exception) -> None:
+        """An engine may know of a loss before the kernel has told us."""
+        if type(error).__module__.startswith(("tensorflow", "jax")):
+            with self._changed:
+                self._changed.wait_for(lambda: self.lost, _GRACE_SECONDS)
+
+    def _write_loss(self) -> None:
+        with self._changed:
+            at_loss, self._at_loss = self._at_loss, None
+        if at_loss is not None:
+            with contextlib.suppress(Exception):
+                at_loss(self.lost)
+
+    def _broadcast(self, message: Message) -> None:
+        for line in list(self._lines.values()):
+            line.send(message)
+
+    def _read(self, index: int, line: Connection) -> None:
+        """Hears one process until it ends; a thread."""
+        while True:
+            try:
+                message = line.receive()
+            except TimeoutError:
+                message, gone = None, "no answer for 30 s"
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None)
+                message, gone = None, str(reason or error)
+            else:
+                gone = "its connection was closed"
+            if message is None:
+                if index not in self._left:
+                    self._lose(f"{self.name(index)} is lost ({gone})")
+                return
+            self._hear(index, message)
+
+    def _hear(self, index: int, message: Message) -> None:
+        with self._changed:
+            for kind in ("about", "all_about", "different"):
+                if kind in message:
+                    self._told[index].append(message[kind])
+            if "different" in message:
+                self._is_closing = True
+            if "bye" in message:
+                self._left.add(index)
+            self._changed.notify_all()
+        if "left" in message:
+            self._left.add(index)
+            line = f"{self.name(index)} ended: {message['left']}"
+            # All may be about to end, stopped or refused for one reason.
+            time.sleep(_GRACE_SECONDS / 2)
+            self._lose(line)
+        if "lost" in message:
+            self._lose(str(message["lost"]))
+
+    def _lose(self, line: str) -> None:
+        """Says that a peer is lost; the process has to end."""
+        with self._changed:
+            if self.lost or self._is_closing:
+                return
+            self.lost = line
+            self._changed.notify_all()
+        with contextlib.suppress(OSError):
+            start = "\n" if os.isatty(self._stderr) else ""
+            os.write(self._stderr, f"{start}ls_tf: {line}{_KEPT}\n".encode())
+            _silence()
+        if self.index == 0:
+            with self._relaying:
+                self._broadcast({"lost": line})
+        time.sleep(_GRACE_SECONDS)
+        self._write_loss()
+        os._exit(EXIT_CODE)
+
+    def leave(self, reason: str = "") -> None:
+        """Takes leave of the others.
+
+        Args:
+            reason: why this process does not finish; default: it has.
+        """
+        with self._changed:
+            self._is_closing = True
+        self._broadcast({"left": reason} if reason else {"bye": True})
+        self._close()
+
+    def _close(self) -> None:
+        for line in self._lines.values():
+            line.close()
+
+
+_present: list[Peers] = []
+
+
+def meet(index: int, addresses: Sequence[str], seconds: float) -> Peers:
+    """Meets the other processes, once in a process; see ``Peers.meet``."""
+    peers = Peers(index, addresses)
+    peers.meet(seconds)
+    _present[:] = [peers]
+    return peers
+
+
+def has_met() -> bool:
+    """Whether this process works with others."""
+    return any(len(peers.addresses) > 1 for peers in _present)
+
+
+def leave(reason: str = "") -> None:
+    """Takes leave of whom this process has met; see ``Peers.leave``."""
+    for peers in _present:
+        peers.leave(reason)
+    _present.clear()
+
+
+def _short(addresses: Any) -> str:
+    text = str(addresses if isinstance(addresses, str) else list(addresses))
+    return text if len(text) < 80 else f"{text[:77]}..."
+
+
+def tell_absence(
+    index: int, addresses: Sequence[str], reason: str, seconds: float
+) -> None:
+    """Tells those that would wait for this process that it will not come.
+
+    Worker 0 answers each that asks for it, the others tell worker 0.
+
+    Args:
+        index: see ``Peers``.
+        addresses: see ``Peers``.
+        reason: one line.
+        seconds: how long to wait for those who have to be told.
+    """
+    until = time.monotonic() + seconds
+    hello = {"hello": index, "workers": list(addresses), "reason": reason}
+    with contextlib.suppress(SpecError, stopping.StoppedError):
+        if index:
+            while time.monotonic() < until:
+                with contextlib.suppress(OSError, ValueError):
+                    connected(addresses[0], hello).close()
+                    return
+                stopping.wait(connections.POLL_SECONDS)
+            return
+        with listening(addresses[0]) as server:
+            told = 0
+            while told < len(addresses) - 1 and time.monotonic() < until:
+                stopping.look()
+                with contextlib.suppress(OSError, ValueError):
+                    line = Connection(server.accept()[0])
+                    line.receive(connections.HELLO_SECONDS)
+                    line.send({"left": reason})
+                    line.close()
+                    told += 1
