@@ -123,11 +123,15 @@ def fields(needed: Mapping[str, Kind], **others: Kind) -> Kind:
     return Kind("fields", wrong)
 
 
-OUTCOMES = ("running", "trained", "finished", "stopped", "failed")
+OUTCOMES = ("running", "trained", "finished", "stopped", "failed", "lost")
 _GIT = optional(fields({}, commit=optional(TEXT), dirty=optional(FLAG)))
 _PROCESS: Mapping[str, Kind] = {
     "command": listed(TEXT),
     "git": _GIT,
+    "sources": TEXT,
+    "micro_batches": COUNT,
+    "deterministic": FLAG,
+    "surroundings": MAPPING,
     "versions": named(optional(TEXT)),
     "engine": TEXT,
     "backend": TEXT,
