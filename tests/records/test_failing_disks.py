@@ -16,7 +16,6 @@ from ls_tf.records.files import RunError
 from ls_tf.records.locks import locked
 from ls_tf.training import checkpoints, tables
 from ls_tf.training.checkpoints import Checkpoint
-from ls_tf.training.stopping import StopRequest
 
 WRITING = ("write_bytes", "open", "mkdir")
 CHANGING = ("rename", "replace", "unlink", "rmtree")
@@ -144,7 +143,6 @@ def test_a_table_goes_on_behind_its_last_whole_part(
             KEY,
             lambda first, last: LOGITS[first:last],
             title="teacher",
-            stop=StopRequest(),
         )
 
     for number, disk in enumerate(disks(kind)):
