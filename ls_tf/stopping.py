@@ -170,6 +170,7 @@ def importing(what: str) -> Iterator[None]:
             raise
         finally:
             sys.meta_path.remove(finder)
+            _set_again()
     look()  # some make nothing of it
 
 
@@ -292,6 +293,7 @@ def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
     Source: ours.
     """
     if _requests.is_heard:
+        _set_again()
         yield
         return
     _forget()
@@ -317,20 +319,31 @@ def _forget() -> None:
 
 def _set_handlers() -> Callable[[], None]:
     """Sets the handlers; gives what sets those of before again."""
-    _requests.before = {number: signal.getsignal(number) for number in SIGNALS}
-    heard = [
-        number
-        for number, handler in _requests.before.items()
-        if number == signal.SIGINT or handler != signal.SIG_IGN
-    ]
-    for number in heard:
-        signal.signal(number, _requests.handle)
+    _requests.before = {
+        number: handler
+        for number in SIGNALS
+        if (handler := signal.getsignal(number)) != signal.SIG_IGN
+        or number == signal.SIGINT
+    }
+    _set_again()
 
     def undo() -> None:
-        for number in heard:
+        for number in _requests.before:
             signal.signal(number, _before(number))
+        _requests.before = {}
 
     return undo
+
+
+def _set_again() -> None:
+    """Sets the handlers; a library may have set its own where it began.
+
+    TensorFlow does so where several workers train, for SIGTERM, and Python is
+    not told.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _requests.before:
+            signal.signal(number, _requests.handle)
 
 
 def _before(number: int) -> Any:

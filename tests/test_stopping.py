@@ -1,5 +1,6 @@
 """Signals ask to stop: they are noted, answered and looked for."""
 
+import ctypes
 import gc
 import os
 import select
@@ -45,6 +46,23 @@ def test_the_handlers_of_before_come_back():
         assert stopping.requested()
     assert [signal.getsignal(n) for n in stopping.SIGNALS] == before
     assert not stopping.requested()
+
+
+@pytest.mark.parametrize("how", ["importing", "listening"])
+def test_a_handler_that_a_library_sets_does_not_stay(heard, how):
+    taken = []
+    action = ctypes.CFUNCTYPE(None, ctypes.c_int)(taken.append)
+    with stopping.importing("a library"):
+        # Python is not told.
+        ctypes.CDLL(None).signal(signal.SIGTERM, action)
+        if how == "listening":
+            with stopping.listening():
+                send(signal.SIGTERM)
+                assert stopping.requested()
+                stopping._requests.number = 0
+    send(signal.SIGTERM)
+    assert stopping.requested()
+    assert not taken
 
 
 class Cycle:
