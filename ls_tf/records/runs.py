@@ -15,7 +15,6 @@ from typing import Any
 from etils.epath import Path
 
 from ls_tf.records import digests, locks, metrics
-from ls_tf.records.digests import Digests
 from ls_tf.records.directory import RunDirectory, measured
 from ls_tf.records.files import VERSION, RunError, now
 from ls_tf.records.local import is_there, kind_of, may_write, number_of
@@ -118,7 +117,7 @@ def opened(
             # Read again: it may have changed before the lock was ours.
             record = _refuse_other(path, identity)
             run = _new_run(identity, facts) if record is None else record.run
-            known = Digests() if record is None else record.digests
+            known = None if record is None else record.digests
             directory = RunDirectory(path, run, known)
             history = list(run.get("history", []))
             history.append({"started": now(), **facts})
