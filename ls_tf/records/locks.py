@@ -37,6 +37,7 @@ from ls_tf.records.local import alone, is_there
 _OWNER, _BEAT = "owner.json", "beat.json"
 _BEAT_SECONDS = 30.0
 LEASE_SECONDS = 600.0
+_JOIN_SECONDS = 5.0  # longer takes a beat only where a disk hangs
 # Between two looks counts no more: who watches may have been stopped itself.
 _LOOK_SECONDS = 60.0
 _LONGEST = 65_536  # bytes of a lock's file
@@ -79,7 +80,7 @@ def locked(path: Path) -> Iterator[None]:
             yield
     finally:
         ended.set()
-        beat.join()
+        beat.join(_JOIN_SECONDS)
         lock, grave = path / "lock", _grave(path, token)
         with contextlib.suppress(OSError):
             if owner_of(lock).get("token") == token:

@@ -293,3 +293,19 @@ def test_a_folder_that_is_none_is_one_line(folder, odd, text):
             ask(folder)
         assert "\n" not in str(error.value)
         assert str(folder) in str(error.value)
+
+
+def test_a_folder_of_another_user_is_one_line(folder, monkeypatch):
+    checkpoints.save(folder, make(10))
+
+    def refuse(path, *args):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    for name in ("exists", "iterdir"):
+        with monkeypatch.context() as patches:
+            patches.setattr(type(folder), name, refuse)
+            checkpoints.sweep(folder)
+            with pytest.raises(CheckpointError, match="cannot be read: Perm"):
+                checkpoints.latest(folder)
+    monkeypatch.setattr(type(folder), "read_bytes", refuse)
+    assert "cannot be read: Permission denied" in refusal(folder, 10)
