@@ -218,6 +218,8 @@ def commit(folder: Path) -> str | None:
 
 
 def _git(*words: str, folder: Path = ROOT) -> str | None:
+    # GIT_DIR and its like, as set within a git hook, name another repository.
+    environment = {k: v for k, v in os.environ.items() if k[:4] != "GIT_"}
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *words],
@@ -225,6 +227,7 @@ def _git(*words: str, folder: Path = ROOT) -> str | None:
             text=True,
             check=True,
             timeout=10,
+            env=environment,
         ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

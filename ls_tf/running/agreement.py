@@ -50,7 +50,10 @@ def about_runs(
         "deterministic": machine.deterministic,
         "logical_devices": machine.logical_devices,
         **{
-            f"version of {name}": version
+            # 3.11 of 3.11.7: what a patch mends changes no number.
+            f"version of {name}": version.rpartition(".")[0]
+            if name == "python"
+            else version
             for name, version in provenance.versions(
                 machine.engine, first.spec.task
             ).items()

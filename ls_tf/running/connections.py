@@ -67,7 +67,10 @@ class Connection:
             if len(self._buffer) > _LONGEST:
                 raise ValueError("too long")
         line, _, self._buffer = self._buffer.partition(b"\n")
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except RecursionError as error:
+            raise ValueError("no message") from error
         if not isinstance(message, dict):
             raise ValueError("no message")
         return message

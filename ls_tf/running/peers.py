@@ -169,7 +169,9 @@ class Peers:
         missing: set[int],
     ) -> bool:
         """Answers who has said hello; whether it is one that was missing."""
-        if workers is not None and workers != list(self.addresses):
+        if not isinstance(workers, list):
+            return False  # a stranger
+        if workers != list(self.addresses):
             other = (
                 f"TF_CONFIG names the workers {_short(self.addresses)} for "
                 f"worker 0 and {_short(workers)} for worker {index}"

@@ -218,7 +218,7 @@ def recorded() -> dict[str, str | int]:
     found = {
         name: value
         for name, value in sorted(os.environ.items())
-        if any(rule.fits(name) for rule in _RECORDED)
+        if name == "XLA_FLAGS" or any(rule.fits(name) for rule in _RECORDED)
     }
     return {"cpus": cpus, **found}
 

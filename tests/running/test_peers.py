@@ -256,7 +256,14 @@ def test_what_is_no_worker_is_passed_over(addresses, ends):
     port = int(found[0].rpartition(":")[2])
 
     def stranger():
-        for message in (b"GET / HTTP/1.1\r\n\r\n", b"[]\n", b"{}\n", b"1\n"):
+        for message in (
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"[]\n",
+            b"{}\n",
+            b'{"hello": 1}\n',
+            b'{"hello": 1, "reason": "none"}\n',
+            b"[" * 100_000 + b"\n",
+        ):
             for _ in range(100):
                 try:
                     with socket.create_connection(("127.0.0.1", port)) as s:

@@ -121,6 +121,7 @@ def test_what_is_the_owners_choice_is_recorded(monkeypatch):
     for name in os.environ:
         if name.endswith("_THREADS"):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2")
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
