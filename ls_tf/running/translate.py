@@ -123,12 +123,15 @@ def run(
             raise TypeError(f"{identity.title} is no translation")
         how = _decoding(identity)
         try:
-            for block in texts:
-                answers, long = translator.translate_lines(block, how, _LONGEST)
-                output.write("".join(f"{text}\n" for text in answers))
-                output.flush()
-                cut += [count + place + 1 for place in long]
-                count += len(block)
+            with stopping.doing("translating"):
+                for block in texts:
+                    answers, long = translator.translate_lines(
+                        block, how, _LONGEST
+                    )
+                    output.write("".join(f"{text}\n" for text in answers))
+                    output.flush()
+                    cut += [count + place + 1 for place in long]
+                    count += len(block)
         finally:
             if cut:
                 print(

@@ -115,6 +115,33 @@ def test_pairs_that_are_too_long_are_counted_and_too_many_refused(task):
     )
 
 
+def test_a_split_to_measure_on_is_refused_before_the_training(tmp_path):
+    texts = {
+        "train": ["one two", "two three"] * 20,
+        "dev": ["one"],
+        "test": ["one", "", "two", " "],
+    }
+    for split, lines in texts.items():
+        for language in ("en", "de"):
+            file = tmp_path / f"own.{split}.{language}"
+            file.write_text("\n".join(lines) + "\n")
+    changed = {
+        **CHANGES,
+        "data.name": "parallel_files",
+        "data.source": str(tmp_path / "own"),
+        "data.train": "train",
+        "data.calibrate": "dev",
+        "data.report": "test",
+    }
+    spec = resolve("transformer_numbers", changed=changed).spec
+    used = task_module.build(spec, data_dir=None).data_used["test"]
+    assert used.left_out == (LeftOut("a side is empty", 2, "line 2"),)
+    changed["data.allow_left_out"] = 0.4
+    spec = resolve("transformer_numbers", changed=changed).spec
+    with pytest.raises(DataError, match="parallel_files/test: 2 of 4 pairs"):
+        task_module.build(spec, data_dir=None)
+
+
 def test_epochs_are_counted(task):
     per_epoch = task._plan.steps_per_epoch
     assert task.epoch(0) == 0
