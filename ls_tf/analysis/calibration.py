@@ -21,6 +21,8 @@ from ls_tf.analysis.outputs import Array
 
 Edge = Literal["left", "right"]
 
+_MOST_BINS = 1_000_000
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Bins:
@@ -405,8 +407,7 @@ def top_k_accuracy(
 
     Source: ours.
     """
-    if k < 1:
-        raise ValueError(f"wanted k of 1 or more, got {k}")
+    outputs.check_count(k, "k", 1)
     rows, ids, mass = outputs.check_scores(logits, labels, weight)
     parts = [
         outputs.rank(rows[part], ids[part]) for part in outputs.blocks(rows)
@@ -503,8 +504,11 @@ def _check_predictions(
 
 
 def _edges(num_bins: int) -> Array:
-    if num_bins < 1:
-        raise ValueError(f"wanted num_bins of 1 or more, got {num_bins}")
+    outputs.check_count(num_bins, "num_bins", 1)
+    if num_bins > _MOST_BINS:
+        raise ValueError(
+            f"wanted num_bins of {_MOST_BINS} or less, got {num_bins}"
+        )
     # One division each, so that edge k is the float k / B; linspace
     # multiplies by a rounded step and can miss it by one unit.
     return np.arange(num_bins + 1) / num_bins

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ls_tf import stopping
+from ls_tf.analysis import outputs
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +47,8 @@ def logit_difference(logits: npt.ArrayLike, first: int, second: int) -> Array:
     """
     rows = np.asarray(logits)
     classes = rows.shape[-1] if rows.ndim else 0
+    for k in (first, second):
+        outputs.check_whole(k, "class ids")
     if first == second or not all(0 <= k < classes for k in (first, second)):
         raise ValueError(
             f"wanted two different classes from 0 to {classes - 1}, got "
@@ -177,6 +180,7 @@ def bias(mc_samples: int, averaged: Averaged = "all") -> float:
 
     Source: ours.
     """
+    outputs.check_whole(mc_samples, "mc_samples")
     if mc_samples < 2:
         raise ValueError(
             f"wanted 2 or more views of each example, got {mc_samples}"
@@ -248,6 +252,7 @@ def _checked(samples: npt.ArrayLike, mc_samples: int | None) -> Array:
         )
     views = values.shape[1]
     if mc_samples is not None:
+        outputs.check_whole(mc_samples, "mc_samples")
         if mc_samples > views:
             raise ValueError(
                 f"wanted {mc_samples} views of each example, got {views}"

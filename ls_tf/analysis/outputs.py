@@ -4,6 +4,7 @@ A row is an example (or a token). Blocks keep the temporaries small: the
 logits of a large vocabulary need no second full-size copy in float64.
 """
 
+import numbers
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,6 +34,40 @@ def check_temperature(temperature: float) -> None:
         raise ValueError(
             f"wanted a positive finite temperature, got {temperature}"
         )
+
+
+def check_count(value: Any, name: str, least: int) -> None:
+    """Refuses what is not a whole number of at least ``least``.
+
+    Args:
+        value: a Python or NumPy integer.
+        name: for the message.
+        least: the smallest that will do.
+
+    Raises:
+        ValueError: it is another number or no whole one.
+
+    Source: ours.
+    """
+    check_whole(value, name)
+    if value < least:
+        raise ValueError(f"wanted {name} of {least} or more, got {value}")
+
+
+def check_whole(value: Any, name: str) -> None:
+    """Refuses what is not a whole number, such as 2.0 or True.
+
+    Args:
+        value: a Python or NumPy integer.
+        name: for the message.
+
+    Raises:
+        ValueError: it is none.
+
+    Source: ours.
+    """
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise ValueError(f"wanted {name} as whole numbers, got {value!r}")
 
 
 def check_scores(
@@ -196,6 +231,10 @@ def check_weight(weight: npt.ArrayLike | None, count: int) -> Array:
         raise ValueError("wanted finite weights of 0 or more")
     if not mass.any():
         raise ValueError("wanted an example of positive weight, got none")
+    with np.errstate(over="ignore"):
+        total = mass.sum()
+    if not np.isfinite(total):
+        raise ValueError("wanted weights of a finite sum, got infinity")
     return mass
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ls_tf.analysis import outputs
+
 Array = npt.NDArray[Any]
 
 _RELATIVE_FLATNESS = 1e-6  # above the rounding of float32 weights
@@ -296,6 +298,8 @@ def _clusters(
             "wanted points2d [N, 2] and labels [N], "
             f"got shapes {points.shape} and {ids.shape}"
         )
+    if not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(f"wanted integer labels, got {ids.dtype}")
     found = []
     for wanted in _three_classes(classes):
         found.append(points[ids == wanted])
@@ -305,6 +309,8 @@ def _clusters(
 
 
 def _three_classes(classes: Sequence[int]) -> list[int]:
+    for wanted in classes:
+        outputs.check_whole(wanted, "class ids")
     ids = [int(wanted) for wanted in classes]
     if len(ids) != 3 or len(set(ids)) != 3:
         raise ValueError(f"wanted three different classes, got {ids}")

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from ls_tf.analysis import outputs
+
 Array = npt.NDArray[Any]
 
 
@@ -195,8 +197,7 @@ def bars(alphas: Sequence[float], num_classes: int, label: int) -> Array:
 
 
 def _check_classes(num_classes: int) -> None:
-    if num_classes < 2:
-        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
+    outputs.check_count(num_classes, "num_classes", 2)
 
 
 def _p_from_alpha(alpha: float, num_classes: int) -> float:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import keras
 from keras import ops
 
+from ls_tf.objective import guarded
 from ls_tf.objective.label_smoothing import check_alpha
 from ls_tf.objective.loss import Answers
 from ls_tf.protocols import Tensor
@@ -39,7 +40,9 @@ class Loss:
     def __call__(self, answers: Answers) -> Tensor:
         """See ``objective.loss.Loss``."""
         classes, alpha = answers.num_classes, self.alpha
-        targets = ops.one_hot(answers.labels, classes, dtype="float32")
+        ids, inside = guarded.classes(answers.labels, classes)
+        targets = ops.one_hot(ids, classes, dtype="float32")
+        share = ops.logical_or(ops.equal(targets, 1), alpha != 0)
         # Keras's own loss is exact for this form, but it wants alpha as a
         # number; a tensor is mixed in before, by the same formula.
         if not isinstance(alpha, int | float):
@@ -48,4 +51,5 @@ class Loss:
         loss = keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=alpha, reduction=None
         )
-        return loss(targets, answers.logits)
+        free = ops.logical_not(share)
+        return loss(targets, guarded.entered(answers.logits, free, inside))

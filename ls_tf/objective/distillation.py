@@ -8,46 +8,45 @@ gradient flows to the teacher.
 
 from typing import Any
 
-import keras
+import numpy as np
 from keras import ops
 
 from ls_tf.objective import label_smoothing
+from ls_tf.objective.guarded import (
+    as_float,
+    check_number,
+    entered,
+    masked,
+    seen,
+)
 
 REDUCTIONS = ("sum", "mean")
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
-
-
-def _as_float(x: Any) -> Any:
-    """Converts to a float tensor of at least 32 bits."""
-    x = ops.convert_to_tensor(x)
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return x if dtype == "float64" else ops.cast(x, "float32")
+_LOWEST = -1e12  # of a masked logit whose square has to be a number
 
 
 def check_beta(beta: Any) -> None:
     """Refuses a weight of the teacher outside [0, 1].
 
     Args:
-        beta: a Python number; a tensor is let through unchecked.
+        beta: a number; a tensor of a compiled function is let through
+            unchecked.
 
     Raises:
         ValueError: if ``beta`` is a number outside [0, 1].
 
     Source: ours.
     """
-    if _is_number(beta) and not 0 <= beta <= 1:
-        raise ValueError(f"wanted beta in [0, 1], got {beta}")
+    check_number(beta, "beta in [0, 1]", lambda b: 0 <= b <= 1)
 
 
 def check_temperatures(teacher: Any, student: Any, scale: bool) -> None:
     """Refuses temperatures that are not positive, or two to be squared.
 
     Args:
-        teacher: divides the teacher's logits; a tensor is not checked.
-        student: divides the student's; a tensor is not checked.
+        teacher: divides the teacher's logits; a tensor of a compiled
+            function is not checked.
+        student: divides the student's; likewise.
         scale: whether the square of the temperature is a factor.
 
     Raises:
@@ -58,11 +57,12 @@ def check_temperatures(teacher: Any, student: Any, scale: bool) -> None:
     """
     named = {"teacher_temperature": teacher, "student_temperature": student}
     for name, value in named.items():
-        if _is_number(value) and not value > 0:
-            raise ValueError(f"wanted a positive {name}, got {value}")
-    same = teacher is student or (
-        _is_number(teacher) and _is_number(student) and teacher == student
-    )
+        check_number(value, f"a positive {name}", lambda t: t > 0)
+    same = teacher is student
+    if scale and not same:
+        theirs, ours = seen(teacher), seen(student)
+        if theirs is not None and ours is not None:
+            same = bool(np.array_equal(theirs, ours))
     if scale and not same:
         raise ValueError(
             "scale_by_temperature_squared wants one temperature, got teacher "
@@ -84,7 +84,9 @@ def check_reduction(reduction: str) -> None:
         )
 
 
-def _mix(beta: Any, hard: Any, soft: Any) -> Any:
+def _mix(beta: Any, labels: Any, logits: Any, soft: Any) -> Any:
+    logits = entered(logits, ops.equal(beta, 1))
+    hard = label_smoothing.nll(labels, logits)
     beta = ops.convert_to_tensor(beta, dtype=hard.dtype)
     return (1 - beta) * hard + beta * ops.cast(soft, hard.dtype)
 
@@ -131,8 +133,8 @@ def distillation_loss(
     check_temperatures(
         teacher_temperature, student_temperature, scale_by_temperature_squared
     )
-    student = _as_float(logits)
-    teacher = ops.stop_gradient(_as_float(teacher_logits))
+    student = as_float(logits)
+    teacher = ops.stop_gradient(as_float(teacher_logits))
     targets = ops.softmax(
         teacher
         / ops.convert_to_tensor(teacher_temperature, dtype=teacher.dtype),
@@ -141,10 +143,12 @@ def distillation_loss(
     temperature = ops.convert_to_tensor(
         student_temperature, dtype=student.dtype
     )
-    soft = label_smoothing.dense_loss(targets, student / temperature)
+    soft = label_smoothing.dense_loss(
+        targets, entered(student, ops.equal(beta, 0)) / temperature
+    )
     if scale_by_temperature_squared:
         soft = temperature * temperature * soft
-    return _mix(beta, label_smoothing.nll(labels, student), soft)
+    return _mix(beta, labels, student, soft)
 
 
 def half_squared_logit_error(
@@ -166,10 +170,23 @@ def half_squared_logit_error(
 
     Source: Mueller et al. 2019, App. A.5.
     """
+    return _half_squared_error(logits, teacher_logits, reduction, 1)
+
+
+def _half_squared_error(
+    logits: Any, teacher_logits: Any, reduction: str, beta: Any
+) -> Any:
+    """See ``half_squared_logit_error``; ``beta`` is the weight it will get."""
     check_reduction(reduction)
-    student = _as_float(logits)
-    teacher = ops.stop_gradient(_as_float(teacher_logits))
-    square = ops.square(student - ops.cast(teacher, student.dtype))
+    student = as_float(logits)
+    teacher = ops.stop_gradient(as_float(teacher_logits))
+    teacher = ops.cast(teacher, student.dtype)
+    # A class that both mask has no distance, and no matter if none counts.
+    free = ops.logical_and(masked(student), masked(teacher))
+    free = ops.logical_or(free, ops.equal(beta, 0))
+    student = entered(student, free, lowest=_LOWEST)
+    teacher = entered(teacher, free, lowest=_LOWEST)
+    square = ops.square(student - teacher)
     reduce = ops.sum if reduction == "sum" else ops.mean
     return 0.5 * reduce(square, axis=-1)
 
@@ -201,5 +218,5 @@ def logit_matching_loss(
     Source: Mueller et al. 2019, App. A.5.
     """
     check_beta(beta)
-    soft = half_squared_logit_error(logits, teacher_logits, reduction)
-    return _mix(beta, label_smoothing.nll(labels, logits), soft)
+    soft = _half_squared_error(logits, teacher_logits, reduction, beta)
+    return _mix(beta, labels, as_float(logits), soft)

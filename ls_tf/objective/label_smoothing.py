@@ -10,49 +10,58 @@ Three numbers describe the same target over K classes:
   "anti-smoothing", which no ``alpha`` in [0, 1] can express.
 
 Every loss here is per example or token, unreduced, in nats, and in float32 or
-better. Checks of a range apply to Python numbers only: inside a compiled
+better. A range is checked of what can be looked at: inside a compiled
 function these arguments may be tensors, so that one program serves many
-values.
+values. Labels are checked likewise; in a compiled function one that is no
+class gives NaN.
+
+A logit of ``-inf`` masks a class. A target of 0 on it costs nothing, so that
+``alpha=0`` is the plain loss there too; any other target costs infinity, or,
+where the label is masked itself, no number at all.
 """
 
 import math
 from typing import Any
 
-import keras
 from keras import ops
 
+from ls_tf.objective.guarded import (
+    as_float,
+    check_count,
+    check_number,
+    classes,
+    entered,
+    masked,
+    pick,
+    seen,
+)
+
 SPREADS = ("uniform", "others")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
 
 
 def check_alpha(alpha: Any) -> None:
     """Refuses a weight of the uniform distribution outside [0, 1].
 
     Args:
-        alpha: a Python number; a tensor is let through unchecked.
+        alpha: a number; a tensor of a compiled function is let through
+            unchecked.
 
     Raises:
         ValueError: if ``alpha`` is a number outside [0, 1].
 
     Source: ours.
     """
-    if _is_number(alpha) and not 0 <= alpha <= 1:
-        raise ValueError(f"wanted alpha in [0, 1], got {alpha}")
+    check_number(alpha, "alpha in [0, 1]", lambda a: 0 <= a <= 1)
 
 
 def _check_p(p: Any) -> None:
-    if _is_number(p) and not 0 < p <= 1:
-        raise ValueError(
-            f"wanted p, the probability on the label, in (0, 1], got {p}"
-        )
+    check_number(
+        p, "p, the probability on the label, in (0, 1]", lambda p: 0 < p <= 1
+    )
 
 
 def _check_classes(num_classes: int) -> None:
-    if num_classes < 2:
-        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
+    check_count(num_classes, "num_classes", 2)
 
 
 def _check_spread(spread: str, prior: Any, num_classes: int) -> None:
@@ -71,27 +80,16 @@ def _check_spread(spread: str, prior: Any, num_classes: int) -> None:
         raise ValueError(
             f"wanted a prior of shape ({num_classes},), got {shape}"
         )
-    if not ops.is_tensor(prior):
-        values = [float(value) for value in prior]
+    given = seen(prior)
+    if given is not None:
+        values = [float(value) for value in given]
         total = math.fsum(values)
-        if min(values) < 0 or abs(total - 1) > 1e-5:
+        # NaN is neither 0 or more nor near to 1.
+        if not (min(values) >= 0 and abs(total - 1) <= 1e-5):
             raise ValueError(
                 "wanted a prior of probabilities that sum to 1, got minimum "
                 f"{min(values)} and sum {total}"
             )
-
-
-def _as_float(x: Any) -> Any:
-    """Converts to a float tensor of at least 32 bits."""
-    x = ops.convert_to_tensor(x)
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return x if dtype == "float64" else ops.cast(x, "float32")
-
-
-def _pick(values: Any, labels: Any) -> Any:
-    """Takes from values [..., K] the entry of each label [...]."""
-    index = ops.expand_dims(ops.cast(labels, "int32"), axis=-1)
-    return ops.squeeze(ops.take_along_axis(values, index, axis=-1), axis=-1)
 
 
 def alpha_to_eps(alpha: Any, num_classes: int) -> Any:
@@ -193,14 +191,17 @@ def soften(
         sums to 1.
 
     Raises:
-        ValueError: if ``alpha``, ``spread`` or ``prior`` is not as above.
+        ValueError: if labels, ``alpha``, ``spread`` or ``prior`` are not as
+            above.
 
     Source: Mueller et al. 2019, 1.1 (uniform) and App. B (unigram);
     tensor2tensor (others).
     """
     check_alpha(alpha)
     _check_spread(spread, prior, num_classes)
-    onehot = ops.one_hot(labels, num_classes, dtype="float32")
+    ids, inside = classes(labels, num_classes)
+    onehot = ops.one_hot(ids, num_classes, dtype="float32")
+    onehot = ops.where(ops.expand_dims(inside, axis=-1), onehot, math.nan)
     alpha = ops.convert_to_tensor(alpha, dtype="float32")
     if spread == "others":
         return (1 - alpha) * onehot + alpha * (1 - onehot) / (num_classes - 1)
@@ -223,7 +224,9 @@ def dense_loss(soft_targets: Any, logits: Any) -> Any:
 
     Source: Mueller et al. 2019, 1.1.
     """
-    log_p = ops.log_softmax(_as_float(logits), axis=-1)
+    logits = as_float(logits)
+    logits = entered(logits, ops.equal(soft_targets, 0))
+    log_p = ops.log_softmax(logits, axis=-1)
     return -ops.sum(ops.cast(soft_targets, log_p.dtype) * log_p, axis=-1)
 
 
@@ -237,27 +240,43 @@ def nll(labels: Any, logits: Any) -> Any:
     Returns:
         float [...], nats: ``-log p_label``.
 
+    Raises:
+        ValueError: labels that are not as above.
+
     Source: Mueller et al. 2019, 1.1.
     """
-    return -_pick(ops.log_softmax(_as_float(logits), axis=-1), labels)
+    logits = as_float(logits)
+    ids, inside = classes(labels, logits.shape[-1])
+    logits = entered(logits, False, inside)
+    return -pick(ops.log_softmax(logits, axis=-1), ids)
 
 
 def _mixed(
     labels: Any, logits: Any, alpha: Any, spread: str, prior: Any
 ) -> Any:
-    log_p = ops.log_softmax(_as_float(logits), axis=-1)  # [..., K]
-    num_classes = log_p.shape[-1]
+    given = seen(alpha)
+    logits = as_float(logits)
+    num_classes = logits.shape[-1]
     _check_spread(spread, prior, num_classes)
+    if given is not None and not given.any():
+        return nll(labels, logits)
+    ids, inside = classes(labels, num_classes)
     # Not ops.cast, which takes a Python number through float32.
-    alpha = ops.convert_to_tensor(alpha, dtype=log_p.dtype)
-    hard = -_pick(log_p, labels)  # [...]
+    alpha = ops.convert_to_tensor(alpha, dtype=logits.dtype)
+    if prior is not None:
+        prior = ops.convert_to_tensor(prior, dtype=logits.dtype)
+    share = ops.not_equal(alpha if prior is None else alpha * prior, 0)
+    # A masked label costs infinity, which 0 times infinity would hide.
+    inside = ops.logical_and(inside, ops.logical_not(pick(masked(logits), ids)))
+    logits = entered(logits, ops.logical_not(share), inside)
+    log_p = ops.log_softmax(logits, axis=-1)  # [..., K]
+    hard = -pick(log_p, ids)  # [...]
     if spread == "others":
         rest = -ops.sum(log_p, axis=-1) - hard
         return (1 - alpha) * hard + alpha * rest / (num_classes - 1)
     if prior is None:
         other = -ops.mean(log_p, axis=-1)
     else:
-        prior = ops.convert_to_tensor(prior, dtype=log_p.dtype)
         other = -ops.sum(prior * log_p, axis=-1)
     return (1 - alpha) * hard + alpha * other
 
@@ -288,7 +307,8 @@ def sparse_loss(
         ``dense_loss(soften(labels, alpha, K, spread, prior), logits)``.
 
     Raises:
-        ValueError: if ``alpha``, ``spread`` or ``prior`` is out of range.
+        ValueError: if labels, ``alpha``, ``spread`` or ``prior`` are out of
+            range.
 
     Source: Mueller et al. 2019, 1.1; the closed form is ours.
     """
@@ -309,7 +329,7 @@ def target_loss(labels: Any, logits: Any, *, p: Any) -> Any:
         float [...], nats.
 
     Raises:
-        ValueError: if ``p`` is out of range or K is below 2.
+        ValueError: if labels or ``p`` are out of range or K is below 2.
 
     Source: the literature on label noise writes the target in this form.
     """

@@ -12,7 +12,7 @@ from keras import ops
 from ls_tf import seeds
 from ls_tf.decoding import beam_search
 from ls_tf.measuring.translator import ModelTranslator
-from ls_tf.objective import label_smoothing
+from ls_tf.objective import guarded, label_smoothing
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import batching, corpus
 from ls_tf.pipeline.usage import LeftOut, Usage
@@ -309,7 +309,8 @@ class Translation:
         """
         logits = self._logits(batch, training=False)
         target, grid = batch["target"], batch["temperature"]
-        right = ops.take_along_axis(logits, target[..., None], axis=-1)[..., 0]
+        ids, inside = guarded.classes(target, logits.shape[-1])
+        right = ops.where(inside, guarded.pick(logits, ids), math.nan)
         top = ops.max(logits, axis=-1)
         nll, confidence = [], []
         # One temperature after the other: [B, T, R, V] would not fit.
