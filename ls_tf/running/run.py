@@ -244,6 +244,8 @@ class Run:
         extra: dict[str, Any] = {"seconds": self._seconds}
         if self._measured != self.step:
             extra["unmeasured"] = True  # a signal came while it was measured
+        # Curves first: a run goes on from a checkpoint, and from its points.
+        self._summaries.flush()
         checkpoints.save(
             self.checkpoint_folder,
             checkpoints.Checkpoint(

@@ -1,18 +1,24 @@
 """TensorBoard files, of TensorBoard's own records: no engine needed.
 
 Of TensorBoard only modules that import no TensorFlow are used.
+
+Whoever goes on at some step begins by writing the events up to it into one
+new file, in the order of steps, and removes the older files: what a killed
+process wrote of later steps is then in no file, whatever reads them and
+whatever the clocks said.
 """
 
-import itertools
 import os
 import socket
+import struct
+import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from etils import epath
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.plugins.hparams import (
     api_pb2,
     metadata,
@@ -21,18 +27,17 @@ from tensorboard.plugins.hparams import (
 )
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from ls_tf.records import files
+from ls_tf.records.reading import reading
 from ls_tf.spec import Value
 
-FINAL = (
-    "report/accuracy",
-    "report/nll",
-    "report/ece",
-    "report/reliability/temperature",
-)
-
-
 _FLUSH_SECONDS = 30.0
-_numbers = itertools.count()
+_PREFIX = "events.out.tfevents."
+_VERSION = "brain.Event:2"
+
+
+class _DamagedError(ValueError):
+    """An event file that cannot be read to its end; one line."""
 
 
 class Summaries:
@@ -43,30 +48,77 @@ class Summaries:
 
         Args:
             folder: where; None writes nothing.
-            start: the step to begin with; what an earlier process wrote for
-                later steps is hidden by TensorBoard.
+            start: the step to begin with; what earlier processes wrote of
+                later steps is removed, and said again by those who make them.
         """
         self._writer: RecordWriter | None = None
+        self._start, self._wall, self._flushed = start, 0.0, 0.0
         if folder is not None:
-            self._writer = RecordWriter(_new_file(epath.Path(folder)))
-            self._add(Event(file_version="brain.Event:2"))
-        self._flushed = 0.0
-        session = SessionLog(status=SessionLog.START)
-        self._add(Event(step=start, session_log=session))
-        self._flush()
+            self._open(epath.Path(folder))
+
+    def _open(self, folder: epath.Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        older = sorted(
+            p for p in folder.iterdir() if p.name.startswith(_PREFIX)
+        )
+        number = max([int(time.time()), *(_number(p) + 1 for p in older)])
+        self._kept = folder / _name(number)
+        self._events = _up_to(self._start, older)
+        self._write_kept()
+        for path in older:
+            if not path.is_dir():
+                path.unlink()
+        file = (folder / _name(number + 1)).open("wb")
+        self._writer = RecordWriter(file)
+        self._add(Event(file_version=_VERSION))
+        self.flush()
+
+    def _write_kept(self) -> None:
+        """Writes what stays of earlier processes, or nothing if that is it."""
+        if not self._events:
+            self._kept.unlink(missing_ok=True)
+            return
+        # A TensorBoard that runs has read the older files: START makes it
+        # forget them.
+        start = SessionLog(status=SessionLog.START)
+        head = [Event(file_version=_VERSION), Event(session_log=start)]
+        self._wall = max(event.wall_time for event in self._events)
+        for event in head:
+            event.wall_time = self._events[0].wall_time
+        records = [_record(event) for event in (*head, *self._events)]
+        files.write_bytes(self._kept, b"".join(records))
 
     def _add(self, event: Event) -> None:
         if self._writer is None:
             return
-        event.wall_time = time.time()
+        self._forget(event)
+        # A clock that was set back must not part a curve.
+        self._wall = event.wall_time = max(time.time(), self._wall)
         self._writer.write(event.SerializeToString())
 
-    def _flush(self) -> None:
-        if self._writer is None:
+    def _forget(self, event: Event) -> None:
+        """Drops what stays of the first step where it is said again."""
+        tags = {value.tag for value in event.summary.value}
+        if event.step != self._start or not tags:
             return
-        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
+        before = [e.summary.value[0].tag for e in self._events]
+        self._events = [
+            e
+            for e, tag in zip(self._events, before, strict=True)
+            if e.step != self._start or tag not in tags
+        ]
+        if len(self._events) < len(before):
+            self._write_kept()
+
+    def flush(self) -> None:
+        """Gives everything to the file, as before a checkpoint."""
+        if self._writer is not None:
             self._writer.flush()
             self._flushed = time.monotonic()
+
+    def _flush(self) -> None:
+        if time.monotonic() - self._flushed >= _FLUSH_SECONDS:
+            self.flush()
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
         """Adds one point to each curve."""
@@ -98,17 +150,15 @@ class Summaries:
         """
         if self._writer is None:
             return
+        # No list of columns: of several runs TensorBoard takes the first one,
+        # and without one it shows the fields of all.
         plain = {
-            k: v if isinstance(v, bool | int | float | str) else str(v)
+            k: v if isinstance(v, bool | int | float) else _text(str(v))
             for k, v in values.items()
         }
-        columns = [summary_v2.HParam(k) for k in plain]
-        metrics = [summary_v2.Metric(k) for k in FINAL]
-        for proto in (
-            summary_v2.hparams_config_pb(hparams=columns, metrics=metrics),
-            summary_v2.hparams_pb(plain, trial_id=group),
-        ):
-            self._add(Event(summary=proto))
+        self._add(
+            Event(summary=summary_v2.hparams_pb(plain, trial_id=_text(group)))
+        )
         self._flush()
 
     def finish(self, succeeded: bool) -> None:
@@ -138,9 +188,86 @@ class Summaries:
             self._writer = None
 
 
-def _new_file(folder: epath.Path) -> Any:
-    """Opens an event file by the name that TensorBoard looks for."""
-    folder.mkdir(parents=True, exist_ok=True)
-    words = (int(time.time()), socket.gethostname(), os.getpid())
-    name = ".".join(str(word) for word in (*words, next(_numbers)))
-    return (folder / f"events.out.tfevents.{name}").open("wb")
+def _text(words: str) -> str:
+    """Gives text that a record can hold: half a character cannot."""
+    return words.encode("utf-8", "backslashreplace").decode()
+
+
+def _name(number: int) -> str:
+    """Names an event file; TensorBoard reads them in the order of names."""
+    return f"{_PREFIX}{number:010d}.{socket.gethostname()}.{os.getpid()}"
+
+
+def _number(path: epath.Path) -> int:
+    """Gives the number in an event file's name; 0 for another name."""
+    word = path.name.removeprefix(_PREFIX).partition(".")[0]
+    plain = word.isascii() and word.isdigit() and len(word) <= 10
+    return int(word) if plain else 0
+
+
+def _record(event: Event) -> bytes:
+    """Gives an event as it stands in a file, as ``RecordWriter`` does."""
+    data: bytes = event.SerializeToString()
+    header: bytes = struct.pack("<Q", len(data))
+    sums = [struct.pack("<I", masked_crc32c(part)) for part in (header, data)]
+    return header + sums[0] + data + sums[1]
+
+
+def _stored(path: epath.Path) -> Iterator[Event]:
+    """Reads the events of a file.
+
+    Raises:
+        _DamagedError: when it comes to where the file is damaged or cut.
+    """
+    with reading(path, "event file", _DamagedError):
+        content = path.read_bytes()
+        place = 0
+        while place < len(content):
+            header = content[place : place + 8]
+            size, check = struct.unpack("<QI", content[place : place + 12])
+            data = content[place + 12 : place + 12 + size]
+            end = place + 16 + size
+            (sum_of_data,) = struct.unpack("<I", content[end - 4 : end])
+            if (check, sum_of_data) != (
+                masked_crc32c(header),
+                masked_crc32c(data),
+            ):
+                raise ValueError(f"wrong checksum at byte {place}")
+            yield Event.FromString(data)
+            place = end
+
+
+def _up_to(start: int, paths: list[epath.Path]) -> list[Event]:
+    """Gives what stays of earlier processes: each tag and step once.
+
+    Args:
+        start: the last step that stays; of step 0 there is nothing.
+        paths: event files, older ones first.
+
+    Returns:
+        Events of one value each, by rising step; those of the HParams table
+        are left out, for the run says them again.
+    """
+    stays: dict[tuple[int, str], Event] = {}
+    for path in paths if start else ():
+        try:
+            for event in _stored(path):
+                for value in event.summary.value:
+                    plugin = value.metadata.plugin_data.plugin_name
+                    if event.step > start or plugin == metadata.PLUGIN_NAME:
+                        continue
+                    stays[event.step, value.tag] = Event(
+                        step=event.step,
+                        wall_time=event.wall_time,
+                        summary=Summary(value=[value]),
+                    )
+        except _DamagedError as error:
+            print(
+                f"ls_tf: tensorboard: {error}; the curves lack what followed",
+                file=sys.stderr,
+            )
+    events = sorted(stays.values(), key=lambda event: event.step)
+    wall = 0.0
+    for event in events:
+        wall = event.wall_time = max(wall, event.wall_time)
+    return events
