@@ -10,7 +10,6 @@ import os
 import numpy as np
 import pytest
 from etils import epath
-from ls_tf.training.stopping import StopRequest
 
 from ls_tf.records import files
 from ls_tf.records.files import RunError
