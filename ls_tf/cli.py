@@ -303,15 +303,16 @@ def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
 
     path = values.prepared or f"{identity.experiment}.npz"
     data = identity.spec.data
-    loading.prepare(
-        path,
-        experiment=identity.experiment,
-        module=registry.get("ls_tf.data", data.name),
-        splits=(data.train, data.calibrate, data.report),
-        data_dir=values.data_dir,
-        source=data.source,
-        vocabulary_size=data.vocabulary_size,
-    )
+    with stopping.doing("preparing data"):
+        loading.prepare(
+            path,
+            experiment=identity.experiment,
+            module=registry.get("ls_tf.data", data.name),
+            splits=(data.train, data.calibrate, data.report),
+            data_dir=values.data_dir,
+            source=data.source,
+            vocabulary_size=data.vocabulary_size,
+        )
     _show(path)
     return OK
 
@@ -333,7 +334,8 @@ def _translate(
     session.check(values.engine, values.strategy)
     translate.check(identity, values.runs_dir)
     opened = session.Session(_machine(values, argv))
-    translate.run(identity, opened, translate.blocks(sys.stdin.fileno()))
+    with stopping.doing("translating the present lines"):
+        translate.run(identity, opened, translate.blocks(sys.stdin.fileno()))
     return OK
 
 

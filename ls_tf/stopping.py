@@ -65,7 +65,7 @@ class _Requests:
     def present(self) -> str:
         """What is being done."""
         # Another thread may end it as this one asks.
-        return (self.doing[-1:] or ["the start"])[0]
+        return (self.doing[-1:] or ["the present work"])[0]
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Notes a signal; the main thread runs it."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import programs
 import pytest
 
 PROGRAM = """
@@ -118,3 +119,58 @@ def test_streams_come_back():
         f"{code}",
     )
     assert done.stdout == b"given\n"
+
+
+# --- The command line
+
+FLAGS = ("--experiment=fc_digits", "--mode=print")
+
+
+def command(*flags, stdin=subprocess.DEVNULL, closed=(), **streams):
+    return subprocess.run(
+        [sys.executable, "-m", "run_experiment", *flags],
+        cwd=programs.ROOT,
+        stdin=stdin,
+        stdout=streams.get("stdout", subprocess.PIPE),
+        stderr=streams.get("stderr", subprocess.PIPE),
+        preexec_fn=lambda: [os.close(number) for number in closed],
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("flags", [FLAGS, ("--help",)])
+def test_what_is_asked_for_and_cannot_be_given_is_one_line(flags, full):
+    for streams, closed, reason in (
+        ({"stdout": full}, (), "No space left on device"),
+        ({}, (1,), "it is closed"),
+    ):
+        done = command(*flags, closed=closed, **streams)
+        assert (done.returncode, done.stderr.decode()) == (
+            5,
+            f"ls_tf: standard output cannot be written: {reason}; what is "
+            "recorded is kept\n",
+        )
+
+
+def test_a_reader_that_has_gone_is_no_fault(unread):
+    done = command(*FLAGS, stdout=unread)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_without_standard_error_the_code_says_it(full, unread):
+    bad = "--experiment=none"
+    assert command(bad, closed=(2,)).returncode == 2
+    assert command(bad, stderr=full).returncode == 2
+    assert command(bad, stderr=unread).returncode == 2
+    done = command(*FLAGS, closed=(0, 2))
+    assert done.returncode == 0 and b'"seed": 0' in done.stdout
+
+
+def test_a_translation_wants_its_input_open():
+    flags = ("--experiment=transformer_numbers", "--mode=translate")
+    done = command(*flags, closed=(0,))
+    assert (done.returncode, done.stderr.decode()) == (
+        2,
+        "ls_tf: --mode=translate: wanted lines of text on standard input, it "
+        "is closed\n",
+    )

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from ls_tf import stopping
 from ls_tf.pipeline import contract, text_pairs
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
@@ -106,6 +107,7 @@ def write(
     file = target(path)
     arrays: Arrays = {}
     for base, whole in splits.items():
+        stopping.look()
         _check(info, base, whole)
         arrays |= {f"{base}/{key}": array for key, array in whole.items()}
     manifest: dict[str, Any] = {
