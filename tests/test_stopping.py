@@ -326,7 +326,11 @@ def test_the_answer_needs_no_reader(program, reader):
 
 
 def test_a_turned_away_standard_error_is_no_hindrance(program):
-    deaf = program(f"os.dup2(os.open(os.devnull, os.O_WRONLY), 2); {DEAF}")
+    deaf = program(
+        "os.dup2(os.open(os.devnull, os.O_WRONLY), 2); "
+        f"os.write(1, b'turned'); {DEAF}"
+    )
+    assert deaf.process.stdout.read(6) == b"turned"
     deaf.send(signal.SIGINT)
     assert deaf.line() == STOPPING
 
