@@ -156,7 +156,8 @@ def first_runs(
 
 def steps(*trained: Mapping[Any, Record]) -> int | str | None:
     """Reads how long the runs were trained; None if there is no run."""
-    counts = sorted({r.run["steps"] for of in trained for r in of.values()})
+    runs_of = [record.run for of in trained for record in of.values()]
+    counts = sorted({run.get("steps", run["step"]) for run in runs_of})
     if len(counts) > 1:
         return ", ".join(map(str, counts))
     return counts[0] if counts else None

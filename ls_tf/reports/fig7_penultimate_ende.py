@@ -31,8 +31,9 @@ def _words(record: Record) -> dict[int, str]:
     """The subwords of a record: id -> text, without the space before it."""
     notes = record.measurement(_EVALUATOR, "report").get("notes", {})
     return {
-        int(name.removeprefix("token_")): str(piece).lstrip("▁")
+        int(number): str(piece).lstrip("▁")
         for name, piece in notes.items()
+        if (number := name.removeprefix("token_")).isdecimal()
     }
 
 
