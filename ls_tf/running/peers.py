@@ -94,10 +94,11 @@ class Peers:
         """
         if len(self.addresses) == 1:
             return
-        if self.index == 0:
-            self._gather_workers(Clock(seconds))
-        else:
-            self._find_chief(Clock(seconds))
+        with stopping.doing("waiting for the other workers"):
+            if self.index == 0:
+                self._gather_workers(Clock(seconds))
+            else:
+                self._find_chief(Clock(seconds))
         self._stderr = os.dup(2)
         for index, line in self._lines.items():
             self._told[index] = collections.deque()
