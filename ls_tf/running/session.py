@@ -102,6 +102,11 @@ class Session:
         self.peers = peers.meet(index, addresses, machine.worker_timeout)
         if about is not None:
             agreement.compare(self.peers, about)
+        # Read when TensorFlow is loaded. Of a lost peer it would write lines
+        # before we can say one.
+        level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        if level == "2" and len(addresses) > 1:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         with _quiet():
             _start_keras(machine.engine)
         if machine.engine == "jax":
@@ -110,11 +115,7 @@ class Session:
             self._start_tensorflow()
 
     def _start_tensorflow(self) -> None:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         machine = self.machine
-        if self.worker[1] > 1 and os.environ["TF_CPP_MIN_LOG_LEVEL"] == "2":
-            # Of a lost peer it would write lines before we can say one.
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         with _quiet(), stopping.importing("TensorFlow"):
             self.strategy = strategy.make(
                 machine.strategy, logical_devices=machine.logical_devices
