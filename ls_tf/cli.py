@@ -181,10 +181,21 @@ def _changes(values: flags.FlagValues) -> dict[str, Value]:
     return changes
 
 
+# Far above what a machine has, far below what it cannot count.
+_MOST = {
+    "logical_devices": 1024,
+    "micro_batches": 2**20,
+    "worker_timeout": 10_000_000,
+}
+
+
 def _whole(name: str, text: str, least: int) -> int:
     number = parse(text, int, f"--{name}")
     if number < least:
         raise SpecError(f"--{name}: wanted {least} or more, got {number}")
+    most = _MOST.get(name, number)
+    if number > most:
+        raise SpecError(f"--{name}: wanted {most} or less, got {number}")
     return int(number)
 
 

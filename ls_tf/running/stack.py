@@ -6,18 +6,21 @@ ends included; several stacks multiply.
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 from ls_tf.spec import (
     LOSS_NUMBERS,
     SpecError,
     Value,
+    bounds,
     digest,
     nearest,
     override,
 )
 from ls_tf.spec.changes import SHORT_OF
 from ls_tf.spec.resolve import RunIdentity, loss_numbers, resolve
+from ls_tf.spec.values import shown
 
 # What may differ inside one program: numbers that the loss takes as
 # arguments, and the seed, which chooses weights, data order and teacher.
@@ -70,16 +73,29 @@ def parse(texts: Sequence[str]) -> dict[str, list[str]]:
 def _listed_values(text: str, values: str) -> list[str]:
     first, dots, last = values.partition("..")
     if dots:
-        if not (first.isdecimal() and last.isdecimal()):
+        if not (_is_whole(first) and _is_whole(last)):
             raise SpecError(
-                f"--stack: wanted whole numbers FIRST..LAST, got '{text}'"
+                f"--stack: wanted whole numbers FIRST..LAST, got {shown(text)}"
             )
         if int(first) > int(last):
             raise SpecError(
                 f"--stack: wanted FIRST..LAST to rise, got '{text}'"
             )
+        _refuse_more(int(last) - int(first) + 1)
         return [str(n) for n in range(int(first), int(last) + 1)]
     return values.split(",")
+
+
+def _is_whole(text: str) -> bool:
+    """Whether text is a whole number of at most 19 digits, as of 64 bits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 19
+
+
+def _refuse_more(count: int) -> None:
+    if count > bounds.RUNS:
+        raise SpecError(
+            f"--stack: wanted {bounds.RUNS} runs or fewer, got {count}"
+        )
 
 
 def identities(
@@ -111,6 +127,7 @@ def identities(
     for name in stacked:
         if name in changed or (name == "seed" and seed is not None):
             raise SpecError(f"--stack: '{name}' is stacked and set")
+    _refuse_more(math.prod(len(values) for values in stacked.values()))
     by_folder: dict[str, RunIdentity] = {}
     for values in itertools.product(*stacked.values()):
         chosen = dict(zip(stacked, values, strict=True))
@@ -127,8 +144,8 @@ def identities(
 def _seed(text: str | None, seed: int | None) -> int | None:
     if text is None:
         return seed
-    if not text.isdecimal():
-        raise SpecError(f"--stack: wanted whole seeds, got '{text}'")
+    if not _is_whole(text):
+        raise SpecError(f"--stack: wanted whole seeds, got {shown(text)}")
     return int(text)
 
 

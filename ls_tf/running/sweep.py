@@ -17,6 +17,7 @@ from ls_tf.running import execute, stack
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity, teacher_of
+from ls_tf.spec.values import shown
 
 _WAIT_SECONDS = 10.0
 
@@ -42,8 +43,10 @@ class Shard:
         first, slash, last = text.partition("/")
         # isascii: int() also reads the digits of other scripts.
         are_whole = all(t.isascii() and t.isdecimal() for t in (first, last))
-        if not (slash and are_whole):
-            raise SpecError(f"--shard: wanted I/N such as 1/4, got '{text}'")
+        if not (slash and are_whole and len(text) <= 19):
+            raise SpecError(
+                f"--shard: wanted I/N such as 1/4, got {shown(text)}"
+            )
         if not 1 <= int(first) <= int(last):
             raise SpecError(f"--shard: wanted I from 1 to N, got '{text}'")
         return cls(int(first), int(last))

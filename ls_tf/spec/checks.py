@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ls_tf.spec.bounds import check_bounds
 from ls_tf.spec.changes import SHORT_OF
 from ls_tf.spec.experiment import (
     LOSS_NUMBERS,
@@ -117,6 +118,7 @@ def check(spec: ExperimentSpec) -> None:
         _check_teacher(spec.teacher)
     if spec.loss is not None:
         _check_stood_for(spec, spec.loss.name)
+    check_bounds(spec)
 
 
 def _check_train(t: TrainSpec) -> None:

@@ -24,6 +24,7 @@ from ls_tf.spec.values import (
     item_kind,
     nearest,
     parse,
+    shown,
 )
 
 # (field of the experiment, name of its part) -> option -> kind, or None if
@@ -53,9 +54,11 @@ def _child(value: Any, kind: Any, word: str, path: str) -> tuple[Any, Any]:
         found = value.get(word)
         return found, None if found is None else type(found)
     if isinstance(value, tuple) and value:
-        if not word.isdecimal() or int(word) >= len(value):
+        # Digits of other scripts are decimals too, and may be endless.
+        whole = word.isascii() and word.isdecimal() and len(word) <= 19
+        if not whole or int(word) >= len(value):
             raise SpecError(
-                f"no field '{path}'; existing: 0 to {len(value) - 1}"
+                f"no field {shown(path)}; existing: 0 to {len(value) - 1}"
             )
         return value[int(word)], item_kind(kind) or type(value[int(word)])
     before = path.rpartition(".")[0]

@@ -17,11 +17,23 @@ from typing import Any
 
 Value = Any  # a JSON scalar, or a tuple or mapping of them
 
+_LONGEST = 200  # characters of a value in a message
 _CONSTANTS = {"true": True, "false": False, "none": None}
 
 
 class SpecError(ValueError):
     """A specification that cannot be run; the message is one line."""
+
+
+def shown(value: Any) -> str:
+    """Shows a value in a message, a long one by its beginning."""
+    try:
+        words = f"'{value}'" if isinstance(value, str) else repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        return "a number of thousands of digits"
+    if len(words) <= _LONGEST:
+        return words
+    return f"{words[:_LONGEST]}... ({len(words)} characters)"
 
 
 def nearest(wanted: str, existing: Iterable[str]) -> str:
@@ -166,9 +178,10 @@ def checked(value: Value, kind: Any, path: str) -> Value:
     value = frozen(value)
     if not fits(value, kind):
         wanted = kind_name(kind)
-        raise SpecError(f"{path}: wanted {wanted}, got {value!r}")
+        raise SpecError(f"{path}: wanted {wanted}, got {shown(value)}")
     if kind is float or (optional(kind) and _union(kind) == (float,)):
-        return None if value is None else float(value)
+        # 0.0 more makes -0.0 the 0.0 that it is meant as.
+        return None if value is None else float(value) + 0.0
     return value
 
 
@@ -229,7 +242,8 @@ def parse(text: str, kind: Any, path: str) -> Value:
     value: Value = text
     try:
         if one in (int, float):
-            value = one(text)
+            # isascii: both also read the digits of other scripts.
+            value = one(text) if text.isascii() else text
         elif _is_tuple(one):
             value = _tuple(text, one, path)
         else:
@@ -238,7 +252,7 @@ def parse(text: str, kind: Any, path: str) -> Value:
         value = text
     if len(kinds) == 1 and fits(value, one):
         return value
-    raise SpecError(f"{path}: wanted {kind_name(kind)}, got '{text}'")
+    raise SpecError(f"{path}: wanted {kind_name(kind)}, got {shown(text)}")
 
 
 def text_of(value: Value, kind: Any) -> str:

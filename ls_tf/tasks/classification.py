@@ -15,7 +15,7 @@ from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, contract, loading, plan
 from ls_tf.pipeline.usage import Usage
 from ls_tf.protocols import Classifier, Inference, Sums, Tensor
-from ls_tf.spec import ExperimentSpec, Part, SpecError, registry
+from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
 
 
 def build_model(spec: ExperimentSpec) -> keras.Model:
@@ -60,7 +60,12 @@ def num_steps(spec: ExperimentSpec, num_examples: int) -> int:
         return train.steps
     if train.epochs is None:
         raise SpecError("train: wanted steps or epochs, got neither")
-    return math.ceil(train.epochs * num_examples / batch_size(spec))
+    steps = math.ceil(train.epochs * num_examples / batch_size(spec))
+    if steps > bounds.STEPS:
+        raise SpecError(
+            f"train.epochs: wanted {bounds.STEPS} steps or fewer, got {steps}"
+        )
+    return steps
 
 
 def batch_size(spec: ExperimentSpec) -> int:
