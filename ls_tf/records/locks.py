@@ -14,6 +14,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import sys
 import threading
 import time
 import uuid
@@ -22,6 +23,7 @@ from typing import Any
 
 from etils.epath import Path
 
+from ls_tf import stopping
 from ls_tf.records import processes
 from ls_tf.records.files import (
     RunError,
@@ -40,6 +42,7 @@ LEASE_SECONDS = 600.0
 _JOIN_SECONDS = 5.0  # longer takes a beat only where a disk hangs
 # Between two looks counts no more: who watches may have been stopped itself.
 _LOOK_SECONDS = 60.0
+_WATCH_SECONDS = 2.0  # between two looks of who has nothing else to do
 _LONGEST = 65_536  # bytes of a lock's file
 _SHOWN = 60  # characters of a field
 
@@ -257,12 +260,44 @@ def is_abandoned(lock: Path) -> bool:
     owner = owner_of(lock)
     if processes.is_dead(owner):
         return True
-    # Older programs do not renew, nor does what is no lock of this program.
+    return _is_watched(owner) and _watch.still(lock) >= LEASE_SECONDS
+
+
+def _is_watched(owner: dict[str, Any]) -> bool:
+    """Whether an owner is elsewhere and renews its lock as long as it lives."""
+    # Older programs do not, nor does what is no lock of this program.
     if not owner.get("token") or "namespace" not in owner:
         return False
-    if processes.is_near(owner):
-        return False
-    return _watch.still(lock) >= LEASE_SECONDS
+    return not processes.is_near(owner)
+
+
+def await_sign(path: Path) -> None:
+    """Waits until it is known whether the owner of a directory's lock lives.
+
+    Of a process of this host and container that is known at once. Of another
+    the lock is watched: if its owner renews it, it lives; if not for the time
+    of the lease, the lock is free to be taken over, as by the command that is
+    started again in a new container after the old one was killed.
+
+    Raises:
+        HeldError: the owner lives, or nobody can know.
+        StoppedError: the process was asked to stop while it waited.
+    """
+    lock = path / "lock"
+    first: tuple[str, bytes] | None = None
+    while is_there(lock) and not is_abandoned(lock):
+        if not _is_watched(owner_of(lock)) or first not in (None, _seen(lock)):
+            raise HeldError(held(lock))
+        if first is None:
+            first = _seen(lock)
+            print(
+                f"ls_tf: {held(lock)}; watching for a sign of life, for "
+                f"{LEASE_SECONDS:g} s at most",
+                file=sys.stderr,
+                flush=True,
+            )
+        with stopping.doing("watching a lock"):
+            stopping.wait(_WATCH_SECONDS)
 
 
 def held(lock: Path) -> str:

@@ -159,7 +159,9 @@ def refuse(
 
     Raises:
         RunError: another digest, a living process, a newer version, or a file
-            where a directory should be; nothing is written.
+            where a directory should be; nothing is written. Whether a process
+            of another host or container lives may take ten minutes to see.
+        StoppedError: the process was asked to stop meanwhile.
     """
     root = Path(runs_dir)
     path = root / identity.folder
@@ -172,9 +174,8 @@ def refuse(
                 )
         _refuse_other(path, identity)
         _refuse_odd(path, identity)
-        lock = path / "lock"
-        if is_writer and lock.exists() and not is_abandoned(lock):
-            raise HeldError(held(lock))
+        if is_writer:
+            locks.await_sign(path)
 
 
 def tidy(runs_dir: str, identity: RunIdentity) -> None:

@@ -261,6 +261,61 @@ def test_what_never_renews_is_not_watched(path, clock, owner):
     assert not clock.looks(lock, 10_000, every=50)
 
 
+def waits(monkeypatch, clock, then=lambda: None):
+    """Lets ``await_sign`` wait by the clock of the test; gives the waits."""
+    waited = []
+
+    def wait(seconds):
+        waited.append(seconds)
+        clock.now += seconds
+        then()
+
+    monkeypatch.setattr(locks.stopping, "wait", wait)
+    return waited
+
+
+def test_a_command_takes_over_who_gives_no_sign_of_life(
+    path, clock, monkeypatch, capsys
+):
+    hold(path, 7, **ELSEWHERE, host="elsewhere")
+    waited = waits(monkeypatch, clock)
+    locks.await_sign(path)
+    assert sum(waited) == pytest.approx(locks.LEASE_SECONDS, abs=3)
+    assert capsys.readouterr().err.count("watching for a sign of life") == 1
+    assert_taken_over(path)
+
+
+def test_a_command_refuses_who_gives_a_sign_of_life(path, clock, monkeypatch):
+    hold(path, 7, **ELSEWHERE, host="elsewhere")
+    waited = waits(
+        monkeypatch,
+        clock,
+        lambda: hold(path, 8, **ELSEWHERE, host="elsewhere"),
+    )
+    with pytest.raises(HeldError, match="on elsewhere"):
+        locks.await_sign(path)
+    assert len(waited) == 1
+
+
+def test_a_command_goes_on_when_the_lock_is_let_go(path, clock, monkeypatch):
+    lock = hold(path, 7, **ELSEWHERE, host="elsewhere")
+    waited = waits(monkeypatch, clock, lambda: shutil.rmtree(lock))
+    locks.await_sign(path)
+    assert len(waited) == 1
+
+
+@pytest.mark.parametrize("owner", [{}, {"token": "t"}])
+def test_a_command_does_not_wait_for_who_never_renews(
+    path, clock, monkeypatch, owner
+):
+    lock = hold(path)
+    (lock / "owner.json").write_text(json.dumps(owner))
+    waited = waits(monkeypatch, clock)
+    with pytest.raises(HeldError):
+        locks.await_sign(path)
+    assert not waited
+
+
 def test_an_owner_counts(path, monkeypatch):
     monkeypatch.setattr(locks, "_BEAT_SECONDS", 0.005)
     with locked(path):
