@@ -45,6 +45,7 @@ setup(
         "dev": [
             "pytest>=8.0",
             "pytest-xdist>=3.5",
+            "hypothesis>=6.100",
             "ruff>=0.6",
             "import-linter>=2.6",
             "mypy>=1.11",

@@ -48,6 +48,15 @@ def _guard(method):
     return guarded
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--faults",
+        choices=("short", "long"),
+        default="short",
+        help="tests/faults: some faults, or all, whose figures are written",
+    )
+
+
 def pytest_xdist_auto_num_workers(config):
     """A process for each core and at most each file; one needs no other."""
     places = {
