@@ -8,13 +8,12 @@ from types import ModuleType
 from typing import Any
 
 from ls_tf import stopping
-from ls_tf.pages import canvas, declared, html, tables
+from ls_tf.pages import canvas, declared, html, splice, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
 from ls_tf.records.files import (
     RunError,
-    write_bytes,
     write_files,
     write_folder,
 )
@@ -205,26 +204,6 @@ def _files(
     return files
 
 
-def _marked(readme: str, name: str) -> tuple[str, str]:
-    """Splits a file at a report's markers: what is before, what is behind."""
-    path = Path(readme)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ReportError(f"{readme} cannot be read: {reason}") from None
-    opening, closing = f"<!-- report:{name} -->", f"<!-- /report:{name} -->"
-    before, opened, rest = text.partition(opening)
-    _, closed, after = rest.partition(closing)
-    markers = text.count(opening) + text.count(closing)
-    if not opened or not closed or markers > 2:
-        raise ReportError(
-            f"{readme}: wanted one line '{opening}' and behind it one line "
-            f"'{closing}'"
-        )
-    return before + opening, closing + after
-
-
 def _looking(blocks: Iterable[Block]) -> list[Block]:
     """Takes the blocks as they are made."""
     taken = []
@@ -266,7 +245,7 @@ def build(
     Source: ours.
     """
     records, recorded, missing = _find(name, module, runs_dir, smoke)
-    marked = None if readme is None else _marked(readme, name)
+    marked = None if readme is None else splice.Marked(readme, name)
     with _damage(name, recorded), stopping.doing(f"building report {name}"):
         blocks = _looking(module.build(records))
     with _damage(name, recorded):
@@ -286,10 +265,8 @@ def build(
         # What else stands in the folder is left alone.
         write = write_files if folder.exists() else write_folder
         write(folder, files)
-        if readme is not None and marked is not None and table is not None:
-            inner = f"\n\n{tables.markdown(table)}\n"
-            whole = marked[0] + inner + marked[1]
-            write_bytes(Path(readme), whole.encode())
+        if marked is not None and table is not None:
+            marked.write(f"\n\n{tables.markdown(table)}\n")
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ls_tf.pages import escaping
 from ls_tf.pages.tables import Spread
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -35,6 +36,7 @@ class Panel:
 
 def _saved(figure: Figure, **form: Any) -> bytes:
     """Lays a figure out once: all its files look the same, at less cost."""
+    escaping.picture(figure)
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")

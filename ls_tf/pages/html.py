@@ -1,12 +1,11 @@
 """One self-contained HTML page: pictures and style stand in it."""
 
 import base64
-import html
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 
-from ls_tf.pages import tables
+from ls_tf.pages import escaping, tables
 from ls_tf.pages.blocks import Block, Picture, Table, Text
 
 # The row that a run would fill ("" for none), and the command that makes it.
@@ -21,20 +20,20 @@ def _read(name: str) -> str:
 def _text(block: Text) -> str:
     parts = []
     if block.heading:
-        parts.append(f"<h2>{html.escape(block.heading)}</h2>")
+        parts.append(f"<h2>{escaping.html(block.heading)}</h2>")
     if block.body:
-        parts.append(f"<p>{html.escape(block.body)}</p>")
+        parts.append(f"<p>{escaping.html(block.body)}</p>")
     if block.items:
-        items = "".join(f"<li>{html.escape(i)}</li>" for i in block.items)
+        items = "".join(f"<li>{escaping.html(i)}</li>" for i in block.items)
         parts.append(f"<ul>{items}</ul>")
     return "\n".join(parts)
 
 
 def _row(words: Iterable[str], right: Sequence[bool], tag: str) -> str:
     inner = "".join(
-        f'<{tag} class="number">{html.escape(word)}</{tag}>'
+        f'<{tag} class="number">{escaping.html(word)}</{tag}>'
         if number
-        else f"<{tag}>{html.escape(word)}</{tag}>"
+        else f"<{tag}>{escaping.html(word)}</{tag}>"
         for word, number in zip(words, right, strict=True)
     )
     return f"<tr>{inner}</tr>"
@@ -44,7 +43,7 @@ def _table(table: Table) -> str:
     right = tables.aligned_right(table)
     head = _row(table.headings, right, "th")
     body = "\n".join(_row(row, right, "td") for row in tables.cells(table))
-    caption = html.escape(table.caption)
+    caption = escaping.html(table.caption)
     return (
         f'<figure class="table"><div class="wide"><table>'
         f"<thead>{head}</thead>\n<tbody>{body}</tbody></table></div>"
@@ -53,7 +52,7 @@ def _table(table: Table) -> str:
 
 
 def _picture(block: Picture, png: bytes) -> str:
-    caption = html.escape(block.caption)
+    caption = escaping.html(block.caption)
     data = base64.b64encode(png).decode()
     return (
         f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
@@ -70,7 +69,7 @@ def _missing(missing: Sequence[Missing]) -> str:
             words.append(f"# {row}")
         last = row
         words.append(command)
-    lines = html.escape("\n".join(words))
+    lines = "\n".join(escaping.html(word) for word in words)
     return (
         f"<h2>Runs that are not there</h2><p>{len(missing)} runs that would "
         "add seeds or rows have no finished record. These commands make "
@@ -113,17 +112,17 @@ def page(
         else:
             parts.append(_picture(block, images[block.name]))
     body = "\n".join(parts)
-    warning = f'<p class="note">{html.escape(note)}</p>' if note else ""
+    warning = f'<p class="note">{escaping.html(note)}</p>' if note else ""
     origin = (
         "<p>Drawn from formulas; no run is needed.</p>"
         if provenance is None
         else _table(provenance)
     )
     if unchecked:
-        origin += f"\n<p>{html.escape(unchecked)}</p>"
+        origin += f"\n<p>{escaping.html(unchecked)}</p>"
     return string.Template(_read("page.html")).substitute(
         style=_read("page.css"),
-        title=html.escape(title),
+        title=escaping.html(title),
         warning=warning,
         body=body,
         missing=_missing(missing),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ls_tf.pages import escaping
 from ls_tf.pages.blocks import Need, Table
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
@@ -62,12 +63,12 @@ def markdown(table: Table) -> str:
     """Writes a table and its caption as Markdown."""
 
     def line(words: Iterable[str]) -> str:
-        return "| " + " | ".join(w.replace("|", "\\|") for w in words) + " |"
+        return "| " + " | ".join(escaping.cell(w) for w in words) + " |"
 
     rules = ["---:" if right else "---" for right in aligned_right(table)]
     lines = [line(table.headings), line(rules)]
     lines += [line(row) for row in cells(table)]
-    return "\n".join([*lines, "", table.caption, ""])
+    return "\n".join([*lines, "", escaping.paragraph(table.caption), ""])
 
 
 def comma_separated(table: Table) -> str:
@@ -76,7 +77,11 @@ def comma_separated(table: Table) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.headings)
     for row in table.rows:
-        writer.writerow(["" if v is None else v for v in row])
+        values = ("" if v is None else v for v in row)
+        writer.writerow(
+            escaping.comma_separated(v) if isinstance(v, str) else v
+            for v in values
+        )
     return text.getvalue()
 
 

@@ -43,6 +43,30 @@ def is_link(path: Path) -> bool:
     return is_local(path) and os.path.islink(path)
 
 
+def target(path: Path) -> Path:
+    """Follows a symbolic link to what it means; another path is its own."""
+    return Path(os.path.realpath(path)) if is_link(path) else path
+
+
+def permissions(path: Path) -> int | None:
+    """The permissions of a file; None in a bucket.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    return stat.S_IMODE(os.stat(path).st_mode) if is_local(path) else None
+
+
+def permit(path: Path, mode: int | None) -> None:
+    """Gives a file the ``permissions`` of another.
+
+    Raises:
+        OSError: the file system refused.
+    """
+    if mode is not None:
+        os.chmod(path, mode)
+
+
 def is_there(path: Path) -> bool:
     """Whether anything has the name; unlike ``exists``, also a broken link."""
     return os.path.lexists(path) if is_local(path) else bool(path.exists())

@@ -75,6 +75,23 @@ def _check_widths(numbers: Iterable[int]) -> None:
         )
 
 
+def check_steps(steps: int) -> None:
+    """Refuses more steps than engines count, of many epochs.
+
+    Args:
+        steps: of the whole run.
+
+    Raises:
+        SpecError: one line.
+
+    Source: ours.
+    """
+    if steps > STEPS:
+        raise SpecError(
+            f"train.epochs: wanted {STEPS} steps or fewer, got {steps}"
+        )
+
+
 def check_bounds(spec: ExperimentSpec) -> None:
     """Refuses numbers that no machine can do.
 

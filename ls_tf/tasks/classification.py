@@ -61,10 +61,7 @@ def num_steps(spec: ExperimentSpec, num_examples: int) -> int:
     if train.epochs is None:
         raise SpecError("train: wanted steps or epochs, got neither")
     steps = math.ceil(train.epochs * num_examples / batch_size(spec))
-    if steps > bounds.STEPS:
-        raise SpecError(
-            f"train.epochs: wanted {bounds.STEPS} steps or fewer, got {steps}"
-        )
+    bounds.check_steps(steps)
     return steps
 
 

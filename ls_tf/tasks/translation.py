@@ -25,7 +25,7 @@ from ls_tf.protocols import (
     Tensor,
     Translator,
 )
-from ls_tf.spec import ExperimentSpec, Part, SpecError, registry
+from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
 
 _SIDES = ("source", "target")
 
@@ -174,7 +174,9 @@ class Translation:
             return train.steps
         if train.epochs is None:
             raise SpecError("train: wanted steps or epochs, got neither")
-        return math.ceil(train.epochs * self._plan.steps_per_epoch)
+        steps = math.ceil(train.epochs * self._plan.steps_per_epoch)
+        bounds.check_steps(steps)
+        return steps
 
     # --- Training -----------------------------------------------------------
 
