@@ -170,22 +170,26 @@ def half_squared_logit_error(
 
     Source: Mueller et al. 2019, App. A.5.
     """
-    return _half_squared_error(logits, teacher_logits, reduction, 1)
-
-
-def _half_squared_error(
-    logits: Any, teacher_logits: Any, reduction: str, beta: Any
-) -> Any:
-    """See ``half_squared_logit_error``; ``beta`` is the weight it will get."""
     check_reduction(reduction)
+    student, teacher = _entered(logits, teacher_logits, 1)
+    return _half_squared_error(student, teacher, reduction)
+
+
+def _entered(logits: Any, teacher_logits: Any, beta: Any) -> tuple[Any, Any]:
+    """Gives both logits to begin with; ``beta`` is the weight of their error.
+
+    A class that both mask has no distance, and no class has if none counts.
+    """
     student = as_float(logits)
-    teacher = ops.stop_gradient(as_float(teacher_logits))
-    teacher = ops.cast(teacher, student.dtype)
-    # A class that both mask has no distance, and no matter if none counts.
+    teacher = ops.cast(as_float(teacher_logits), student.dtype)
     free = ops.logical_and(masked(student), masked(teacher))
     free = ops.logical_or(free, ops.equal(beta, 0))
     student = entered(student, free, lowest=_LOWEST)
     teacher = entered(teacher, free, lowest=_LOWEST)
+    return student, ops.stop_gradient(teacher)
+
+
+def _half_squared_error(student: Any, teacher: Any, reduction: str) -> Any:
     square = ops.square(student - teacher)
     reduce = ops.sum if reduction == "sum" else ops.mean
     return 0.5 * reduce(square, axis=-1)
@@ -218,5 +222,12 @@ def logit_matching_loss(
     Source: Mueller et al. 2019, App. A.5.
     """
     check_beta(beta)
-    soft = _half_squared_error(logits, teacher_logits, reduction, beta)
-    return _mix(beta, labels, as_float(logits), soft)
+    check_reduction(reduction)
+    # The same logits for both parts: two programs would round differently.
+    student, teacher = _entered(logits, teacher_logits, beta)
+    # Where the label itself is masked the loss is no number, and stays so.
+    logits = as_float(logits)
+    plain = ops.expand_dims(label_smoothing.nll(labels, logits), axis=-1)
+    student = ops.where(ops.isfinite(plain), student, logits)
+    soft = _half_squared_error(student, teacher, reduction)
+    return _mix(beta, labels, student, soft)
