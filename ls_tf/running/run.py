@@ -239,7 +239,7 @@ class Run:
         """Writes a checkpoint; the rows before it are on the disk by then."""
         if self._directory is None:
             return
-        self._directory.keep()
+        self._directory.seal()
         pending = {f"pending/{k}": v for k, v in self._pending.items()}
         extra: dict[str, Any] = {"seconds": self._seconds}
         if self._measured != self.step:

@@ -314,3 +314,17 @@ def test_a_reader_beside_a_writer_sees_no_damage(tmp_path, monkeypatch):
     monkeypatch.setattr(Digests, "read", read_and_change)
     assert runs.find(str(tmp_path), IDENTITY).checked
     assert len(changes) == 2
+
+
+def test_a_row_before_a_checkpoint_is_missed_if_it_is_cut(tmp_path):
+    with runs.opened(str(tmp_path), IDENTITY, git=None) as directory:
+        directory.begin(0, steps=9)
+        for step in (1, 2, 3):
+            directory.log(step, {"train/loss": 1 / step})
+            directory.seal()  # then comes the checkpoint, or a kill
+        folder = epath.Path(folder_of(tmp_path))
+        data = (folder / "metrics.csv").read_bytes()
+        known = Digests.read(folder)
+        assert known.found("metrics.csv", data, is_growing=True)
+        with pytest.raises(LookupError):
+            known.found("metrics.csv", data[:-1], is_growing=True)
