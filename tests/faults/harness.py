@@ -134,6 +134,8 @@ def curves(folder):
     """
     shown = {}
     for file in sorted(folder.glob("events.out.tfevents.*")):
+        if not file.is_file():
+            continue  # damaged on purpose
         for event in events(file):
             log = event.session_log
             if log.status == SessionLog.START:

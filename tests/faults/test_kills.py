@@ -22,7 +22,7 @@ from harness import (
 IN_A_ROW = 3  # kills before a run is left to end
 RANDOM = 9  # kills at random instants for each case
 # A process of a Transformer takes long to start: fewer of its operations.
-CHAINS = {"classification": 30, "distillation": 16, "translation": 8}
+CHAINS = {"classification": 20, "distillation": 10, "translation": 5}
 
 
 def _cases(*short):
