@@ -5,6 +5,7 @@ colour-blind readers can tell apart.
 """
 
 import io
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,11 +38,16 @@ class Panel:
 def _saved(figure: Figure, **form: Any) -> bytes:
     """Lays a figure out once: all its files look the same, at less cost."""
     escaping.picture(figure)
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
     buffer = io.BytesIO()
-    figure.savefig(buffer, **form)
+    with warnings.catch_warnings():
+        # A letter that the font lacks is drawn as a box; a label that leaves
+        # no room is cut.
+        for start in ("Glyph ", "constrained_layout "):
+            warnings.filterwarnings("ignore", start, UserWarning)
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        figure.savefig(buffer, **form)
     return buffer.getvalue()
 
 
@@ -65,7 +71,10 @@ def plain(axes: Axes) -> None:
 
 def key(label: str, **line: Any) -> Line2D:
     """Makes the legend's line for a curve; ``line`` is its style."""
-    return Line2D([], [], label=label, **line)
+    name = escaping.label(label)
+    # matplotlib leaves out what begins so.
+    name = f" {name}" if name.startswith("_") else name
+    return Line2D([], [], label=name, **line)
 
 
 def legend_below(

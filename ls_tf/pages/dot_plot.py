@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas
+from ls_tf.pages import canvas, escaping
 from ls_tf.pages.tables import Spread
 
 _MUELLER = ("Müller et al. 2019", "D", canvas.ORANGE)
@@ -58,7 +58,8 @@ def figure(
     keys = [*papers, ("ours: mean, lowest to highest seed", "o", canvas.BLUE)]
     for name, marker, colour in keys:
         axes.plot([], [], marker, color=colour, label=name)
-    axes.set_yticks(places, [line.name for line in shown])
+    names = [escaping.label(line.name) for line in shown]
+    axes.set_yticks(places, names, parse_math=False)
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel(label)
     if from_zero:

@@ -8,10 +8,12 @@ or a mark that turns the direction of writing anywhere.
 import re
 from html import escape
 
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-_LONGEST = 2000  # characters of one cell, label or caption
+_LONGEST = 2000  # characters of one cell or caption
+_LONGEST_LABEL = 160  # of a line in a picture
 # Control characters, marks of direction, line and paragraph separators, and
 # halves of characters, which no file can hold.
 _HIDDEN = re.compile(
@@ -19,21 +21,29 @@ _HIDDEN = re.compile(
     "\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
+# Markup of Markdown: "_" unless within a word.
+_MARKUP = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
+_TAG = re.compile(r"<(?=[!/?A-Za-z])")
+_ENTITY = re.compile(r"&(?=#?\w+;)")
+# What begins a heading, a quotation, a rule or a list.
+_BLOCK = re.compile(r"\A(\d*)([.)#>+=-])")
 
-def visible(words: str, *, lines: bool = False) -> str:
+
+def visible(words: str, *, lines: bool = False, longest: int = _LONGEST) -> str:
     """Shows what cannot be seen by its number, and a long text's beginning.
 
     Args:
         words: any text.
         lines: whether line breaks stay.
+        longest: how many characters of a text are shown.
 
     Returns:
         str: the same text where it is ordinary.
 
     Source: ours.
     """
-    if len(words) > _LONGEST:
-        words = f"{words[:_LONGEST]}... ({len(words)} characters)"
+    if len(words) > longest:
+        words = f"{words[:longest]} ..."
 
     def number(match: re.Match[str]) -> str:
         if lines and match[0] == "\n":
@@ -43,18 +53,28 @@ def visible(words: str, *, lines: bool = False) -> str:
     return _HIDDEN.sub(number, words)
 
 
+def label(words: str) -> str:
+    """Shows text in a picture, in one line."""
+    return visible(words, longest=_LONGEST_LABEL)
+
+
 def picture(figure: Figure) -> None:
     """Shows a figure's words as they are, not as formulas.
 
-    The labels that matplotlib itself writes on an axis of powers stay.
+    The labels that matplotlib itself writes along an axis stay: powers are
+    formulas.
     """
+    numbers = {
+        text
+        for axis in figure.findobj(Axis)
+        for text in axis.findobj(Text)
+        if text is not axis.label
+    }
     for text in figure.findobj(Text):
-        words = text.get_text()
-        if "$" in words and r"\mathdefault" not in words:
-            text.set_parse_math(False)
-        shown = visible(words, lines=True)
-        if shown != words:
-            text.set_text(shown)
+        # One that is no formula any more was here before.
+        if text not in numbers and text.get_parse_math():
+            lines = text.get_text().split("\n")
+            text.set(text="\n".join(map(label, lines)), parse_math=False)
 
 
 def html(words: str) -> str:
@@ -62,21 +82,28 @@ def html(words: str) -> str:
     return escape(visible(words, lines=True))
 
 
-def paragraph(words: str) -> str:
-    """Escapes text for a paragraph of Markdown.
+def _markdown(words: str) -> str:
+    """Escapes what Markdown takes for markup wherever it stands.
 
     A comment, so a marker too, and a tag begin with ``<``.
     """
-    return re.sub(r"<(?=[!/?A-Za-z])", "&lt;", visible(words))
+    safe = _MARKUP.sub(r"\\\g<0>", visible(words))
+    safe = _TAG.sub("&lt;", _ENTITY.sub("&amp;", safe))
+    # One alone is no formula.
+    return safe.replace("$", r"\$") if safe.count("$") > 1 else safe
+
+
+def paragraph(words: str) -> str:
+    """Escapes text for a paragraph of Markdown.
+
+    Source: the CommonMark specification 0.31.2, and GitHub's formulas.
+    """
+    return _BLOCK.sub(r"\1\\\2", _markdown(words).strip(), count=1)
 
 
 def cell(words: str) -> str:
-    """Escapes text for a cell of a Markdown table.
-
-    Besides, a bar would part the cell and a backtick begin code.
-    """
-    shown = re.sub(r"\\(?=[\\|`*_<\[$]|$)", r"\\\\", paragraph(words))
-    return re.sub(r"([|`])", r"\\\1", shown)
+    """Escapes text for a cell of a Markdown table, which a bar would part."""
+    return _markdown(words).replace("|", r"\|")
 
 
 def comma_separated(words: str) -> str:

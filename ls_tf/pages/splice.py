@@ -1,9 +1,12 @@
 """A report's table between two markers of a text file, and nothing else."""
 
+import re
+
 from ls_tf.pages.blocks import ReportError
-from ls_tf.records import local
-from ls_tf.records.files import write_bytes
-from ls_tf.records.runs import Path
+from ls_tf.records import files, local
+from ls_tf.records.runs import Path, RunError
+
+_MARKER = re.compile(rb"<!-- (/?)report:(\w+) -->")
 
 
 class Marked:
@@ -17,44 +20,67 @@ class Marked:
             name: the report's.
 
         Raises:
-            ReportError: it cannot be read, or has not one opening marker and
-                one closing marker behind it; one line.
+            ReportError: it cannot be read or written, or has not one opening
+                marker and one closing marker behind it, apart from those of
+                other reports; one line.
         """
-        self._path = local.target(Path(file))
-        try:
-            content = self._path.read_bytes()
-            content.decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise ReportError(f"{file} cannot be read: {reason}") from None
-        opening = f"<!-- report:{name} -->".encode()
-        closing = f"<!-- /report:{name} -->".encode()
-        before, opened, rest = content.partition(opening)
-        inner, closed, after = rest.partition(closing)
-        markers = content.count(opening) + content.count(closing)
-        if not opened or not closed or markers > 2:
+        self._path, self._name = Path(file), name
+        self._split()
+        if not local.may_write(local.target(self._path).parent):
+            raise ReportError(f"{file} cannot be written: Permission denied")
+
+    def _split(self) -> tuple[bytes, bytes, bytes]:
+        """What is before the block, with its marker, in it, and behind it."""
+        content = _read(self._path)
+        markers = list(_MARKER.finditer(content))
+        name = self._name.encode()
+        own = [i for i, m in enumerate(markers) if m[2] == name]
+        if [markers[i][1] for i in own] != [b"", b"/"]:
             raise ReportError(
-                f"{file}: wanted one line '{opening.decode()}' and behind it "
-                f"one line '{closing.decode()}'"
+                f"{self._path}: wanted one line '<!-- report:{self._name} -->' "
+                f"and behind it one line '<!-- /report:{self._name} -->'"
             )
-        if b"<!-- report:" in inner or b"<!-- /report:" in inner:
+        first, last = own
+        is_within = first > 0 and not markers[first - 1][1]
+        if last != first + 1 or is_within:
             raise ReportError(
-                f"{file}: wanted no other report's marker between "
-                f"'{opening.decode()}' and '{closing.decode()}'"
+                f"{self._path}: wanted the block of report {self._name} apart "
+                "from other reports' markers"
             )
-        self._before, self._after = before + opening, closing + after
-        self._line_end = _line_end(before) or _line_end(rest) or b"\n"
+        opened, closed = markers[first].end(), markers[last].start()
+        return content[:opened], content[opened:closed], content[closed:]
 
     def write(self, text: str) -> None:
         """Puts text between the markers, with the line ends of the file.
 
+        The file is read again: what was written to it meanwhile stays.
+
         Raises:
+            ReportError: it lost its markers meanwhile.
             OSError: the file system refused; the file is as it was.
         """
-        inner = text.encode().replace(b"\n", self._line_end)
-        mode = local.permissions(self._path)
-        write_bytes(self._path, self._before + inner + self._after)
-        local.permit(self._path, mode)
+        before, inner, after = self._split()
+        marker = before.rfind(b"<!--")
+        end = _line_end(before[:marker]) or _line_end(inner + after) or b"\n"
+        block = text.encode().replace(b"\n", end)
+        files.rewrite(self._path, before + block + after)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        content = files.read(file, "text")
+    except RunError as error:
+        raise ReportError(str(error)) from None
+    if content is None:
+        raise ReportError(f"{file} cannot be read: No such file or directory")
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        raise ReportError(
+            f"{file} cannot be read: wanted UTF-8, got byte "
+            f"0x{content[error.start]:02x} at position {error.start + 1}"
+        ) from None
+    return content
 
 
 def _line_end(content: bytes) -> bytes | None:

@@ -75,7 +75,7 @@ def comma_separated(table: Table) -> str:
     """Writes a table as CSV with all digits; None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.headings)
+    writer.writerow(map(escaping.comma_separated, table.headings))
     for row in table.rows:
         values = ("" if v is None else v for v in row)
         writer.writerow(

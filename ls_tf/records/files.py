@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from etils.epath import Path
 
-from ls_tf.records.local import is_link, is_special, is_there, sync
+from ls_tf.records.local import (
+    copy_rights,
+    is_link,
+    is_special,
+    is_there,
+    sync,
+    target,
+)
 from ls_tf.records.reading import reading
 
 Contents = Mapping[str, bytes | np.ndarray]
@@ -223,6 +230,25 @@ def overwrite(path: Path, data: bytes) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes one file as ``write_files`` does."""
     write_files(path.parent, {path.name: data})
+
+
+def rewrite(path: Path, data: bytes) -> None:
+    """Writes a file that is somebody's own, as ``write_bytes`` does.
+
+    It keeps its mode and its owner; a symbolic link stays one, and what it
+    leads to is written.
+
+    Raises:
+        OSError: the file system refused, or there is no such file.
+    """
+    path = target(path)
+    with _temporary(path) as temporary:
+        _put(temporary, data)
+        copy_rights(path, temporary)
+        sync(temporary)
+        _look(path)
+        temporary.replace(path)
+        sync(path.parent)
 
 
 def append(path: Path, data: bytes) -> None:

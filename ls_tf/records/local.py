@@ -44,27 +44,22 @@ def is_link(path: Path) -> bool:
 
 
 def target(path: Path) -> Path:
-    """Follows a symbolic link to what it means; another path is its own."""
-    return Path(os.path.realpath(path)) if is_link(path) else path
+    """What a path leads to, through all symbolic links."""
+    return Path(os.path.realpath(path)) if is_local(path) else path
 
 
-def permissions(path: Path) -> int | None:
-    """The permissions of a file; None in a bucket.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    return stat.S_IMODE(os.stat(path).st_mode) if is_local(path) else None
-
-
-def permit(path: Path, mode: int | None) -> None:
-    """Gives a file the ``permissions`` of another.
+def copy_rights(path: Path, other: Path) -> None:
+    """Gives a file the mode of another, and its owner where that is allowed.
 
     Raises:
-        OSError: the file system refused.
+        OSError: one of them is not there.
     """
-    if mode is not None:
-        os.chmod(path, mode)
+    if not is_local(path):
+        return  # a bucket has its own ways
+    facts = os.stat(path)
+    with contextlib.suppress(PermissionError):
+        os.chown(other, facts.st_uid, facts.st_gid)
+    os.chmod(other, stat.S_IMODE(facts.st_mode))
 
 
 def is_there(path: Path) -> bool:

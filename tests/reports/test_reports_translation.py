@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+import translation_records
 from built_pages import figures, page_of, rows
 from translation_records import GRID, PIECES, SIGNATURES
 
@@ -97,6 +98,22 @@ def test_one_record_is_enough(name, quick, built):
     }.get(name, "0.1")
     assert f" No run: alpha {lacking}." in page
     assert "60000 steps" in page
+
+
+def test_subwords_and_notes_of_any_kind_reach_the_page_as_text(
+    built, monkeypatch
+):
+    subwords = ("$$", "_a|b`", "\udcff\u202e<!-- x")
+    pieces = dict(zip(PIECES, subwords, strict=True))
+    monkeypatch.setattr(translation_records, "PIECES", pieces)
+    folder = built("fig7_penultimate_ende", hard)
+    table = (folder / "geometry.md").read_text()
+    assert "| \\$\\$, \\_a\\|b\\`, U+DCFFU+202E&lt;!-- x |" in table
+    assert (
+        "<td>$$, _a|b`, U+DCFFU+202E&lt;!-- x</td>"
+        in (folder / "index.html").read_text()
+    )
+    assert len(list(folder.glob("*.p[nd][gf]"))) == 2
 
 
 def test_a_page_repeats_byte_for_byte(built):
