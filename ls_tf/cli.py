@@ -1,8 +1,7 @@
-"""The flags, and what they start.
+"""What the flags start, and how it ends.
 
-Flags are read here and nowhere else; library code takes arguments. Heavy
-modules are imported inside functions, so that ``--help`` and ``--mode=print``
-answer at once.
+Flags end here; library code takes arguments. Heavy modules are imported inside
+functions, so that ``--help`` and ``--mode=print`` answer at once.
 """
 
 import contextlib
@@ -14,11 +13,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from absl import flags
-
-from ls_tf import flagfiles, stopping, streams
+from ls_tf import arguments, stopping, streams
+from ls_tf.arguments import Flags
 from ls_tf.running import peers, stack, surroundings
-from ls_tf.spec import SpecError, Value, as_dict, nearest, parse, registry
+from ls_tf.spec import SpecError, as_dict, nearest, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 
 if TYPE_CHECKING:
@@ -26,186 +24,22 @@ if TYPE_CHECKING:
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
 LOST = peers.EXIT_CODE
-MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
-# Flags that say where things lie on this machine and not what is run.
-_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A disk that fails, becomes read-only, or is gone.
 _NO_DISK = (errno.EIO, errno.EROFS, errno.ENODEV, errno.ESTALE, errno.ENOTCONN)
-
-_USAGE = """\
-Trains and measures the experiments of the label-smoothing study, and rebuilds
-its tables and figures from recorded runs.
-
-  python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
-  python run_experiment.py --report=NAME [--run_missing [--shard=I/N]]
-  python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
-
-experiments: {experiments}
-reports: {reports}
-
-exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM,
-SIGINT or SIGHUP with the state saved (the same command resumes; a second
-signal does not wait for that, the last checkpoint is intact); 4 the loss was
-not finite; 5 no space left for a checkpoint, or the disk failed (the one
-before it is intact), or standard output cannot be written (a finished run
-stays finished);
-6 another process of --strategy=multi_worker is lost, was refused or did not
-come (the last checkpoint is intact).
-"""
-
-
-def _define() -> flags.FlagValues:
-    values = flags.FlagValues()  # type: ignore[no-untyped-call]
-    text, on = flags.DEFINE_string, flags.DEFINE_bool
-    text("experiment", None, "train and measure it", flag_values=values)
-    text("report", None, "rebuild a table or figure", flag_values=values)
-    text("alpha", None, "label smoothing, 0 to 1", flag_values=values)
-    text("seed", None, "the run's seed", flag_values=values)
-    flags.DEFINE_multi_string(
-        "set",
-        [],
-        "PATH=VALUE: any other field of the specification; may be repeated",
-        flag_values=values,
-    )
-    text("mode", MODES[0], f"one of {', '.join(MODES)}", flag_values=values)
-    text("runs_dir", "runs", "where records go", flag_values=values)
-    text("reports_dir", "reports", "where reports go", flag_values=values)
-    text(
-        "data_dir",
-        None,
-        "where TFDS data lies, or a file that --mode=prepare wrote; default: "
-        "TFDS_DATA_DIR, else TFDS's own",
-        flag_values=values,
-    )
-    text(
-        "prepared",
-        None,
-        "with --mode=prepare: the file to write; default: EXPERIMENT.npz",
-        flag_values=values,
-    )
-    text("engine", "tensorflow", "tensorflow or jax", flag_values=values)
-    flags.DEFINE_multi_string(
-        "stack",
-        [],
-        "FIELD:VALUE,... or FIELD:FIRST..LAST: train these runs in one "
-        "program (--engine=jax); several multiply",
-        flag_values=values,
-    )
-    text(
-        "strategy",
-        "default",
-        "default (one device), mirrored (all local ones), multi_worker or "
-        "tpu; does not change the numbers",
-        flag_values=values,
-    )
-    text(
-        "micro_batches",
-        "1",
-        "parts in which a replica takes its batch, to save memory",
-        flag_values=values,
-    )
-    text(
-        "logical_devices",
-        "1",
-        "devices to make of one CPU, to rehearse --strategy=mirrored",
-        flag_values=values,
-    )
-    text(
-        "worker_timeout",
-        "600",
-        "seconds to wait for the other processes of --strategy=multi_worker",
-        flag_values=values,
-    )
-    on("deterministic", False, "deterministic operations", flag_values=values)
-    on("smoke", False, "shrink the run to seconds", flag_values=values)
-    on(
-        "run_missing",
-        False,
-        "first train the runs that a report or a student needs",
-        flag_values=values,
-    )
-    text(
-        "shard",
-        None,
-        "I/N, with --report and --run_missing: train the I-th of N parts of "
-        "the missing runs; N machines with one --runs_dir share a sweep",
-        flag_values=values,
-    )
-    text(
-        "readme",
-        None,
-        "with --report: also write its table into this file, between the "
-        "report's two marker lines",
-        flag_values=values,
-    )
-    on("help", False, "show this", short_name="h", flag_values=values)
-    return values
 
 
 def _say(message: str) -> None:
     print(f"ls_tf: {' '.join(message.split())}", file=sys.stderr)
 
 
-def _parse(argv: Sequence[str]) -> flags.FlagValues:
-    values = _define()
-    words = [*argv[:1], *flagfiles.expanded(argv[1:])]
-    try:
-        rest = values(words)
-    except (flags.Error, ValueError) as error:
-        # ValueError: a switch that is given a value, as --nosmoke=1.
-        message = str(error).removeprefix("ERROR:: ")
-        raise SpecError(message) from None
-    except RecursionError:  # absl looks for flags that are spelt alike.
-        raise SpecError("unknown flag, of hundreds of letters") from None
-    if len(rest) > 1:
-        # ascii: a character that cannot be seen is seen.
-        raise SpecError(f"wanted flags only, got {ascii(rest[1])}")
-    return values
-
-
-def _changes(values: flags.FlagValues) -> dict[str, Value]:
-    changes: dict[str, Value] = {}
-    for text in values.set:
-        path, equals, value = text.partition("=")
-        if not equals or not path:
-            raise SpecError(f"--set: wanted PATH=VALUE, got '{text}'")
-        if path == "seed":
-            raise SpecError("--set: the seed has its own flag, --seed")
-        changes.pop(path, None)  # of two for one field, the place of the later
-        changes[path] = value
-    if values.alpha is not None:
-        for path in ("alpha", "train.alpha"):
-            changes.pop(path, None)
-        changes["alpha"] = values.alpha
-    return changes
-
-
-# Far above what a machine has, far below what it cannot count.
-_MOST = {
-    "logical_devices": 1024,
-    "micro_batches": 2**20,
-    "worker_timeout": 10_000_000,
-}
-
-
-def _whole(name: str, text: str, least: int) -> int:
-    number = parse(text, int, f"--{name}")
-    if number < least:
-        raise SpecError(f"--{name}: wanted {least} or more, got {number}")
-    most = _MOST.get(name, number)
-    if number > most:
-        raise SpecError(f"--{name}: wanted {most} or less, got {number}")
-    return int(number)
-
-
-def _identities(values: flags.FlagValues) -> list[RunIdentity]:
+def _identities(values: Flags) -> list[RunIdentity]:
     """The run that the flags mean, or the runs of a stack."""
-    seed = None if values.seed is None else _whole("seed", values.seed, 0)
+    seed = None if values.seed is None else arguments.whole(values, "seed", 0)
     return stack.identities(
         values.experiment,
         stack.parse(values.stack),
-        changed=_changes(values),
+        changed=arguments.changes(values),
         seed=seed,
         smoke=values.smoke,
     )
@@ -227,7 +61,7 @@ def _importing() -> contextlib.AbstractContextManager[None]:
     return stopping.importing("the program")
 
 
-def _experiment(values: flags.FlagValues, argv: Sequence[str]) -> int:
+def _experiment(values: Flags, argv: Sequence[str]) -> int:
     identities = _identities(values)
     if values.mode == "print":
         for identity in identities:
@@ -281,7 +115,7 @@ def _say_finished(name: str, identities: Sequence[RunIdentity]) -> None:
 
 
 def _train(
-    values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
+    values: Flags, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> None:
     with _importing():
         from ls_tf.running import agreement, execute, sweep
@@ -307,7 +141,7 @@ def _train(
     execute.run(wanted, opened, mode=values.mode)
 
 
-def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
+def _prepare(values: Flags, identity: RunIdentity) -> int:
     """Writes the arrays of an experiment to one portable file."""
     with _importing():
         from ls_tf.pipeline import loading
@@ -329,7 +163,7 @@ def _prepare(values: flags.FlagValues, identity: RunIdentity) -> int:
 
 
 def _translate(
-    values: flags.FlagValues, argv: Sequence[str], identity: RunIdentity
+    values: Flags, argv: Sequence[str], identity: RunIdentity
 ) -> int:
     """Translates standard input with a finished run."""
     if sys.stdin is None:
@@ -359,7 +193,7 @@ def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
         execute.record_of(before[-1], runs_dir)
 
 
-def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
+def _machine(values: Flags, argv: Sequence[str]) -> "Machine":
     from ls_tf.running.session import Machine
 
     return Machine(
@@ -367,29 +201,16 @@ def _machine(values: flags.FlagValues, argv: Sequence[str]) -> "Machine":
         data_dir=values.data_dir,
         engine=values.engine,
         strategy=values.strategy,
-        logical_devices=_whole("logical_devices", values.logical_devices, 1),
-        micro_batches=_whole("micro_batches", values.micro_batches, 1),
+        logical_devices=arguments.whole(values, "logical_devices", 1),
+        micro_batches=arguments.whole(values, "micro_batches", 1),
         deterministic=values.deterministic,
-        worker_timeout=_whole("worker_timeout", values.worker_timeout, 1),
-        command=_recorded(argv),
+        worker_timeout=arguments.whole(values, "worker_timeout", 1),
+        command=arguments.recorded(argv),
     )
 
 
-def _recorded(argv: Sequence[str]) -> tuple[str, ...]:
-    """The command line for the record, without the paths of this machine."""
-    recorded = [argv[0].replace("\\", "/").rpartition("/")[2]]
-    words = iter(argv[1:])
-    for word in words:
-        name, equals, _ = word.lstrip("-").partition("=")
-        if name not in _PATHS:
-            recorded.append(word)
-        elif not equals:
-            next(words, None)  # the path is the next word
-    return tuple(recorded)
-
-
 def _make_missing(
-    values: flags.FlagValues, argv: Sequence[str], wanted: list[RunIdentity]
+    values: Flags, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> bool:
     """Trains a report's runs, or a part of them; whether all are there."""
     with _importing():
@@ -412,7 +233,7 @@ def _make_missing(
     )
 
 
-def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
+def _report(values: Flags, argv: Sequence[str]) -> int:
     registry.check("ls_tf.reports", values.report)
     with _importing():
         from ls_tf.pages import builder
@@ -438,29 +259,11 @@ def _report(values: flags.FlagValues, argv: Sequence[str]) -> int:
     return OK
 
 
-def _refuse_unused(values: flags.FlagValues) -> None:
-    """Refuses a flag that would silently do nothing."""
-    is_report = values.report is not None
-    unused = (
-        ("alpha", "seed", "set", "mode", "stack")
-        if is_report
-        else ("readme", "shard")
-    )
-    for name in unused:
-        if values[name].value != values[name].default:
-            other = "experiment" if is_report else "report"
-            raise SpecError(f"--{name} goes with --{other} only")
-    if values.shard is not None and not values.run_missing:
-        raise SpecError("--shard goes with --run_missing only")
-    if values.prepared is not None and values.mode != "prepare":
-        raise SpecError("--prepared goes with --mode=prepare only")
-
-
 def _start(argv: Sequence[str]) -> int:
-    values = _parse(argv)
+    values = arguments.read(argv)
     if values.help:
         print(
-            _USAGE.format(
+            arguments.USAGE.format(
                 experiments=", ".join(registry.names(EXPERIMENTS)),
                 reports=", ".join(registry.names("ls_tf.reports")),
             )
@@ -473,13 +276,13 @@ def _start(argv: Sequence[str]) -> int:
             f"{', '.join(registry.names(EXPERIMENTS))}; reports: "
             f"{', '.join(registry.names('ls_tf.reports'))}"
         )
-    if values.mode not in MODES:
+    if values.mode not in arguments.MODES:
         raise SpecError(
-            f"no mode '{values.mode}'; {nearest(values.mode, MODES)}"
+            f"no mode '{values.mode}'; {nearest(values.mode, arguments.MODES)}"
         )
     for name in ("logical_devices", "micro_batches", "worker_timeout"):
-        _whole(name, str(values[name].value), 1)
-    _refuse_unused(values)
+        arguments.whole(values, name, 1)
+    arguments.refuse_unused(values)
     for line in surroundings.settle():
         _say(line)
     if values.report is not None:

@@ -15,7 +15,7 @@ import types
 import programs
 import pytest
 
-from ls_tf import cli, stopping
+from ls_tf import arguments, cli, stopping
 from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
@@ -379,7 +379,7 @@ def test_bad_input_is_one_line(refused, flags, message):
     assert re.search(message, refused(*flags))
 
 
-@pytest.mark.parametrize("mode", cli.MODES)
+@pytest.mark.parametrize("mode", arguments.MODES)
 def test_bad_input_is_refused_in_every_mode(refused, mode):
     assert "wanted 0 to 1" in refused(DIGITS, "--alpha=7", f"--mode={mode}")
 
@@ -738,7 +738,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     ],
 )
 def test_the_recorded_command_holds_no_path_of_the_machine(words):
-    found = cli._recorded(["/opt/x/run_experiment.py", *words])
+    found = arguments.recorded(["/opt/x/run_experiment.py", *words])
     assert found == ("run_experiment.py", "--alpha=0")
 
 

@@ -17,7 +17,7 @@ from harness import CODES
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as some
 
-from ls_tf import cli
+from ls_tf import arguments, cli
 from ls_tf.running import execute, session, sweep, translate
 from ls_tf.spec import as_dict, registry
 from ls_tf.spec.resolve import EXPERIMENTS, resolve
@@ -36,7 +36,7 @@ ODD = [
 FLAGS = {
     "alpha": ["0", "0.1", "1"],
     "seed": ["0", "3"],
-    "mode": list(cli.MODES),
+    "mode": list(arguments.MODES),
     "engine": ["tensorflow", "jax"],
     "strategy": ["default", "mirrored", "multi_worker", "tpu"],
     "stack": ["seed:0..1", "alpha:0,0.1", "train.steps:1,2", "seed:1,1"],

@@ -1,0 +1,242 @@
+"""The flags: which there are, and what they say.
+
+They are read here; ``cli`` starts what they name.
+"""
+
+from collections.abc import Sequence
+
+from absl import flags
+
+from ls_tf import flagfiles
+from ls_tf.spec import SpecError, Value, parse
+
+Flags = flags.FlagValues
+
+MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
+# Flags that say where things lie on this machine and not what is run.
+_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
+# Far above what a machine has, far below what it cannot count.
+_MOST = {
+    "logical_devices": 1024,
+    "micro_batches": 2**20,
+    "worker_timeout": 10_000_000,
+}
+
+USAGE = """\
+Trains and measures the experiments of the label-smoothing study, and rebuilds
+its tables and figures from recorded runs.
+
+  python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
+  python run_experiment.py --report=NAME [--run_missing [--shard=I/N]]
+  python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
+
+experiments: {experiments}
+reports: {reports}
+
+exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM,
+SIGINT or SIGHUP with the state saved (the same command resumes; a second
+signal does not wait for that, the last checkpoint is intact); 4 the loss was
+not finite; 5 no space left for a checkpoint, or the disk failed (the one
+before it is intact), or standard output cannot be written (a finished run
+stays finished);
+6 another process of --strategy=multi_worker is lost, was refused or did not
+come (the last checkpoint is intact).
+"""
+
+
+def _define() -> Flags:
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]
+    text, on = flags.DEFINE_string, flags.DEFINE_bool
+    text("experiment", None, "train and measure it", flag_values=values)
+    text("report", None, "rebuild a table or figure", flag_values=values)
+    text("alpha", None, "label smoothing, 0 to 1", flag_values=values)
+    text("seed", None, "the run's seed", flag_values=values)
+    flags.DEFINE_multi_string(
+        "set",
+        [],
+        "PATH=VALUE: any other field of the specification; may be repeated",
+        flag_values=values,
+    )
+    text("mode", MODES[0], f"one of {', '.join(MODES)}", flag_values=values)
+    text("runs_dir", "runs", "where records go", flag_values=values)
+    text("reports_dir", "reports", "where reports go", flag_values=values)
+    text(
+        "data_dir",
+        None,
+        "where TFDS data lies, or a file that --mode=prepare wrote; default: "
+        "TFDS_DATA_DIR, else TFDS's own",
+        flag_values=values,
+    )
+    text(
+        "prepared",
+        None,
+        "with --mode=prepare: the file to write; default: EXPERIMENT.npz",
+        flag_values=values,
+    )
+    text("engine", "tensorflow", "tensorflow or jax", flag_values=values)
+    flags.DEFINE_multi_string(
+        "stack",
+        [],
+        "FIELD:VALUE,... or FIELD:FIRST..LAST: train these runs in one "
+        "program (--engine=jax); several multiply",
+        flag_values=values,
+    )
+    text(
+        "strategy",
+        "default",
+        "default (one device), mirrored (all local ones), multi_worker or "
+        "tpu; does not change the numbers",
+        flag_values=values,
+    )
+    text(
+        "micro_batches",
+        "1",
+        "parts in which a replica takes its batch, to save memory",
+        flag_values=values,
+    )
+    text(
+        "logical_devices",
+        "1",
+        "devices to make of one CPU, to rehearse --strategy=mirrored",
+        flag_values=values,
+    )
+    text(
+        "worker_timeout",
+        "600",
+        "seconds to wait for the other processes of --strategy=multi_worker",
+        flag_values=values,
+    )
+    on("deterministic", False, "deterministic operations", flag_values=values)
+    on("smoke", False, "shrink the run to seconds", flag_values=values)
+    on(
+        "run_missing",
+        False,
+        "first train the runs that a report or a student needs",
+        flag_values=values,
+    )
+    text(
+        "shard",
+        None,
+        "I/N, with --report and --run_missing: train the I-th of N parts of "
+        "the missing runs; N machines with one --runs_dir share a sweep",
+        flag_values=values,
+    )
+    text(
+        "readme",
+        None,
+        "with --report: also write its table into this file, between the "
+        "report's two marker lines",
+        flag_values=values,
+    )
+    on("help", False, "show this", short_name="h", flag_values=values)
+    return values
+
+
+def read(argv: Sequence[str]) -> Flags:
+    """Reads a command line, and the files of flags that it names.
+
+    Args:
+        argv: the program's name and the flags.
+
+    Returns:
+        The flags' values, as text but for the switches.
+
+    Raises:
+        SpecError: an unknown flag, no flag or a bad file; one line.
+
+    Source: ours.
+    """
+    values = _define()
+    words = [*argv[:1], *flagfiles.expanded(argv[1:])]
+    try:
+        rest = values(words)
+    except (flags.Error, ValueError) as error:
+        # ValueError: a switch that is given a value, as --nosmoke=1.
+        message = str(error).removeprefix("ERROR:: ")
+        raise SpecError(message) from None
+    except RecursionError:  # absl looks for flags that are spelt alike.
+        raise SpecError("unknown flag, of hundreds of letters") from None
+    if len(rest) > 1:
+        # ascii: a character that cannot be seen is seen.
+        raise SpecError(f"wanted flags only, got {ascii(rest[1])}")
+    return values
+
+
+def changes(values: Flags) -> dict[str, Value]:
+    """The changes of an experiment that --set and --alpha ask for.
+
+    Returns:
+        dict: field path -> value as text, in their order.
+
+    Raises:
+        SpecError: one is no PATH=VALUE, or is the seed; one line.
+
+    Source: ours.
+    """
+    changes: dict[str, Value] = {}
+    for text in values.set:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise SpecError(f"--set: wanted PATH=VALUE, got '{text}'")
+        if path == "seed":
+            raise SpecError("--set: the seed has its own flag, --seed")
+        changes.pop(path, None)  # of two for one field, the place of the later
+        changes[path] = value
+    if values.alpha is not None:
+        for path in ("alpha", "train.alpha"):
+            changes.pop(path, None)
+        changes["alpha"] = values.alpha
+    return changes
+
+
+def whole(values: Flags, name: str, least: int) -> int:
+    """The whole number that a flag says.
+
+    Args:
+        values: of all flags.
+        name: the flag's.
+        least: the smallest that will do.
+
+    Raises:
+        SpecError: another number, or none; one line.
+
+    Source: ours.
+    """
+    number = parse(str(values[name].value), int, f"--{name}")
+    if number < least:
+        raise SpecError(f"--{name}: wanted {least} or more, got {number}")
+    most = _MOST.get(name, number)
+    if number > most:
+        raise SpecError(f"--{name}: wanted {most} or less, got {number}")
+    return int(number)
+
+
+def recorded(argv: Sequence[str]) -> tuple[str, ...]:
+    """The command line for the record, without the paths of this machine."""
+    recorded = [argv[0].replace("\\", "/").rpartition("/")[2]]
+    words = iter(argv[1:])
+    for word in words:
+        name, equals, _ = word.lstrip("-").partition("=")
+        if name not in _PATHS:
+            recorded.append(word)
+        elif not equals:
+            next(words, None)  # the path is the next word
+    return tuple(recorded)
+
+
+def refuse_unused(values: Flags) -> None:
+    """Refuses a flag that would silently do nothing."""
+    is_report = values.report is not None
+    unused = (
+        ("alpha", "seed", "set", "mode", "stack")
+        if is_report
+        else ("readme", "shard")
+    )
+    for name in unused:
+        if values[name].value != values[name].default:
+            other = "experiment" if is_report else "report"
+            raise SpecError(f"--{name} goes with --{other} only")
+    if values.shard is not None and not values.run_missing:
+        raise SpecError("--shard goes with --run_missing only")
+    if values.prepared is not None and values.mode != "prepare":
+        raise SpecError("--prepared goes with --mode=prepare only")
