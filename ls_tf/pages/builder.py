@@ -213,6 +213,7 @@ def _looking(blocks: Iterable[Block]) -> list[Block]:
     return taken
 
 
+@canvas.own_style()
 def build(
     name: str,
     module: ModuleType,

@@ -4,12 +4,14 @@ No pyplot, so no state. The colours are those of Okabe and Ito, which
 colour-blind readers can tell apart.
 """
 
+import contextlib
 import io
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,6 +35,14 @@ class Panel:
     title: str
     arrays: Arrays
     suffix: str = ""
+
+
+@contextlib.contextmanager
+def own_style() -> Iterator[None]:
+    """Within it, no style of the user's (matplotlibrc) changes a figure."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        yield
 
 
 def _saved(figure: Figure, **form: Any) -> bytes:

@@ -1,10 +1,11 @@
 """The pictures of a measurement, for TensorBoard."""
 
-from ls_tf.pages.canvas import Arrays, Panel, png
+from ls_tf.pages.canvas import Arrays, Panel, own_style, png
 from ls_tf.pages.projection import projection_figure
 from ls_tf.pages.reliability import reliability_figure
 
 
+@own_style()
 def pictures(evaluator_name: str, arrays: Arrays) -> dict[str, bytes]:
     """Draws what TensorBoard shows of a measurement.
 

@@ -2,6 +2,7 @@ import ast
 import pathlib
 import struct
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -148,3 +149,12 @@ def test_no_report_imports_a_training_library_or_pyplot():
             for name in names:
                 assert name.split(".")[0] not in ("tensorflow", "keras"), file
                 assert "pyplot" not in name, file
+
+
+def test_a_users_style_changes_no_picture():
+    before = drawing.pictures("reliability", diagram() | diagram("_scaled"))
+    users = {"lines.linewidth": 20, "font.size": 30, "savefig.dpi": 20}
+    with mpl.rc_context(users):
+        after = drawing.pictures("reliability", diagram() | diagram("_scaled"))
+        assert mpl.rcParams["font.size"] == 30
+    assert after == before
