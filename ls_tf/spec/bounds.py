@@ -27,6 +27,9 @@ _PAIR = 2**33  # entries of the largest matrix that two widths can make
 _ITEMS = 10_000  # of a list
 _BEAMS = 1_000
 _HOT = 1e6
+_FAR = 1e12  # of any other number; half precision scales losses by 2**24
+# Parts of a whole, by what their names hold.
+_SHARES = ("dropout", "momentum", "dampening", "beta_")
 
 
 def _refuse_more(path: str, value: Any, most: float) -> None:
@@ -63,6 +66,32 @@ def _check_options(path: str, options: Mapping[str, Any]) -> list[int]:
             _refuse_more(where, number, most)
             numbers.append(number)
     return numbers
+
+
+def _floats(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    """The numbers of an option that are no whole ones, with their places."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _floats(item, f"{path}.{name}")
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _floats(item, path)
+    elif isinstance(value, float):
+        yield path, value
+
+
+def _check_floats(path: str, options: Mapping[str, Any]) -> None:
+    """Refuses shares that are none, and numbers far from all use."""
+    for where, value in _floats(options, path):
+        name = where.rpartition(".")[2]
+        if any(word in name for word in _SHARES):
+            least = 0 if "dropout" in name else -1
+            if not least <= value <= 1:
+                raise SpecError(f"{where}: wanted {least} to 1, got {value}")
+        elif abs(value) > _FAR:
+            raise SpecError(
+                f"{where}: wanted {-_FAR:g} to {_FAR:g}, got {value}"
+            )
 
 
 def _check_widths(numbers: Iterable[int]) -> None:
@@ -107,9 +136,15 @@ def check_bounds(spec: ExperimentSpec) -> None:
         _refuse_more(f"train.{name}", getattr(spec.train, name), most)
     for name, most in _DATA.items():
         _refuse_more(f"data.{name}", getattr(spec.data, name), most)
+    for name in ("loss_scale", "weight_decay", "clip_global_norm"):
+        _refuse_more(f"train.{name}", getattr(spec.train, name), _FAR)
+    _refuse_more("learning_rate", spec.learning_rate, _FAR)
     _check_widths(_check_options("model", spec.model.options))
+    for name in ("model", "optimizer", "schedule"):
+        _check_floats(f"{name}.options", getattr(spec, name).options)
     for i, evaluator in enumerate(spec.evaluators):
         _check_options(f"evaluators.{i}", evaluator.options)
+        _check_floats(f"evaluators.{i}.options", evaluator.options)
     if spec.teacher is not None:
         for name in ("teacher_temperature", "student_temperature"):
             value = getattr(spec.teacher, name)

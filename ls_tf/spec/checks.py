@@ -26,6 +26,7 @@ from ls_tf.spec.values import (
     groups,
     item_kind,
     nearest,
+    shown,
 )
 
 
@@ -164,14 +165,14 @@ def _check_train(t: TrainSpec) -> None:
         ("precision", ("float32", "tensorfloat32", "bfloat16")),
     ):
         value = getattr(t, name)
-        _require_name(value, existing, f"train.{name}: got '{value}'; ")
+        _require_name(value, existing, f"train.{name}: got {shown(value)}; ")
 
 
 def _check_evaluators(evaluators: tuple[EvaluatorSpec, ...]) -> None:
     roles = ("train", "calibrate", "report")
     seen = set()
     for e in evaluators:
-        _require_name(e.role, roles, f"evaluators: no role '{e.role}'; ")
+        _require_name(e.role, roles, f"evaluators: no role {shown(e.role)}; ")
         _require(
             e.every_steps >= 0,
             f"evaluators: every_steps: wanted 0 or more, got {e.every_steps}",
@@ -199,7 +200,7 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         ("table", ("auto", "always", "never")),
     ):
         value = getattr(teacher, name)
-        _require_name(value, existing, f"teacher.{name}: got '{value}'; ")
+        _require_name(value, existing, f"teacher.{name}: got {shown(value)}; ")
     for name in ("teacher_temperature", "student_temperature"):
         value = getattr(teacher, name)
         _require(value > 0, f"teacher.{name}: wanted more than 0, got {value}")

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ls_tf import stopping
-from ls_tf.spec.values import SpecError, nearest
+from ls_tf.spec.values import SpecError, nearest, shown
 
 # Annotations that the signature of a `build` may use.
 _KINDS: dict[str, Any] = {
@@ -65,7 +65,8 @@ def check(package: str, name: str, what: str = "") -> None:
     if f"{name}.py" not in files or name.startswith("_"):
         last = package.rsplit(".", 1)[-1]
         kind = what or _WORDS.get(last, last.removesuffix("s"))
-        raise SpecError(f"no {kind} '{name}'; {nearest(name, names(package))}")
+        existing = nearest(name, names(package))
+        raise SpecError(f"no {kind} {shown(name)}; {existing}")
 
 
 def get(package: str, name: str, what: str = "") -> ModuleType:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ls_tf.running import stack, sweep
-from ls_tf.spec import SpecError, override
+from ls_tf.spec import SpecError, override, registry
 from ls_tf.spec.resolve import resolve
 
 SPECS = {
@@ -27,7 +27,19 @@ BAD = [
     ("fc_digits", "model.options.hidden", (1_000_000, 1_000_000)),
     ("fc_digits", "model.options.hidden", (1,) * 10_001),
     ("fc_digits", "evaluators.0.options.num_bins", 10**12),
+    ("fc_digits", "model.options.dropout_rate", "1e300"),
+    ("fc_digits", "model.options.init_std", "1e300"),
+    ("fc_digits", "optimizer.options.momentum", "1e30"),
+    ("fc_digits", "learning_rate", "1e300"),
+    ("fc_digits", "train.loss_scale", "1e300"),
+    ("fc_digits", "train.weight_decay", "1e300"),
+    ("fc_digits", "train.clip_global_norm", "1e300"),
+    ("fc_digits", "evaluators.0.role", DIGITS),
+    ("transformer_numbers", "model.options.layer_dropout", "1.5"),
+    ("transformer_numbers", "optimizer.options.beta_1", "1e300"),
+    ("transformer_numbers", "optimizer.options.epsilon", "1e300"),
     ("fc_digits", f"evaluators.{DIGITS}.role", "train"),
+    ("fc_digits_student", "teacher.matching", DIGITS),
     ("fc_digits_student", "teacher.teacher_temperature", "1e300"),
     ("fc_digits_student", "teacher.student_temperature", "1e-300"),
     ("transformer_numbers", "data.vocabulary_size", 2**40),
@@ -46,6 +58,12 @@ def test_a_field(name, path, value):
     assert "\n" not in message
     assert len(message) < 400
     assert path.split(".")[0] in message
+
+
+def test_a_long_name_is_shown_by_its_beginning():
+    with pytest.raises(SpecError, match="no evaluator '999") as caught:
+        registry.check("ls_tf.evaluators", DIGITS)
+    assert len(str(caught.value)) < 700
 
 
 def test_the_kind_of_0():
