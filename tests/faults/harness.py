@@ -111,7 +111,8 @@ def count_operations(line, *flags):
 _OF_THE_PROCESS = {
     *("history", "git", "measured", "started", "ended", "created", "command"),
     *("train_seconds", "eval_seconds", "steps_per_second", "seconds"),
-    *("finished", "extra", "sha256", "digest"),
+    # Which modules were loaded; "own_signal" loads one before its time.
+    *("finished", "extra", "sha256", "digest", "sources"),
 }
 
 

@@ -98,7 +98,7 @@ SHORT = [
     ("building", "SIGHUP"),
     ("building a report", "two in a row"),
 ]
-TEXT = b"seven\nthree hundred\n"
+TEXT = b"seven\nthree hundred\n" * 300  # several blocks of lines
 
 
 class Ended:
