@@ -83,6 +83,9 @@ def load(
             f"{taught_by.command()} --runs_dir={runs_dir} "
             "(or add --run_missing)"
         )
+    if session.worker[0] == 0:
+        # Nobody else opens it again after a kill behind its end.
+        runs.tidy(runs_dir, taught_by)
     folder = runs.checkpoint_folder(runs_dir, taught_by)
     checkpoint = checkpoints.latest(folder)
     if checkpoint is None:
