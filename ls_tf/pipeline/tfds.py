@@ -159,7 +159,7 @@ def _decode(
             f"{line(error)}"
         ) from error
     if not prepared:
-        _download(info, builder, folder)
+        builder = _downloaded(info, builder, folder)
     try:
         with _quiet():
             if isinstance(info, TextInfo):
@@ -226,10 +226,10 @@ def _read_texts(info: TextInfo, builder: Any, base: str) -> Arrays:
     return text_pairs.pack(pairs)
 
 
-def _download(
+def _downloaded(
     info: DatasetInfo | TextInfo, builder: Any, folder: epath.Path
-) -> None:
-    """Lets TFDS fetch and prepare the data set."""
+) -> Any:
+    """Lets TFDS fetch and prepare the data set; gives who can read it."""
     # A builder of ours knows which files a person has put there.
     urls = getattr(builder, "missing_urls", builder.url_infos)
     advice = getattr(
@@ -244,9 +244,15 @@ def _download(
         # What it says is not what the program was asked for.
         with contextlib.redirect_stdout(sys.stderr):
             stopping.aside(builder.download_and_prepare)
+        return builder
     except DataError:
         raise
     except Exception as error:
+        # Of two processes that prepare at once one finds the other's folder.
+        with contextlib.suppress(Exception):
+            theirs = type(builder)(data_dir=os.fspath(folder))
+            if theirs.is_prepared():
+                return theirs
         raise DataError(
             f"{info.name}: not in {folder} (looked for {builder.data_path}), "
             f"and it cannot be downloaded ({line(error)}); "

@@ -27,7 +27,7 @@ _PAIR = 2**33  # entries of the largest matrix that two widths can make
 _ITEMS = 10_000  # of a list
 _BEAMS = 1_000
 _HOT = 1e6
-_FAR = 1e12  # of any other number; half precision scales losses by 2**24
+_FAR = 3e38  # of any other number: as far as single precision goes
 # Parts of a whole, by what their names hold.
 _SHARES = ("dropout", "momentum", "dampening", "beta_")
 

@@ -502,13 +502,17 @@ def test_goes_on_where_nothing_can_be_written(data_dir, decoded, monkeypatch):
 
 
 def test_a_full_disk_leaves_no_half_files(data_dir, monkeypatch):
+    failed = []
+
     def fail(file, array, allow_pickle):
         file.write(b"half")
+        failed.append(array)
         raise OSError("no space left")
 
-    monkeypatch.setattr(np, "save", fail)
+    monkeypatch.setattr(np.lib.format, "write_array", fail)
     assert len(loading.load(mnist, "train", data_dir=data_dir)["label"]) == 40
     assert list((data_dir / CACHE / "mnist").iterdir()) == []
+    assert failed
 
 
 # --- Any damage -------------------------------------------------------------
@@ -540,3 +544,31 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(
                     np.testing.assert_array_equal(found[key], array)
             shutil.rmtree(data_dir / CACHE, ignore_errors=True)
         file.write_bytes(content)
+
+
+# --- Two that prepare at once -----------------------------------------------
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_who_finds_anothers_data_ready_reads_it(data_dir, is_there):
+    class Builder:
+        url_infos = None
+        data_path = "there"
+
+        def __init__(self, data_dir):
+            self.data_dir = data_dir
+
+        def download_and_prepare(self):
+            raise FileExistsError("Destination already exists.")
+
+        def is_prepared(self):
+            return is_there
+
+    def get():
+        return reading._downloaded(mnist.INFO, Builder("mine"), data_dir)
+
+    if is_there:
+        assert get().data_dir == str(data_dir)
+    else:
+        with pytest.raises(DataError, match="cannot be downloaded"):
+            get()
