@@ -8,6 +8,7 @@ process wrote of later steps is then in no file, whatever reads them and
 whatever the clocks said.
 """
 
+import io
 import os
 import socket
 import struct
@@ -85,8 +86,11 @@ class Summaries:
         self._wall = max(event.wall_time for event in self._events)
         for event in head:
             event.wall_time = self._events[0].wall_time
-        records = [_record(event) for event in (*head, *self._events)]
-        files.write_bytes(self._kept, b"".join(records))
+        content = io.BytesIO()
+        writer = RecordWriter(content)
+        for event in (*head, *self._events):
+            writer.write(event.SerializeToString())
+        files.write_bytes(self._kept, content.getvalue())
 
     def _add(self, event: Event) -> None:
         if self._writer is None:
@@ -203,14 +207,6 @@ def _number(path: epath.Path) -> int:
     word = path.name.removeprefix(_PREFIX).partition(".")[0]
     plain = word.isascii() and word.isdigit() and len(word) <= 10
     return int(word) if plain else 0
-
-
-def _record(event: Event) -> bytes:
-    """Gives an event as it stands in a file, as ``RecordWriter`` does."""
-    data: bytes = event.SerializeToString()
-    header: bytes = struct.pack("<Q", len(data))
-    sums = [struct.pack("<I", masked_crc32c(part)) for part in (header, data)]
-    return header + sums[0] + data + sums[1]
 
 
 def _stored(path: epath.Path) -> Iterator[Event]:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from absl import logging
 from etils import epath
+from small_table import KEY, LOGITS
 
 from ls_tf.data import digits
 from ls_tf.pipeline import array_cache, prepared, vocabulary
@@ -28,18 +29,6 @@ SPLIT = {
 INFO = dataclasses.replace(
     digits.INFO, name="small", sizes={"train": 4}, image_shape=(2, 2, 1)
 )
-KEY = tables.Key(
-    teacher="a" * 64,
-    weights="b" * 64,
-    data="digits",
-    split="train",
-    images="c" * 64,
-    augmentation="shift2",
-    examples=2,
-    views=3,
-    classes=2,
-)
-LOGITS = np.arange(12, dtype=np.float32).reshape(6, 2) / 4
 
 
 def bits(size, most=250):

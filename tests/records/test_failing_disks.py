@@ -10,6 +10,7 @@ import os
 import numpy as np
 import pytest
 from etils import epath
+from small_table import KEY, LOGITS
 
 from ls_tf.records import files
 from ls_tf.records.files import RunError
@@ -19,18 +20,6 @@ from ls_tf.training.checkpoints import Checkpoint
 
 WRITING = ("write_bytes", "open", "mkdir")
 CHANGING = ("rename", "replace", "unlink", "rmtree")
-KEY = tables.Key(
-    teacher="a" * 64,
-    weights="b" * 64,
-    data="digits",
-    split="train",
-    images="c" * 64,
-    augmentation="shift2",
-    examples=2,
-    views=3,
-    classes=2,
-)
-LOGITS = np.arange(12, dtype=np.float32).reshape(6, 2) / 4
 
 
 class Disk:
