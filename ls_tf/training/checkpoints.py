@@ -9,6 +9,7 @@ checkpoint. What else lies among checkpoints is passed over.
 """
 
 import contextlib
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -100,9 +101,13 @@ def _clear(paths: Sequence[Path]) -> None:
         try:
             remove(path)
         except Exception as error:  # Cloud file systems raise their own.
-            logging.log_first_n(
-                logging.WARNING, "Cannot remove %s: %s", 1, path, line(error)
-            )
+            _say_cannot_remove(str(path), line(error))
+
+
+@functools.lru_cache(maxsize=1000)
+def _say_cannot_remove(path: str, reason: str) -> None:
+    """Logs it once of each path: every checkpoint tries it again."""
+    logging.warning("Cannot remove %s: %s", path, reason)
 
 
 def steps(folder: Path) -> list[int]:
