@@ -393,12 +393,14 @@ class Peers:
         with self._changed:
             if self.lost or self._is_closing:
                 return
+            # Said before anybody knows of it, who would say it too.
+            with contextlib.suppress(OSError):
+                start = "\n" if os.isatty(self._stderr) else ""
+                text = f"{start}ls_tf: {line}{_KEPT}\n"
+                os.write(self._stderr, text.encode())
+                _silence()
             self.lost = line
             self._changed.notify_all()
-        with contextlib.suppress(OSError):
-            start = "\n" if os.isatty(self._stderr) else ""
-            os.write(self._stderr, f"{start}ls_tf: {line}{_KEPT}\n".encode())
-            _silence()
         if self.index == 0:
             with self._relaying:
                 self._broadcast({"lost": line})

@@ -79,6 +79,18 @@ def met(found, seconds=20.0):
     return all_of
 
 
+def test_a_loss_is_said_before_anybody_else_can_say_it(
+    addresses, ends, monkeypatch
+):
+    chief, _ = met(addresses(2))
+    known = []
+    monkeypatch.setattr(peers.os, "write", lambda *_: known.append(chief.lost))
+    chief._lose("worker 1 is lost")
+    assert known[0] == ""  # later the other one says it too
+    assert chief.lost == "worker 1 is lost"
+    assert ends
+
+
 def test_a_process_alone_meets_nobody():
     alone = peers.Peers()
     alone.meet(0.0)
