@@ -161,6 +161,7 @@ RUN, TABLE = "runs/*/*/seed=0", "runs/fc_digits/*/seed=0/tables/*"
 KINDS = {
     "run.json": ("a run goes on", f"{RUN}/run.json"),
     "metrics.csv": ("a run goes on", f"{RUN}/metrics.csv"),
+    "digests.json": ("a run goes on", f"{RUN}/digests.json"),
     "checkpoint, arrays": (
         "a run goes on",
         f"{RUN}/checkpoints/step-000000050/arrays.safetensors",
@@ -182,6 +183,7 @@ KINDS = {
     "table, part": ("a student is taught", f"{TABLE}/logits-00001.npy"),
     "table, manifest": ("a student is taught", f"{TABLE}/manifest.json"),
     "record, run.json": ("a report is built", f"{RUN}/run.json"),
+    "record, digests.json": ("a report is built", f"{RUN}/digests.json"),
     "measurement, numbers": (
         "a report is built",
         f"{RUN}/measurements/penultimate_report.json",
