@@ -4,7 +4,10 @@ Source: tensor2tensor/models/resnet.py with the edits of Mueller et al. 2019,
 App. A.2 (3 x 3 stem, 9 blocks in a group): ``block="pre_activation"``. He et
 al. 2015, "Deep residual learning", arXiv 1512.03385: ``"basic"`` and
 ``"bottleneck"``, the latter with its stride in the 3 x 3 convolution, as
-fb.resnet.torch and torchvision have it.
+fb.resnet.torch and torchvision have it. Zagoruyko and Komodakis 2016, "Wide
+residual networks", arXiv 1605.07146, and Xie et al. 2017, "Aggregated residual
+transformations", arXiv 1611.05431: bottlenecks that are wider within, the
+latter with a grouped convolution.
 
 Everywhere: batch normalization with momentum 0.9 and epsilon 1e-5, no biases
 but that of the last layer, and zero padding that is the same on both sides.
@@ -60,7 +63,24 @@ _IMAGENET = {
     "shortcut": "projection",
     "init": "he",
 }
+_HE = "He et al. 2015, table 1"
 _MUELLER = "Mueller et al. 2019, App. A.2, on T2T's resnet.py; count derived"
+
+
+def _imagenet(
+    source: str,
+    parameters: int,
+    block: str,
+    blocks: tuple[int, ...],
+    **more: int,
+) -> Reference:
+    """One of torchvision's sizes."""
+    return Reference(
+        {**_IMAGENET, "block": block, "blocks": blocks, **more},
+        parameters,
+        f"{source}; count as torchvision's",
+    )
+
 
 REFERENCE = (
     Reference({**_T2T, "num_classes": 10}, 3_407_674, _MUELLER),
@@ -76,24 +96,35 @@ REFERENCE = (
         855_770,
         "He et al. 2015, ResNet-56 with option B; count derived",
     ),
-    Reference(
-        {**_IMAGENET, "block": "basic", "blocks": (2, 2, 2, 2)},
-        11_689_512,
-        "He et al. 2015, table 1, ResNet-18; count as torchvision's",
+    _imagenet(f"{_HE}, ResNet-18", 11_689_512, "basic", (2, 2, 2, 2)),
+    _imagenet(f"{_HE}, ResNet-34", 21_797_672, "basic", (3, 4, 6, 3)),
+    _imagenet(f"{_HE}, ResNet-50", 25_557_032, "bottleneck", (3, 4, 6, 3)),
+    _imagenet(f"{_HE}, ResNet-101", 44_549_160, "bottleneck", (3, 4, 23, 3)),
+    _imagenet(
+        "Zagoruyko and Komodakis 2016, WRN-50-2-bottleneck",
+        *(68_883_240, "bottleneck", (3, 4, 6, 3)),
+        group_width=128,
     ),
-    # ResNet-34, (3, 4, 6, 3) of "basic": 21,797,672;
-    # ResNet-101, (3, 4, 23, 3) of "bottleneck": 44,549,160.
-    Reference(
-        {**_IMAGENET, "block": "bottleneck", "blocks": (3, 4, 6, 3)},
-        25_557_032,
-        "He et al. 2015, table 1, ResNet-50; count as torchvision's",
+    _imagenet(
+        "Xie et al. 2017, table 1, ResNeXt-50 32 x 4d",
+        *(25_028_904, "bottleneck", (3, 4, 6, 3)),
+        groups=32,
+        group_width=4,
+    ),
+    _imagenet(
+        "Xie et al. 2017, ResNeXt-101 32 x 8d",
+        *(88_791_336, "bottleneck", (3, 4, 23, 3)),
+        groups=32,
+        group_width=8,
     ),
 )
 
 _BLOCKS = ("pre_activation", "basic", "bottleneck")
 _SHORTCUTS = ("projection", "padding")
 _INITS = ("t2t", "he")
+_STRIDES = ("3x3", "1x1")
 _EXPANSION = 4  # a bottleneck's last convolution is so many times as wide
+_PLAIN_WIDTH = 64  # group_width of a bottleneck that is as wide as it is named
 
 
 def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
@@ -150,6 +181,24 @@ def _check_shortcut(
         )
 
 
+def _check_bottleneck(
+    block: str, bottleneck_stride: str, groups: int, group_width: int
+) -> None:
+    """Options of bottlenecks, which other blocks would not read."""
+    _check_choice("bottleneck_stride", bottleneck_stride, _STRIDES)
+    if groups < 1 or group_width < 1:
+        raise ValueError(
+            "wanted groups and group_width of 1 or more, got "
+            f"{groups} and {group_width}"
+        )
+    given = (bottleneck_stride, groups, group_width)
+    if block != "bottleneck" and given != ("3x3", 1, _PLAIN_WIDTH):
+        raise ValueError(
+            "wanted bottleneck_stride, groups and group_width with block "
+            f"'bottleneck' alone, got block {block!r}"
+        )
+
+
 def _channels(block: str, width: int) -> int:
     """How many channels a block of this width gives."""
     return width * _EXPANSION if block == "bottleneck" else width
@@ -163,6 +212,9 @@ class _Style:
     shortcut: str
     init: str
     seed: int
+    bottleneck_stride: str = "3x3"
+    groups: int = 1
+    group_width: int = _PLAIN_WIDTH
 
     def kernel(self, name: str) -> PhiloxVarianceScaling:
         """The initial weights of a convolution.
@@ -200,8 +252,18 @@ class _Style:
             scale=1 / 3, mode="fan_in", distribution="uniform", seed=seed
         )
 
+    def inner(self, width: int) -> int:
+        """Channels within a bottleneck: those of all groups together."""
+        return width * self.group_width // _PLAIN_WIDTH * self.groups
+
     def conv(
-        self, x: Tensor, name: str, filters: int, kernel: int, stride: int = 1
+        self,
+        x: Tensor,
+        name: str,
+        filters: int,
+        kernel: int,
+        stride: int = 1,
+        groups: int = 1,
     ) -> Tensor:
         """A convolution without bias, padded alike on both sides."""
         if stride > 1 and kernel > 1:
@@ -212,6 +274,7 @@ class _Style:
             strides=stride,
             # At stride 1 "same" is (k - 1) / 2 on both sides.
             padding="same" if stride == 1 else "valid",
+            groups=groups,
             use_bias=False,
             data_format="channels_last",
             kernel_initializer=self.kernel(name),
@@ -288,10 +351,13 @@ def _basic(
 def _bottleneck(
     style: _Style, x: Tensor, name: str, width: int, stride: int
 ) -> Tensor:
-    filters = _channels("bottleneck", width)
-    y = style.conv(x, f"{name}_conv_1", width, 1)
+    filters, inner = _channels("bottleneck", width), style.inner(width)
+    early, late = (
+        (stride, 1) if style.bottleneck_stride == "1x1" else (1, stride)
+    )
+    y = style.conv(x, f"{name}_conv_1", inner, 1, early)
     y = _norm(y, f"{name}_norm_1")
-    y = style.conv(y, f"{name}_conv_2", width, 3, stride)
+    y = style.conv(y, f"{name}_conv_2", inner, 3, late, style.groups)
     y = _norm(y, f"{name}_norm_2")
     y = style.conv(y, f"{name}_conv_3", filters, 1)
     y = _norm(y, f"{name}_norm_3", relu=False)
@@ -346,6 +412,9 @@ def build(
     stem_downsampling: bool,
     shortcut: str,
     init: str,
+    bottleneck_stride: str = "3x3",
+    groups: int = 1,
+    group_width: int = 64,
     seed: int,
 ) -> keras.Model:
     """Builds the network.
@@ -371,6 +440,14 @@ def build(
             A, without parameters).
         init: ``"t2t"``, truncated normal of variance 1 / inputs; ``"he"``,
             normal of variance 2 / outputs.
+        bottleneck_stride: the convolution of a bottleneck that halves height
+            and width: ``"3x3"``, or ``"1x1"``, the first one, as He's own
+            network and Keras's have it.
+        groups: of a bottleneck's 3 x 3 convolution, each of which sees its
+            own channels alone.
+        group_width: channels of one group in a bottleneck of width 64; those
+            of width w have w / 64 times as many. 128 in one group is Wide
+            ResNet-50-2; 4 in 32 groups are ResNeXt's 32 x 4d.
         seed: the run's seed, for the initial weights.
 
     Returns:
@@ -383,7 +460,7 @@ def build(
 
     Raises:
         ValueError: if a size is out of range, a choice is unknown, or a
-            shortcut does not go with the block or the widths.
+            shortcut or an option does not go with the block or the widths.
 
     Source: see the module.
     """
@@ -392,7 +469,15 @@ def build(
     _check_choice("init", init, _INITS)
     _check(num_classes, image_shape, blocks, widths, stem_width, stem_kernel)
     _check_shortcut(shortcut, block, stem_width, widths)
-    style = _Style(block, shortcut, init, seed)
+    _check_bottleneck(block, bottleneck_stride, groups, group_width)
+    style = _Style(
+        block, shortcut, init, seed, bottleneck_stride, groups, group_width
+    )
+    if any(style.inner(width) < 1 for width in widths):
+        raise ValueError(
+            f"wanted widths of {_PLAIN_WIDTH // group_width} or more with "
+            f"group_width {group_width}, got {tuple(widths)}"
+        )
     images = keras.Input(shape=tuple(image_shape), name="image")
     x = _stem(style, images, stem_width, stem_kernel, stem_downsampling)
     x = _groups(style, x, blocks, widths)

@@ -73,7 +73,15 @@ def references():
     for name in registry.names("ls_tf.models"):
         module = registry.get("ls_tf.models", name)
         for i, reference in enumerate(module.REFERENCE):
-            yield pytest.param(name, i, id=f"{name}-{i}", marks=[]), reference
+            # Three times drawn; one by one, TensorFlow compiles convolutions
+            # in groups.
+            is_large = reference.parameters > 26e6
+            is_large = is_large or "groups" in reference.options
+            marks = [pytest.mark.slow] if is_large else []
+            yield (
+                pytest.param(name, i, id=f"{name}-{i}", marks=marks),
+                reference,
+            )
 
 
 def examples(reference, count):
@@ -135,7 +143,14 @@ def test_a_model_is_its_reference(name, i, tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", registry.names("ls_tf.models"))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Tracing its 149 convolutions takes a while.
+        pytest.param(n, marks=[pytest.mark.slow] * (n == "inception_v4"))
+        for n in registry.names("ls_tf.models")
+    ],
+)
 def test_two_steps_train_a_small_model(name):
     module = registry.get("ls_tf.models", name)
     model = module.build(**module.REFERENCE[0].options, seed=0)

@@ -25,6 +25,10 @@ SMALL = {
 }
 BASIC = {"block": "basic", "init": "he"}
 BOTTLENECK = {"block": "bottleneck", "init": "he"}
+# Of width 4: 2 groups of 48 / 64 * 4 = 3 channels.
+GROUPED = {"groups": 2, "group_width": 48}
+WIDE = {"group_width": 128}
+NEXT = {"groups": 32, "group_width": 4}
 IMAGENET = {
     "num_classes": 1000,
     "image_shape": (224, 224, 3),
@@ -93,16 +97,20 @@ def test_the_arithmetic_of_the_other_sizes():
 
 
 @pytest.mark.parametrize(
-    ("block", "blocks", "printed"),
+    ("block", "blocks", "options", "printed"),
     [
-        ("basic", (2, 2, 2, 2), 11_689_512),
-        ("basic", (3, 4, 6, 3), 21_797_672),
-        ("bottleneck", (3, 4, 6, 3), 25_557_032),
-        ("bottleneck", (3, 4, 23, 3), 44_549_160),
+        ("basic", (2, 2, 2, 2), {}, 11_689_512),
+        ("basic", (3, 4, 6, 3), {}, 21_797_672),
+        ("bottleneck", (3, 4, 6, 3), {}, 25_557_032),
+        ("bottleneck", (3, 4, 23, 3), {}, 44_549_160),
+        ("bottleneck", (3, 4, 6, 3), WIDE, 68_883_240),
+        ("bottleneck", (3, 4, 6, 3), NEXT, 25_028_904),
+        ("bottleneck", (3, 4, 23, 3), {**NEXT, "group_width": 8}, 88_791_336),
     ],
 )
-def test_counts_on_imagenet(block, blocks, printed, no_draws):
-    model = build(**{**BASIC, **IMAGENET, "block": block, "blocks": blocks})
+def test_counts_on_imagenet(block, blocks, options, printed, no_draws):
+    changes = {"block": block, "blocks": blocks, **options}
+    model = build(**{**BASIC, **IMAGENET, **changes})
     assert count(model) == printed
     # A 3 x 3 stem for small images, the same groups.
     small = {"stem_kernel": 3, "stem_downsampling": False}
@@ -188,13 +196,26 @@ def test_a_basic_block_that_keeps_its_shape_has_no_projection():
 class Numpy:
     """The network's layers by name, on arrays [B, H, W, C]."""
 
-    def __init__(self, model):
+    def __init__(self, model, groups=1, bottleneck_stride="3x3", **_):
         self.values = {
             v.path: np.asarray(v, np.float64) for v in model.variables
         }
+        self.groups, self.early = groups, bottleneck_stride == "1x1"
 
-    def conv(self, x, name, stride=1):
+    def conv(self, x, name, stride=1, groups=1):
         kernel = self.values[f"{name}/kernel"]
+        if groups > 1:
+            parts = zip(
+                np.split(x, groups, axis=3),
+                np.split(kernel, groups, axis=3),
+                strict=True,
+            )
+            return np.concatenate(
+                [self.convolved(*part, stride) for part in parts], axis=3
+            )
+        return self.convolved(x, kernel, stride)
+
+    def convolved(self, x, kernel, stride):
         size = kernel.shape[0]
         pad = size // 2  # on both sides, at every stride
         x = np.pad(x, [(0, 0), (pad, pad), (pad, pad), (0, 0)])
@@ -239,9 +260,10 @@ class Numpy:
         return np.maximum(y + self.shortcut(x, y, name, stride), 0)
 
     def bottleneck(self, x, name, stride, first):
-        y = self.conv(x, f"{name}_conv_1")
+        early, late = (stride, 1) if self.early else (1, stride)
+        y = self.conv(x, f"{name}_conv_1", early)
         y = self.norm_relu(y, f"{name}_norm_1")
-        y = self.conv(y, f"{name}_conv_2", stride)
+        y = self.conv(y, f"{name}_conv_2", late, self.groups)
         y = self.norm_relu(y, f"{name}_norm_2")
         y = self.conv(y, f"{name}_conv_3")
         y = self.norm(y, f"{name}_norm_3")
@@ -277,6 +299,8 @@ class Numpy:
         ({**BASIC, "shortcut": "padding"}, 7),
         (BOTTLENECK, 8),
         ({**BOTTLENECK, "shortcut": "padding"}, 8),
+        ({**BOTTLENECK, "bottleneck_stride": "1x1"}, 7),
+        ({**BOTTLENECK, "widths": (4, 8), **GROUPED}, 8),
     ],
 )
 def test_forward_pass_equals_numpy(changes, side):
@@ -289,7 +313,7 @@ def test_forward_pass_equals_numpy(changes, side):
             v.assign(draw.uniform(0.5, 1.5, v.shape))
     options = {**SMALL, **changes}
     x = images(shape=shape)
-    pooled, logits = Numpy(model)(
+    pooled, logits = Numpy(model, **changes)(
         x, options["block"], options["stem_downsampling"]
     )
     out = model(x)
@@ -321,6 +345,18 @@ def test_padding_at_stride_2_is_the_same_on_both_sides():
 
 
 # --- what the outputs are
+
+
+def test_shapes_of_the_wide_and_the_grouped_bottlenecks(no_draws):
+    for options, inner in ((WIDE, 128), (NEXT, 128)):
+        few = {"blocks": (1, 1), "widths": (64, 128), **options}
+        model = build(**BOTTLENECK, **few, image_shape=(8, 8, 2))
+        shapes = {x.name: x.output.shape[1:] for x in model.layers[1:]}
+        assert shapes["group_1_block_1_conv_1"] == (8, 8, inner)
+        assert shapes["group_1_block_1_relu"] == (8, 8, 256)
+        assert shapes["group_2_block_1_conv_2"] == (4, 4, 2 * inner)
+    kernel = model.get_layer("group_2_block_1_conv_2").kernel
+    assert kernel.shape == (3, 3, 8, 256)  # 8 of 256 channels in each group
 
 
 @pytest.mark.parametrize(
@@ -436,10 +472,22 @@ def test_weight_decay_can_leave_out_the_last_bias_alone():
 # --- arguments
 
 
-def test_the_arguments_are_keyword_only_and_have_no_default():
-    for parameter in inspect.signature(resnet.build).parameters.values():
-        assert parameter.kind is parameter.KEYWORD_ONLY
-        assert parameter.default is parameter.empty
+def test_the_arguments_are_keyword_only_and_few_have_a_default():
+    parameters = inspect.signature(resnet.build).parameters
+    assert {p.kind for p in parameters.values()} == {
+        inspect.Parameter.KEYWORD_ONLY
+    }
+    # Those that experiments had no need to name keep what was there before.
+    defaults = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if parameter.default is not parameter.empty
+    }
+    assert defaults == {
+        "bottleneck_stride": "3x3",
+        "groups": 1,
+        "group_width": 64,
+    }
 
 
 @pytest.mark.parametrize(
@@ -461,6 +509,12 @@ def test_the_arguments_are_keyword_only_and_have_no_default():
         ({"shortcut": "padding"}, "projection"),
         ({**BASIC, "shortcut": "padding", "widths": (4, 3)}, "4 to 4 to 3"),
         ({**BASIC, "shortcut": "padding", "stem_width": 5}, "5 to 4 to 6"),
+        ({**BOTTLENECK, "bottleneck_stride": "2x2"}, "3x3, 1x1, got '2x2'"),
+        ({**BOTTLENECK, "groups": 0}, "groups .* got 0 and 64"),
+        ({**BOTTLENECK, "group_width": 0}, "group_width .* got 1 and 0"),
+        ({**BOTTLENECK, "group_width": 4}, "widths of 16 or more"),
+        ({**BASIC, "groups": 2}, "'bottleneck' alone, got block 'basic'"),
+        ({"bottleneck_stride": "1x1"}, "got block 'pre_activation'"),
     ],
 )
 def test_refuses_in_one_line(changes, message):
