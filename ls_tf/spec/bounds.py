@@ -136,7 +136,10 @@ def check_bounds(spec: ExperimentSpec) -> None:
         _refuse_more(f"train.{name}", getattr(spec.train, name), most)
     for name, most in _DATA.items():
         _refuse_more(f"data.{name}", getattr(spec.data, name), most)
-    for name in ("loss_scale", "weight_decay", "clip_global_norm"):
+    for name in (
+        *("loss_scale", "auxiliary_weight"),
+        *("weight_decay", "clip_global_norm"),
+    ):
         _refuse_more(f"train.{name}", getattr(spec.train, name), _FAR)
     _refuse_more("learning_rate", spec.learning_rate, _FAR)
     _check_widths(_check_options("model", spec.model.options))

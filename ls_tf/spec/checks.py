@@ -153,7 +153,7 @@ def _check_train(t: TrainSpec) -> None:
             value is None or value > 0,
             f"train.{name}: wanted more than 0, got {value}",
         )
-    for name in ("weight_decay", "clip_global_norm"):
+    for name in ("weight_decay", "clip_global_norm", "auxiliary_weight"):
         value = getattr(t, name)
         _require(value >= 0, f"train.{name}: wanted 0 or more, got {value}")
     _require(

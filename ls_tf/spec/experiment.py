@@ -62,6 +62,8 @@ class TrainSpec:
     # "uniform" alpha/K | "others" eps/(K-1) | "prior" class frequencies
     smoothing: str = "uniform"
     loss_scale: float = 1.0
+    # Of the loss of a model's auxiliary head, beside that of its logits.
+    auxiliary_weight: float = 0.4
     weight_decay: float = 0.0  # coupled: adds weight_decay * w to the gradient
     decay_exclude: tuple[str, ...] = ()
     clip_global_norm: float = 0.0  # 0: off

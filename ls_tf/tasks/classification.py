@@ -1,5 +1,6 @@
 """Image classification with hard or smoothed targets."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,14 @@ from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, contract, loading, plan
 from ls_tf.pipeline.usage import Usage
 from ls_tf.protocols import Classifier, Inference, Sums, Tensor
-from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
+from ls_tf.spec import (
+    ExperimentSpec,
+    Part,
+    SpecError,
+    TrainSpec,
+    bounds,
+    registry,
+)
 
 
 def build_model(spec: ExperimentSpec) -> keras.Model:
@@ -51,6 +59,24 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
     if not isinstance(model, keras.Model):
         raise TypeError(f"model '{spec.model.name}' built a {type(model)}")
     return model
+
+
+def answering(model: keras.Model) -> keras.Model:
+    """The part of a network that inference computes; it shares the layers.
+
+    Args:
+        model: of ``build_model``.
+
+    Returns:
+        The model itself, or the same less its auxiliary head.
+
+    Source: ours.
+    """
+    outputs = model.output
+    if "auxiliary" not in outputs:
+        return model
+    kept = {name: outputs[name] for name in ("logits", "penultimate")}
+    return keras.Model(model.input, kept, name=model.name)
 
 
 def num_steps(spec: ExperimentSpec, num_examples: int) -> int:
@@ -139,12 +165,28 @@ class Classification:
             self._loss
         )
         self.model = build_model(spec)
+        self._answering = answering(self.model)
+        self._check_auxiliary()
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = (
             np.bincount(train["label"], minlength=self._num_classes)
             / self._num_examples
         ).astype(np.float32)
+
+    def _check_auxiliary(self) -> None:
+        """Refuses a weight of what is not there.
+
+        Raises:
+            SpecError: one line.
+        """
+        weight = self.spec.train.auxiliary_weight
+        unread = TrainSpec.auxiliary_weight
+        if "auxiliary" not in self.model.output and weight != unread:
+            raise SpecError(
+                f"train.auxiliary_weight: wanted {unread}, model "
+                f"'{self.spec.model.name}' has no auxiliary head, got {weight}"
+            )
 
     def _usage(self) -> dict[str, Usage]:
         """Of images nothing is left out: a split is as large as promised."""
@@ -186,7 +228,11 @@ class Classification:
     def loss(
         self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]
     ) -> Sums:
-        """See ``Task.loss``: also the plain NLL and the correct answers."""
+        """See ``Task.loss``: also the plain NLL and the correct answers.
+
+        An auxiliary head learns from what the logits learn from; its loss
+        counts ``train.auxiliary_weight`` times.
+        """
         outputs = self.model(batch["image"], training=True)
         logits = ops.cast(outputs["logits"], "float32")
         answers = objective.Answers(
@@ -196,7 +242,13 @@ class Classification:
             teacher_logits=batch.get("teacher_logits"),
         )
         loss = objective.with_numbers(self._loss, hyperparameters)
-        return self._sums(batch, logits, loss(answers))
+        losses = loss(answers)
+        if "auxiliary" in outputs:
+            auxiliary = ops.cast(outputs["auxiliary"], "float32")
+            losses += self.spec.train.auxiliary_weight * loss(
+                dataclasses.replace(answers, logits=auxiliary)
+            )
+        return self._sums(batch, logits, losses)
 
     def _sums(
         self, batch: Mapping[str, Tensor], logits: Tensor, losses: Tensor
@@ -277,7 +329,7 @@ class Classification:
             images = self._augmentation.apply(images, places, draws)
         else:
             images = self._augmentation.evaluate(images)
-        outputs = self.model(images, training=False)
+        outputs = self._answering(images, training=False)
         return {
             name: ops.cast(outputs[name], "float32")
             for name in ("logits", "penultimate")

@@ -10,7 +10,11 @@ from keras import ops
 from ls_tf.pipeline import augment
 from ls_tf.protocols import Tensor
 from ls_tf.spec import ExperimentSpec, Part, SpecError, TeacherSpec, registry
-from ls_tf.tasks.classification import Classification, build_model
+from ls_tf.tasks.classification import (
+    Classification,
+    answering,
+    build_model,
+)
 
 _TEACHER_BATCH = 1000
 
@@ -140,8 +144,9 @@ class Distillation(Classification):
         super().__init__(spec, data_dir, like)
         self._how: TeacherSpec = spec.teacher
         self._taught_by = teacher
-        self._teacher = build_model(teacher.spec)
-        teacher.load(self._teacher)
+        taught_by = build_model(teacher.spec)
+        teacher.load(taught_by)
+        self._teacher = answering(taught_by)
         self._teacher.trainable = False
         _same_classes(
             *(m.output["logits"].shape[-1] for m in (self.model, self._teacher))

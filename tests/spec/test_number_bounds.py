@@ -32,6 +32,7 @@ BAD = [
     ("fc_digits", "optimizer.options.momentum", "1e30"),
     ("fc_digits", "learning_rate", "1e300"),
     ("fc_digits", "train.loss_scale", "1e300"),
+    ("fc_digits", "train.auxiliary_weight", "1e300"),
     ("fc_digits", "train.weight_decay", "1e300"),
     ("fc_digits", "train.clip_global_norm", "1e300"),
     ("fc_digits", "evaluators.0.role", DIGITS),

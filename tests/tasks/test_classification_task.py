@@ -98,6 +98,81 @@ def test_the_loss_is_a_sum_against_numpy(alpha, smoothing):
     assert set(task.logged) | {"weight"} == set(sums)
 
 
+@pytest.fixture
+def with_a_head(monkeypatch):
+    """Gives the network of a task an auxiliary head, which notes its calls."""
+    calls = []
+
+    class Noting(keras.layers.Dense):
+        def call(self, inputs, training=None):
+            calls.append(training)
+            return super().call(inputs)
+
+    def build(spec):
+        plain = fresh(spec)
+        x = plain.get_layer("hidden_1").output
+        auxiliary = Noting(10, name="auxiliary_logits")(x)
+        calls.clear()  # of the building
+        outputs = {**plain.output, "auxiliary": auxiliary}
+        return keras.Model(plain.input, outputs)
+
+    fresh = classification.build_model
+    monkeypatch.setattr(classification, "build_model", build)
+    return calls
+
+
+@pytest.mark.parametrize(("weight", "given"), [(0.4, {}), (0.25, None)])
+def test_the_loss_of_an_auxiliary_head_is_weighed(weight, given, with_a_head):
+    given = {"train.auxiliary_weight": weight} if given is None else given
+    task = make(**{"alpha": 0.1, "train.loss_scale": 3.0, **given})
+    _, batch = batch_of(task)
+    sums = {
+        k: float(v) for k, v in task.loss(batch, task.hyperparameters).items()
+    }
+    outputs = task.model(batch["image"], training=True)
+    labels = np.asarray(batch["label"])
+    rows = np.arange(len(labels))
+    losses, nlls = [], []
+    for name in ("logits", "auxiliary"):
+        logp = log_probs(np.asarray(outputs[name], np.float64))
+        target = np.full(logp.shape, 0.01)  # both heads are smoothed
+        target[rows, labels] += 0.9
+        losses.append(-(target * logp).sum())
+        nlls.append(-logp[rows, labels].sum())
+    want = 3.0 * (losses[0] + weight * losses[1])
+    assert sums["loss"] == pytest.approx(want, rel=1e-5)
+    # What is logged beside is of the logits alone.
+    assert sums["nll"] == pytest.approx(nlls[0], rel=1e-5)
+    logits = np.asarray(outputs["logits"])
+    assert sums["accuracy"] == (logits.argmax(-1) == labels).sum()
+
+
+def test_inference_computes_no_auxiliary_head(with_a_head):
+    task = make()
+    _, batch = batch_of(task)
+    task.loss(batch, task.hyperparameters)
+    assert with_a_head
+    with_a_head.clear()
+    stored = {"image": task.examples("report")["image"][:3]}
+    found = task.predict(stored)
+    assert with_a_head == []
+    whole = task.model(stored["image"] / 255.0, training=False)
+    assert set(found) == {"logits", "penultimate"}
+    for name, value in found.items():
+        np.testing.assert_allclose(
+            np.asarray(value), np.asarray(whole[name]), atol=1e-6
+        )
+
+
+def test_the_weight_of_a_head_that_is_not_there_is_refused():
+    with pytest.raises(SpecError) as caught:
+        make(**{"train.auxiliary_weight": 0.3})
+    assert str(caught.value) == (
+        "train.auxiliary_weight: wanted 0.4, model 'fully_connected' has no "
+        "auxiliary head, got 0.3"
+    )
+
+
 def test_weight_zero_changes_no_sum():
     task = make()
     _, batch = batch_of(task)
