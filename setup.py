@@ -59,6 +59,8 @@ setup(
         "jax": ["jax>=0.8"],
         "jax-cuda": ["jax[cuda13]>=0.8"],
         "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
+        # Only tests of the ResNets import it: the network they must equal.
+        "torchvision": ["torchvision>=0.19"],
         # Only benchmarks/ imports these: the named peers it compares with.
         "benchmark": ["torch>=2.3", "pillow>=10.0", "transformers>=5.0"],
     },

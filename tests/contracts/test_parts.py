@@ -127,7 +127,8 @@ def test_a_model_is_its_reference(name, i, tmp_path):
         logits,
         np.asarray(outputs["penultimate"]) @ kernel + bias,
         rtol=1e-4,
-        atol=1e-5,
+        # Fresh deep networks have logits in the thousands.
+        atol=1e-5 * max(1, np.abs(logits).max()),
     )
     # The same seed, the same weights; another one, others.
     again = module.build(**reference.options, seed=0)
