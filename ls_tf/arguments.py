@@ -20,6 +20,8 @@ _MOST = {
     "logical_devices": 1024,
     "micro_batches": 2**20,
     "worker_timeout": 10_000_000,
+    "processes": 2**20,
+    "process": 2**20,
 }
 
 USAGE = """\
@@ -104,6 +106,25 @@ def _define() -> Flags:
         "worker_timeout",
         "600",
         "seconds to wait for the other processes of --strategy=multi_worker",
+        flag_values=values,
+    )
+    text(
+        "coordinator",
+        None,
+        "HOST:PORT of process 0, for --engine=jax --strategy=multi_worker; "
+        "without it TF_CONFIG or the cluster (Slurm, Cloud TPU) says it",
+        flag_values=values,
+    )
+    text(
+        "processes",
+        None,
+        "with --coordinator: how many processes there are",
+        flag_values=values,
+    )
+    text(
+        "process",
+        None,
+        "with --coordinator: which one this is, from 0; that one writes",
         flag_values=values,
     )
     on("deterministic", False, "deterministic operations", flag_values=values)
@@ -209,6 +230,11 @@ def whole(values: Flags, name: str, least: int) -> int:
     if number > most:
         raise SpecError(f"--{name}: wanted {most} or less, got {number}")
     return int(number)
+
+
+def whole_or_none(values: Flags, name: str, least: int) -> int | None:
+    """As ``whole``, of a flag that need not be given."""
+    return None if values[name].value is None else whole(values, name, least)
 
 
 def recorded(argv: Sequence[str]) -> tuple[str, ...]:

@@ -9,18 +9,18 @@ import errno
 import json
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ls_tf import arguments, stopping, streams
 from ls_tf.arguments import Flags
-from ls_tf.running import peers, stack, surroundings
+from ls_tf.running import peers, places, stack, surroundings
+from ls_tf.running.machine import Machine
+from ls_tf.running.places import Place
 from ls_tf.spec import SpecError, as_dict, nearest, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
-
-if TYPE_CHECKING:
-    from ls_tf.running.session import Machine
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
 LOST = peers.EXIT_CODE
@@ -74,14 +74,12 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
     with _importing():
         from ls_tf.records import runs
         from ls_tf.running import session
-        from ls_tf.training import strategy
 
-    session.check(values.engine, values.strategy)
-    stack.check(identities, values.engine)
-    is_writer = strategy.worker(values.strategy)[0] == 0
+    place = session.check(_machine(values, argv))
+    stack.check(identities, values.engine, place.count)
     wanted = []
     for identity in identities:
-        runs.refuse(values.runs_dir, identity, is_writer=is_writer)
+        runs.refuse(values.runs_dir, identity, is_writer=place.index == 0)
         record = runs.find(values.runs_dir, identity)
         if values.mode != "eval" and record is not None:
             record.check()
@@ -92,7 +90,7 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
     if wanted:
         _train(values, argv, wanted)
     else:
-        _say_finished(values.strategy, identities)
+        _say_finished(place, identities)
     for identity in identities:
         _show(runs.Path(values.runs_dir) / identity.folder)
     return OK
@@ -104,14 +102,11 @@ def _show(path: object) -> None:
         print(path)
 
 
-def _say_finished(name: str, identities: Sequence[RunIdentity]) -> None:
+def _say_finished(place: Place, identities: Sequence[RunIdentity]) -> None:
     """Lets no other process wait for one that has nothing to do."""
-    from ls_tf.training import strategy
-
-    index, addresses = strategy.worker(name)
-    if len(addresses) > 1:
+    if place.count > 1:
         reason = f"run {identities[0].title} is finished already"
-        peers.tell_absence(index, addresses, reason, peers.IDLE_SECONDS)
+        peers.tell_absence(place, reason, peers.IDLE_SECONDS)
 
 
 def _train(
@@ -176,9 +171,10 @@ def _translate(
     with _importing():
         from ls_tf.running import session, translate
 
-    session.check(values.engine, values.strategy)
+    machine = _machine(values, argv)
+    session.check(machine)
     translate.check(identity, values.runs_dir)
-    opened = session.Session(_machine(values, argv))
+    opened = session.Session(machine)
     with stopping.doing("translating the present lines"):
         translate.run(identity, opened, translate.blocks(sys.stdin.fileno()))
     return OK
@@ -193,9 +189,7 @@ def _refuse_without_teacher(identity: RunIdentity, runs_dir: str) -> None:
         execute.record_of(before[-1], runs_dir)
 
 
-def _machine(values: Flags, argv: Sequence[str]) -> "Machine":
-    from ls_tf.running.session import Machine
-
+def _machine(values: Flags, argv: Sequence[str]) -> Machine:
     return Machine(
         runs_dir=values.runs_dir,
         data_dir=values.data_dir,
@@ -205,6 +199,9 @@ def _machine(values: Flags, argv: Sequence[str]) -> "Machine":
         micro_batches=arguments.whole(values, "micro_batches", 1),
         deterministic=values.deterministic,
         worker_timeout=arguments.whole(values, "worker_timeout", 1),
+        coordinator=values.coordinator,
+        processes=arguments.whole_or_none(values, "processes", 1),
+        process=arguments.whole_or_none(values, "process", 0),
         command=arguments.recorded(argv),
     )
 
@@ -216,19 +213,21 @@ def _make_missing(
     with _importing():
         from ls_tf.running import session, sweep
 
-    session.check(values.engine, values.strategy)
+    machine = _machine(values, argv)
+    count = session.check(machine).count
     shard = None
     if values.shard is not None:
         shard = sweep.Shard.parse(values.shard)
-        if values.strategy == "multi_worker":
+        if count > 1:
             raise SpecError(
-                "--shard: wanted a strategy of one process, got multi_worker"
+                "--shard: wanted a strategy of one process, got "
+                f"{values.strategy}"
             )
     # With JAX, runs that differ in a few numbers train together.
     return sweep.make_missing(
         wanted,
-        _machine(values, argv),
-        stacked=values.engine == "jax",
+        machine,
+        stacked=values.engine == "jax" and count == 1,
         shard=shard,
     )
 
@@ -349,16 +348,30 @@ def _take_leave(
     elif error is not None and (code is None or not reason):
         reason = f"{type(error).__name__} {reason}".strip()
     if peers.has_met():
-        peers.leave(reason)
-        if code == LOST:
+        ends_at_once = peers.leave(reason)
+        if error is not None and code is None and ends_at_once:
+            traceback.print_exception(error)
+            code = 1
+        if code == LOST or ends_at_once:
             # An engine would wait for the lost one to take its leave of it.
-            os._exit(code)
+            os._exit(code or OK)
     elif code == BAD_INPUT and any("multi" in word for word in argv):
-        from ls_tf.training import strategy
-
         with contextlib.suppress(SpecError):
-            place = strategy.place()
-            peers.tell_absence(*place, reason, peers.REFUSED_SECONDS)
+            place = _place(argv)
+            peers.tell_absence(place, reason, peers.REFUSED_SECONDS)
+
+
+def _place(argv: Sequence[str]) -> Place:
+    """The place of a process whose command line may be wrong.
+
+    Raises:
+        SpecError: it is wrong in what concerns the place too.
+    """
+    try:
+        values = arguments.read(argv)
+    except SpecError:  # some flag is unknown
+        return places.of(Machine(strategy="multi_worker"))
+    return places.of(_machine(values, argv))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -135,6 +135,23 @@ def start_workers(
     ]
 
 
+def start_jax_processes(line: Line, *flags: str, each=((), ())):
+    """Starts JAX processes of one run, each with flags of its own too."""
+    (port,) = free_ports(1)
+    return [
+        line.start(
+            *flags,
+            "--engine=jax",
+            "--strategy=multi_worker",
+            f"--coordinator=127.0.0.1:{port}",
+            f"--processes={len(each)}",
+            f"--process={index}",
+            *own,
+        )
+        for index, own in enumerate(each)
+    ]
+
+
 def arrays(folder: Path) -> dict[str, np.ndarray]:
     """The newest checkpoint's arrays."""
     found = checkpoints.latest(epath.Path(folder) / "checkpoints")

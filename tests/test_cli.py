@@ -360,7 +360,15 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         ([DIGITS, "--engine=jaxx"], "no engine 'jaxx'; .*did you mean 'jax'"),
         (
             [DIGITS, "--engine=jax", "--strategy=multi_worker"],
-            "TF_CONFIG is not set|--engine=jax runs in one process",
+            "--strategy=multi_worker: wanted --coordinator, --processes and",
+        ),
+        (
+            [DIGITS, "--coordinator=a:1", "--processes=2", "--process=0"],
+            "--coordinator, --processes and --process are for --engine=jax",
+        ),
+        (
+            [DIGITS, "--engine=jax", "--processes=0"],
+            "--processes: wanted 1 or more, got 0",
         ),
         ([DIGITS, "--stack=seed:0..1"], "wants --engine=jax, got tensorflow"),
         (

@@ -109,8 +109,12 @@ class Clock:
 
 
 @contextlib.contextmanager
-def listening(address: str) -> Iterator[socket.socket]:
+def listening(address: str, source: str) -> Iterator[socket.socket]:
     """Listens on an address of this machine, on all its interfaces.
+
+    Args:
+        address: ``host:port``.
+        source: what says so, for messages.
 
     Raises:
         SpecError: it cannot, or for half a minute another program does.
@@ -125,7 +129,7 @@ def listening(address: str) -> Iterator[socket.socket]:
             if not in_use or clock.is_over:
                 reason = getattr(error, "strerror", None) or error
                 raise SpecError(
-                    f"TF_CONFIG: worker 0 cannot listen on {address}: {reason}"
+                    f"{source}: worker 0 cannot listen on {address}: {reason}"
                 ) from None
         stopping.wait(POLL_SECONDS)  # a run that was lost may be ending
     with server:

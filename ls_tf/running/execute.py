@@ -76,7 +76,7 @@ def run(
 
     Source: ours.
     """
-    stack.check(identities, session.machine.engine)
+    stack.check(identities, session.machine.engine, session.place.count)
     runs_dir = session.machine.runs_dir
     for identity in identities:
         runs.refuse(runs_dir, identity, is_writer=session.worker[0] == 0)

@@ -15,4 +15,8 @@ class Machine:
     micro_batches: int = 1
     deterministic: bool = False
     worker_timeout: int = 600  # seconds to wait for the other processes
+    # Of several JAX processes: where process 0 serves, how many, which one.
+    coordinator: str | None = None
+    processes: int | None = None
+    process: int | None = None
     command: tuple[str, ...] = ()

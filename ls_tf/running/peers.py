@@ -29,6 +29,7 @@ from ls_tf.running.connections import (
     connected,
     listening,
 )
+from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
 
 EXIT_CODE = 6
@@ -57,14 +58,23 @@ def _silence() -> None:
 class Peers:
     """The processes of a run as one of them sees them; also of a run alone."""
 
-    def __init__(self, index: int = 0, addresses: Sequence[str] = ("",)):
+    def __init__(
+        self,
+        index: int = 0,
+        addresses: Sequence[str] = ("",),
+        source: str = "TF_CONFIG",
+    ):
         """Knows who should be there; ``meet`` finds them.
 
         Args:
             index: of this process; 0 is the one that writes.
-            addresses: ``host:port`` of each.
+            addresses: ``host:port`` of each; that of process 0 will do.
+            source: what says so, for messages.
         """
         self.index, self.addresses = index, tuple(addresses)
+        self._source = source
+        # The engine would wait at the end for those that have ended before.
+        self.ends_at_once = False
         self._lines: dict[int, Connection] = {}
         self._left: set[int] = set()
         self._told: dict[int, collections.deque[Any]] = {}
@@ -77,7 +87,8 @@ class Peers:
 
     def name(self, index: int) -> str:
         """A process in words."""
-        return f"worker {index} at {self.addresses[index]}"
+        address = self.addresses[index]
+        return f"worker {index} at {address}" if address else f"worker {index}"
 
     # --- The meeting --------------------------------------------------------
 
@@ -112,7 +123,7 @@ class Peers:
     def _gather_workers(self, clock: "Clock") -> None:
         missing = set(range(1, len(self.addresses)))
         try:
-            with listening(self.addresses[0]) as server:
+            with listening(self.addresses[0], self._source) as server:
                 while missing:
                     stopping.look()
                     self._accept(server, missing)
@@ -174,8 +185,8 @@ class Peers:
             return False  # a stranger
         if workers != list(self.addresses):
             other = (
-                f"TF_CONFIG names the workers {_short(self.addresses)} for "
-                f"worker 0 and {_short(workers)} for worker {index}"
+                f"{self._source} names the workers {_short(self.addresses)} "
+                f"for worker 0 and {_short(workers)} for worker {index}"
             )
             line.send({"refused": other})
             raise SpecError(other)
@@ -187,7 +198,7 @@ class Peers:
             return True
         if 0 <= index < len(self.addresses):
             other = f"{self.name(index)} is there already"
-            line.send({"refused": f"TF_CONFIG: {other}"})
+            line.send({"refused": f"{self._source}: {other}"})
         return False
 
     def _drop_gone(self, missing: set[int]) -> None:
@@ -336,7 +347,8 @@ class Peers:
 
     def _await_loss(self, error: Exception) -> None:
         """An engine may know of a loss before the kernel has told us."""
-        if type(error).__module__.startswith(("tensorflow", "jax")):
+        is_jax = "Gloo" in str(error)  # a ValueError of no module of JAX's
+        if is_jax or type(error).__module__.startswith(("tensorflow", "jax")):
             with self._changed:
                 self._changed.wait_for(lambda: self.lost, _GRACE_SECONDS)
 
@@ -427,9 +439,9 @@ class Peers:
 _present: list[Peers] = []
 
 
-def meet(index: int, addresses: Sequence[str], seconds: float) -> Peers:
+def meet(place: Place, seconds: float) -> Peers:
     """Meets the other processes, once in a process; see ``Peers.meet``."""
-    peers = Peers(index, addresses)
+    peers = Peers(place.index, place.addresses, place.source)
     peers.meet(seconds)
     _present[:] = [peers]
     return peers
@@ -440,31 +452,37 @@ def has_met() -> bool:
     return any(len(peers.addresses) > 1 for peers in _present)
 
 
-def leave(reason: str = "") -> None:
-    """Takes leave of whom this process has met; see ``Peers.leave``."""
+def leave(reason: str = "") -> bool:
+    """Takes leave of whom this process has met; see ``Peers.leave``.
+
+    Returns:
+        bool: whether the process has to end without its engine's leave.
+    """
+    ends_at_once = any(peers.ends_at_once for peers in _present)
     for peers in _present:
         peers.leave(reason)
     _present.clear()
+    return ends_at_once
 
 
-def _short(addresses: Any) -> str:
-    text = str(addresses if isinstance(addresses, str) else list(addresses))
+def _short(addresses: Sequence[Any]) -> str:
+    if addresses and not all(addresses[1:]):
+        return f"{addresses[0]} and {len(addresses) - 1} more"
+    text = str(list(addresses))
     return text if len(text) < 80 else f"{text[:77]}..."
 
 
-def tell_absence(
-    index: int, addresses: Sequence[str], reason: str, seconds: float
-) -> None:
+def tell_absence(place: Place, reason: str, seconds: float) -> None:
     """Tells those that would wait for this process that it will not come.
 
     Worker 0 answers each that asks for it, the others tell worker 0.
 
     Args:
-        index: see ``Peers``.
-        addresses: see ``Peers``.
+        place: of this process.
         reason: one line.
         seconds: how long to wait for those who have to be told.
     """
+    index, addresses = place.index, place.addresses
     until = time.monotonic() + seconds
     hello = {"hello": index, "workers": list(addresses), "reason": reason}
     with contextlib.suppress(SpecError, stopping.StoppedError):
@@ -475,7 +493,7 @@ def tell_absence(
                     return
                 stopping.wait(connections.POLL_SECONDS)
             return
-        with listening(addresses[0]) as server:
+        with listening(addresses[0], place.source) as server:
             told = 0
             while told < len(addresses) - 1 and time.monotonic() < until:
                 stopping.look()

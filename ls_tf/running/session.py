@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import stopping, streams
-from ls_tf.running import agreement, peers, provenance, surroundings
+from ls_tf.running import agreement, peers, places, provenance, surroundings
 from ls_tf.running.machine import Machine as Machine
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
 from ls_tf.training import strategy
@@ -22,51 +22,57 @@ if TYPE_CHECKING:
 ENGINES = ("tensorflow", "jax")
 
 
-def check(engine: str, strategy_name: str) -> None:
+def check(machine: Machine) -> places.Place:
     """Refuses an engine or strategy that cannot be used, without loading it.
+
+    Returns:
+        This process's place among those of its run.
 
     Raises:
         SpecError: one line.
     """
+    engine = machine.engine
     if engine not in ENGINES:
         raise SpecError(f"no engine '{engine}'; {nearest(engine, ENGINES)}")
-    strategy.check(strategy_name)
+    strategy.check(machine.strategy)
     if engine == "tensorflow":
         if importlib.util.find_spec("tensorflow") is None:
             raise SpecError(
                 "--engine=tensorflow wants the package tensorflow, which is "
                 "not installed; there is --engine=jax"
             )
-        return
-    if importlib.util.find_spec("jax") is None:
+    elif importlib.util.find_spec("jax") is None:
         raise SpecError(
             "--engine=jax wants the package jax, which is not installed; "
             "install it with: pip install -e '.[jax]' (or jax-cuda, jax-tpu)"
         )
-    if strategy_name not in ("default", "mirrored"):
-        raise SpecError(
-            "--engine=jax runs in one process: wanted --strategy=default or "
-            f"mirrored (all local devices, TPUs too), got {strategy_name}"
-        )
+    return places.of(machine)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Drops what TensorFlow's C++ start-up writes to standard error.
+def _quiet(*streams_too: int) -> Iterator[None]:
+    """Drops what the C++ start-up of an engine writes to standard error.
 
     It speaks of CUDA and of rounding on every start, before any setting of
     its own is read; errors come as exceptions all the same.
+
+    Args:
+        *streams_too: numbers of further streams.
     """
     streams.open_closed()
-    if sys.stderr is not None:
-        sys.stderr.flush()
-    kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(sink, 2)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    sink = os.open(os.devnull, os.O_WRONLY)
+    kept = {number: os.dup(number) for number in (2, *streams_too)}
+    for number in kept:
+        os.dup2(sink, number)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
         os.close(sink)
 
 
@@ -90,22 +96,21 @@ class Session:
                 the same; one line.
             PeerError: another process did not come, or was refused.
         """
-        check(machine.engine, machine.strategy)
         self.machine = machine
         # The code as it is now; what is edited later does not run here.
         provenance.sources()
         provenance.git()
         for line in surroundings.settle():
             print(f"ls_tf: {line}", file=sys.stderr)
-        index, addresses = strategy.worker(machine.strategy)
-        self.worker = (index, len(addresses))
-        self.peers = peers.meet(index, addresses, machine.worker_timeout)
+        self.place = check(machine)
+        self.worker = (self.place.index, self.place.count)
+        self.peers = peers.meet(self.place, machine.worker_timeout)
         if about is not None:
             agreement.compare(self.peers, about)
         # Read when TensorFlow is loaded. Of a lost peer it would write lines
         # before we can say one.
         level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        if level == "2" and len(addresses) > 1:
+        if level == "2" and self.place.count > 1:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         with _quiet():
             _start_keras(machine.engine)
@@ -131,11 +136,21 @@ class Session:
         with stopping.importing("JAX"):
             from ls_tf.training import jax_devices
 
-        with _quiet(), stopping.importing("JAX"):
+        place = self.place
+        self.peers.ends_at_once = place.count > 1
+        # Gloo greets its peers on standard output.
+        with (
+            _quiet(*([1] if place.count > 1 else [])),
+            stopping.importing("JAX"),
+            self.peers.watched(lambda reason: None),
+        ):
             self.jax_devices = jax_devices.make(
                 self.machine.strategy,
                 logical_devices=self.machine.logical_devices,
                 deterministic=self.machine.deterministic,
+                process=(place.index, place.count),
+                coordinator=place.addresses[0],
+                by_cluster=place.by_cluster,
             )
 
     def engine(self, spec: ExperimentSpec, transform: "Transform") -> "Engine":

@@ -183,12 +183,19 @@ def groups(wanted: Sequence[RunIdentity]) -> list[list[RunIdentity]]:
     return list(by_kind.values())
 
 
-def check(wanted: Sequence[RunIdentity], engine: str) -> None:
+def check(
+    wanted: Sequence[RunIdentity], engine: str, processes: int = 1
+) -> None:
     """Refuses runs that cannot share a program.
 
+    Args:
+        wanted: the runs.
+        engine: which.
+        processes: how many train them.
+
     Raises:
-        SpecError: another engine than JAX, or runs that differ in more than
-            ``FIELDS``.
+        SpecError: another engine than JAX, several processes, or runs that
+            differ in more than ``FIELDS``.
 
     Source: ours.
     """
@@ -196,6 +203,8 @@ def check(wanted: Sequence[RunIdentity], engine: str) -> None:
         return
     if engine != "jax":
         raise SpecError(f"--stack wants --engine=jax, got {engine}")
+    if processes > 1:
+        raise SpecError(f"--stack wants one process, got {processes}")
     if len(groups(wanted)) > 1:
         raise SpecError(
             "--stack: networks of one program may differ in "

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from ls_tf.spec import SpecError
+from ls_tf.training import jax_processes
 
 # Options of JAX that change numbers or programs, at JAX's own defaults: a
 # program that has loaded JAX before us may have set them. What a user's
@@ -24,17 +25,29 @@ _OPTIONS: dict[str, Any] = {
 
 
 def make(
-    strategy: str, *, logical_devices: int = 1, deterministic: bool = False
+    strategy: str,
+    *,
+    logical_devices: int = 1,
+    deterministic: bool = False,
+    process: tuple[int, int] = (0, 1),
+    coordinator: str = "",
+    by_cluster: bool = False,
 ) -> list[Any]:
     """Finds the devices; must come before any other JAX work.
 
     Args:
-        strategy: "default" (the first device) or "mirrored" (all local ones).
+        strategy: "default" (the first device), "mirrored" (all local ones),
+            "multi_worker" (those of all processes), or "tpu" (all, and they
+            must be TPUs).
         logical_devices: how many devices to make of one CPU.
         deterministic: the same result from run to run on a GPU too.
+        process: this one's index and how many there are.
+        coordinator: of several processes: see ``jax_processes.start``.
+        by_cluster: likewise.
 
     Returns:
-        list of jax.Device, of one kind.
+        list of jax.Device, of one kind; those of several processes in the
+        order of the processes.
 
     Raises:
         SpecError: there is no device, or JAX has started with other ones.
@@ -53,6 +66,8 @@ def make(
     try:
         if logical_devices > 1:
             update("jax_num_cpu_devices", logical_devices)
+        if process[1] > 1:
+            jax_processes.start(*process, coordinator, by_cluster=by_cluster)
         devices: list[Any] = jax.local_devices()
     except (RuntimeError, AssertionError) as error:
         # JAX asserts that JAX_PLATFORMS names no platform without a device.
@@ -67,4 +82,12 @@ def make(
             f"--logical_devices={logical_devices} is for CPUs, got "
             f"{len(devices)} of {devices[0].device_kind}"
         )
-    return devices if strategy == "mirrored" else devices[:1]
+    if strategy == "tpu" and devices[0].platform != "tpu":
+        raise SpecError(
+            "--strategy=tpu found no TPU; it wants a Cloud TPU VM and "
+            "pip install -e '.[jax-tpu]', see docs/accelerators.md; JAX found "
+            f"{devices[0].device_kind}"
+        )
+    if process[1] > 1:
+        return jax_processes.together()
+    return devices[:1] if strategy == "default" else devices

@@ -20,7 +20,6 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 from ls_tf import stopping
 from ls_tf.protocols import Computation, Task
@@ -28,6 +27,8 @@ from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
 from ls_tf.training import memory_limit, naming
 from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
+from ls_tf.training.jax_inference import JaxInference
+from ls_tf.training.jax_placement import AXIS, Placement
 from ls_tf.training.naming import named
 
 Arrays = Mapping[str, Any]
@@ -35,14 +36,9 @@ Arrays = Mapping[str, Any]
 # each with the network as its first axis where several are stacked.
 State = dict[str, list[Any]]
 
-_AXIS = "devices"
-
 
 class JaxEngine:
     """Runs the steps of one or more networks with JAX; see ``Engine``."""
-
-    is_chief = True
-    num_workers = 1
 
     def __init__(
         self,
@@ -57,18 +53,21 @@ class JaxEngine:
 
         Args:
             spec: the experiment; of a stack, any one of them.
-            devices: what to train on, of one kind.
+            devices: what to train on, of one kind; also those of other
+                processes, which train too.
             transform: what happens to the mean gradient before the optimizer.
             micro_batches: in how many parts the batch is taken.
             memory: bytes that a stack may take; default: what the devices
                 have.
         """
         self._spec = spec
-        self._devices = list(devices)
+        self._placement = Placement(devices)
+        self._devices = self._placement.devices
+        self.num_workers = self._placement.num_workers
+        self.is_chief = self.num_workers == 1 or jax.process_index() == 0
         self._transform = transform
         self._micro_batches = micro_batches
         self._memory = memory
-        self._mesh = jax.sharding.Mesh(np.array(self._devices), (_AXIS,))
         self._most = shared.max_chunk(spec)
         self._precision = (
             "tensorfloat32"
@@ -99,25 +98,24 @@ class JaxEngine:
         self._tasks = tasks
         self._place(by_network)
         self._programs: dict[Any, Any] = {}
-        self._computations: dict[Any, Any] = {}
+        self._inference = JaxInference(
+            first, self._placement.mine, self._precision
+        )
         # XLA compiles convolutions inside a loop to slow code on a CPU.
         cpu = self._devices[0].platform == "cpu"
         self._scans = first.one_shape and (self._spec.train.xla or not cpu)
         if self._size > 1:
             self._program_for(self._placed(self._plan(0, 1)))
 
-    def _sharding(self, *axes: str | None) -> NamedSharding:
-        spec: Any = PartitionSpec
-        return NamedSharding(self._mesh, spec(*axes))
-
     def _place(self, by_network: bool) -> None:
         """Puts data and state on the devices."""
+        sharding, put = self._placement.sharding, self._placement.put
         # One network has no axis of its own.
-        stack = () if self._size == 1 else (_AXIS if by_network else None,)
-        self._by_state = self._sharding(*stack)
+        stack = () if self._size == 1 else (AXIS if by_network else None,)
+        self._by_state = sharding(*stack)
         # Plans are [step, network, example]: split by network or by example.
-        self._by_draws = self._sharding(
-            None, *stack, *(() if by_network else (_AXIS,))
+        self._by_draws = sharding(
+            None, *stack, *(() if by_network else (AXIS,))
         )
         # What is one object in all tasks, they share: one teacher's table.
         own = {
@@ -128,11 +126,11 @@ class JaxEngine:
             )
         }
         self._resident = {
-            k: jax.device_put(
+            k: put(
                 np.stack([t.resident[k] for t in self._tasks]), self._by_state
             )
             if k in own
-            else jax.device_put(v, self._sharding())
+            else put(v, sharding())
             for k, v in self._task.resident.items()
         }
         self._own = own
@@ -276,14 +274,14 @@ class JaxEngine:
     def _compile(self, draws: Arrays) -> Any:
         self._place_waiting()
         states = jax.tree.map(lambda _: self._by_state, self._state)
-        whole = self._sharding()
+        whole = self._placement.sharding()
         if self._scans:
             program = jax.jit(
                 self._steps,
                 donate_argnums=0,
                 out_shardings=(states, whole, whole),
             )
-            more: tuple[Any, ...] = (draws, jnp.int32(1))
+            more: tuple[Any, ...] = (draws, np.int32(1))
         else:
             program = jax.jit(
                 self._stepped, donate_argnums=0, out_shardings=(states, whole)
@@ -316,7 +314,8 @@ class JaxEngine:
         return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
 
     def _placed(self, plan: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        return {k: jax.device_put(v, self._by_draws) for k, v in plan.items()}
+        put = self._placement.put
+        return {k: put(v, self._by_draws) for k, v in plan.items()}
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
@@ -338,15 +337,16 @@ class JaxEngine:
             self._resident,
             self._hyperparameters,
             draws,
-            jnp.int32(count),
+            np.int32(count),
         )
         return {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
 
     def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
         rows: list[dict[str, Any]] = []
         while len(rows) < count:
-            if rows and stopping.requested():
-                break  # each shape may have to be compiled
+            # Workers run the same steps. Each shape may have to be compiled.
+            if rows and self.num_workers == 1 and stopping.requested():
+                break
             plan = self._plan(start + len(rows), count - len(rows))
             draws = self._placed(plan)
             program = self._program_for(draws)
@@ -378,7 +378,9 @@ class JaxEngine:
             whole[part] = [np.stack(v) for v in zip(*rows, strict=True)]
         self._waiting = {}
         self._host = None
-        self._state = jax.device_put(whole, self._by_state)
+        self._state = jax.tree.map(
+            lambda value: self._placement.put(value, self._by_state), whole
+        )
 
     def of_network(self, i: int) -> State:
         """One network's variables, on the host."""
@@ -449,60 +451,20 @@ class JaxEngine:
     def predict(
         self, i: int, examples: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        """See ``Inference.predict``: each device takes a part of a batch."""
-        values, split = self._values_of(i), self._sharding(_AXIS)
-        # The first network's program serves all, with each one's values.
-        return shared.in_batches(
-            lambda batch: self._computed(
-                self._task.predict, self._model, values, batch, split
-            ),
-            examples,
-            multiple_of=len(self._devices),
-        )
+        """See ``Inference.predict``."""
+        return self._inference.predict(self._tasks[i].model, examples)
 
     def compute(
         self, i: int, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """See ``Inference.compute``: every device does the whole of it."""
-        values, whole = self._values_of(i), self._sharding()
-        model = self._tasks[i].model
-        computed = []
-        for batch in batches:
-            stopping.look()
-            computed.append(
-                self._computed(function, model, values, batch, whole)
-            )
-        return computed
-
-    def _values_of(self, i: int) -> Any:
-        return jax.device_put(
-            [v.value for v in self._tasks[i].model.variables], self._sharding()
-        )
-
-    def _computed(
-        self,
-        function: Computation,
-        model: keras.Model,
-        values: Any,
-        batch: Arrays,
-        placement: NamedSharding,
-    ) -> dict[str, np.ndarray]:
-        if function not in self._computations:
-
-            def computation(values: list[Any], batch: Arrays) -> Any:
-                mapping = list(zip(model.variables, values, strict=True))
-                with keras.StatelessScope(state_mapping=mapping):
-                    return function(batch)
-
-            self._computations[function] = jax.jit(computation)
-        placed = {k: jax.device_put(v, placement) for k, v in batch.items()}
-        with jax.default_matmul_precision(self._precision):
-            outputs = self._computations[function](values, placed)
-        return {k: np.asarray(v) for k, v in outputs.items()}
+        """See ``Inference.compute``."""
+        return self._inference.compute(self._tasks[i].model, function, batches)
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
-        """See ``Engine.agree``: there is one process."""
-        return stop, count
+        """See ``Engine.agree``."""
+        told = [int(stop), count if self.is_chief else 0]
+        is_stop, chosen = self._placement.largest(told)
+        return bool(is_stop), chosen
 
     def devices(self) -> list[str]:
         """See ``Engine.devices``."""

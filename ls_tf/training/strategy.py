@@ -4,7 +4,6 @@ One strategy a process: a second one with other tensor shapes can break the
 first one's collectives.
 """
 
-import json
 import os
 from typing import Any
 
@@ -16,77 +15,14 @@ _TPUS = ("/dev/accel0", "/dev/vfio/0")  # where a TPU VM has its chips
 NAMES = ("default", "mirrored", "multi_worker", "tpu")
 
 
-def check(name: str, environment: dict[str, str] | None = None) -> None:
-    """Refuses an unknown strategy or a malformed TF_CONFIG, without TF.
+def check(name: str) -> None:
+    """Refuses an unknown strategy, without TensorFlow.
 
     Raises:
         SpecError: one line.
     """
     if name not in NAMES:
         raise SpecError(f"no strategy '{name}'; {nearest(name, NAMES)}")
-    if name == "multi_worker":
-        place(environment)
-
-
-def place(
-    environment: dict[str, str] | None = None,
-) -> tuple[int, tuple[str, ...]]:
-    """Reads this worker's place from TF_CONFIG.
-
-    Args:
-        environment: default: the process's own.
-
-    Returns:
-        (index, addresses ``host:port`` of all workers).
-
-    Raises:
-        SpecError: one line that says what is wrong with TF_CONFIG.
-    """
-    environment = dict(os.environ) if environment is None else environment
-    text = environment.get("TF_CONFIG", "")
-    shape = (
-        'wanted {"cluster": {"worker": ["host:port", ...]}, '
-        '"task": {"type": "worker", "index": 0}}'
-    )
-    if not text:
-        raise SpecError(f"TF_CONFIG is not set; {shape}")
-    try:
-        config = json.loads(text)
-        workers = config["cluster"]["worker"]
-        kind, index = config["task"]["type"], config["task"]["index"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SpecError(
-            f"TF_CONFIG is malformed ({type(error).__name__}: {error}); {shape}"
-        ) from None
-    if set(config["cluster"]) != {"worker"} or kind != "worker":
-        raise SpecError(f"TF_CONFIG: only workers are supported; {shape}")
-    if not isinstance(workers, list) or not all(map(_is_address, workers)):
-        raise SpecError(f"TF_CONFIG: worker addresses are malformed; {shape}")
-    if len(set(workers)) < len(workers):
-        raise SpecError(f"TF_CONFIG: two workers have one address; {shape}")
-    if type(index) is not int or not 0 <= index < len(workers):
-        raise SpecError(
-            f"TF_CONFIG: wanted a task index of 0 to {len(workers) - 1}, "
-            f"got {index!r}"
-        )
-    return index, tuple(workers)
-
-
-def _is_address(text: Any) -> bool:
-    if not isinstance(text, str):
-        return False
-    host, _, port = text.rpartition(":")
-    is_number = port.isascii() and port.isdecimal() and len(port) < 6
-    return bool(host) and is_number and 0 < int(port) < 65536
-
-
-def worker(name: str) -> tuple[int, tuple[str, ...]]:
-    """This process's index and the addresses of all; the first writes.
-
-    Raises:
-        SpecError: TF_CONFIG malformed.
-    """
-    return place() if name == "multi_worker" else (0, ("",))
 
 
 def make(name: str, *, logical_devices: int = 1) -> Any:
@@ -103,7 +39,7 @@ def make(name: str, *, logical_devices: int = 1) -> Any:
         tf.distribute.Strategy.
 
     Raises:
-        SpecError: unknown name, TF_CONFIG malformed, or no TPU.
+        SpecError: unknown name, or no TPU.
     """
     check(name)
     import tensorflow as tf

@@ -24,6 +24,7 @@ FLAGS = (
     "--set=train.checkpoint_every_steps=40",
 )
 END_SECONDS = 60.0
+ENGINES = ("tensorflow", "jax")
 REFUSED, LOST = 2, 6
 
 
@@ -38,8 +39,8 @@ def _ports(number):
 class Workers:
     """The processes of one run on this machine."""
 
-    def __init__(self, line, number, flags=FLAGS):
-        self._line, self._flags = line, flags
+    def __init__(self, line, number, engine):
+        self._line, self._flags = line, (*FLAGS, f"--engine={engine}")
         self._addresses = [f"127.0.0.1:{port}" for port in _ports(number)]
         self.processes = {}
 
@@ -73,8 +74,9 @@ class Workers:
         }
 
 
-def _finished(line, number, flags=FLAGS):
-    for code, err in Workers(line, number, flags).start_all().ended().values():
+def _finished(line, number, engine):
+    workers = Workers(line, number, engine).start_all()
+    for code, err in workers.ended().values():
         assert code == 0, err
 
 
@@ -85,16 +87,16 @@ def _weights(line):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The weights of an unbroken run, by number of processes."""
+    """The weights of an unbroken run, by engine and number of processes."""
     made = {}
 
-    def of(number):
-        if number not in made:
-            folder = tmp_path_factory.mktemp(f"workers{number}")
+    def of(number, engine):
+        if (number, engine) not in made:
+            folder = tmp_path_factory.mktemp(f"workers{number}{engine}")
             line = FaultyLine(folder / "whole")
-            _finished(line, number)
-            made[number] = _weights(line)
-        return made[number]
+            _finished(line, number, engine)
+            made[number, engine] = _weights(line)
+        return made[number, engine]
 
     return of
 
@@ -118,9 +120,9 @@ def _one_line(err, *words):
         assert word in lines[0], lines[0]
 
 
-def killed(line, number, whole):
+def killed(line, number, engine, whole):
     """The last one is killed in the middle; all go on later."""
-    workers = Workers(line, number).start_all()
+    workers = Workers(line, number, engine).start_all()
     until = time.monotonic() + 120
     while not checkpoints_of(line.runs):
         assert time.monotonic() < until
@@ -134,14 +136,14 @@ def killed(line, number, whole):
     for code, err in ended.values():
         assert code == LOST, (code, err)
         _one_line(err, f"worker {number - 1}")
-    _finished(line, number)
-    _assert_close(_weights(line), whole(number))
+    _finished(line, number, engine)
+    _assert_close(_weights(line), whole(number, engine))
     return took
 
 
-def late(line, number, whole):
+def late(line, number, engine, whole):
     """The last one comes after the others have waited for a while."""
-    workers = Workers(line, number)
+    workers = Workers(line, number, engine)
     for index in range(number - 1):
         workers.start(index)
     time.sleep(8.0)
@@ -149,13 +151,13 @@ def late(line, number, whole):
     workers.start(number - 1)
     for code, err in workers.ended().values():
         assert code == 0, err
-    _assert_close(_weights(line), whole(number))
+    _assert_close(_weights(line), whole(number, engine))
     return time.monotonic() - began
 
 
-def never_there(line, number, whole):
+def never_there(line, number, engine, whole):
     """The last one never comes; nothing is written."""
-    workers = Workers(line, number)
+    workers = Workers(line, number, engine)
     began = time.monotonic()
     for index in range(number - 1):
         workers.start(index, "--worker_timeout=5")
@@ -166,9 +168,9 @@ def never_there(line, number, whole):
     return time.monotonic() - began
 
 
-def _refused(line, number, *other, to=None):
+def _refused(line, number, engine, *other, to=None):
     """The last one does another run; all say so in one line."""
-    workers = Workers(line, number)
+    workers = Workers(line, number, engine)
     began = time.monotonic()
     for index in range(number - 1):
         workers.start(index)
@@ -179,31 +181,32 @@ def _refused(line, number, *other, to=None):
     return time.monotonic() - began
 
 
-def of_another_spec(line, number, whole):
+def of_another_spec(line, number, engine, whole):
     """The last one has another alpha."""
-    took = _refused(line, number, "--alpha=0.3")
+    took = _refused(line, number, engine, "--alpha=0.3")
     assert not list(line.runs.glob("*/*/seed=0/run.json"))
     return took
 
 
-def of_other_steps(line, number, whole):
+def of_other_steps(line, number, engine, whole):
     """The last one trains less."""
-    took = _refused(line, number, "--set=train.steps=200")
+    took = _refused(line, number, engine, "--set=train.steps=200")
     assert not list(line.runs.glob("*/*/seed=0/run.json"))
     return took
 
 
-def in_another_folder(line, number, whole):
+def in_another_folder(line, number, engine, whole):
     """On going on, the last one looks for checkpoints elsewhere."""
-    workers = Workers(line, number).start_all()
+    workers = Workers(line, number, engine).start_all()
     while not checkpoints_of(line.runs):
         time.sleep(0.02)
     for process in workers.processes.values():
         process.send_signal(9)
     workers.ended(END_SECONDS)
-    took = _refused(line, number, to=FaultyLine(line.folder / "elsewhere"))
-    _finished(line, number)
-    _assert_close(_weights(line), whole(number))
+    elsewhere = FaultyLine(line.folder / "elsewhere")
+    took = _refused(line, number, engine, to=elsewhere)
+    _finished(line, number, engine)
+    _assert_close(_weights(line), whole(number, engine))
     return took
 
 
@@ -214,15 +217,18 @@ CASES = (
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("number", [2, 4])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 @pytest.mark.xdist_group("workers")
-def test_one_of_several(line, whole, figures, case, number):
-    seconds = case(line, number, whole)
+def test_one_of_several(line, whole, figures, case, number, engine):
+    seconds = case(line, number, engine, whole)
     name = case.__name__.replace("_", " ")
-    figures(f"{number} processes, one {name}", ended=round(seconds, 1))
+    what = f"{engine}, {number} processes, one {name}"
+    figures(what, ended=round(seconds, 1))
 
 
 @pytest.mark.xdist_group("workers")
-def test_one_of_two_of_another_spec(line, whole):
-    of_another_spec(line, 2, whole)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_of_two_of_another_spec(line, whole, engine):
+    of_another_spec(line, 2, engine, whole)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ls_tf.running import agreement, connections, peers
+from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
 
 
@@ -294,7 +295,9 @@ def test_one_that_will_not_come_says_so(addresses, absent):
     found = addresses(2)
     said = together(
         [
-            lambda: peers.tell_absence(absent, found, "no such flag", 20.0),
+            lambda: peers.tell_absence(
+                Place(absent, tuple(found)), "no such flag", 20.0
+            ),
             lambda: peers.Peers(1 - absent, found).meet(20.0),
         ]
     )

@@ -1,0 +1,95 @@
+"""What a trained network answers on JAX.
+
+Of several processes each infers by itself, on its own devices: what one of them
+measures, or leaves out, no other waits for.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+from jax.sharding import NamedSharding
+
+from ls_tf import stopping
+from ls_tf.protocols import Computation, Task
+from ls_tf.training import engine as shared
+from ls_tf.training.jax_placement import AXIS, Placement
+
+Arrays = Mapping[str, Any]
+
+
+class JaxInference:
+    """Runs functions of a network's weights, as they are in its model."""
+
+    def __init__(
+        self, task: Task, devices: Sequence[Any], precision: str
+    ) -> None:
+        """Takes the devices of this process.
+
+        Args:
+            task: of the first network; its program serves all, with each
+                one's values.
+            devices: of this process, of one kind.
+            precision: of products; see ``jax.default_matmul_precision``.
+        """
+        self._task = task
+        self._placement = Placement(devices)
+        self._precision = precision
+        self._computations: dict[Computation, Any] = {}
+
+    def predict(
+        self, model: keras.Model, examples: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """See ``Inference.predict``: each device takes a part of a batch."""
+        values, split = self._values_of(model), self._placement.sharding(AXIS)
+        return shared.in_batches(
+            lambda batch: self._computed(
+                self._task.predict, self._task.model, values, batch, split
+            ),
+            examples,
+            multiple_of=len(self._placement.devices),
+        )
+
+    def compute(
+        self,
+        model: keras.Model,
+        function: Computation,
+        batches: Sequence[Arrays],
+    ) -> list[dict[str, np.ndarray]]:
+        """See ``Inference.compute``: every device does the whole of it."""
+        values, whole = self._values_of(model), self._placement.sharding()
+        computed = []
+        for batch in batches:
+            stopping.look()
+            computed.append(
+                self._computed(function, model, values, batch, whole)
+            )
+        return computed
+
+    def _values_of(self, model: keras.Model) -> Any:
+        return jax.device_put(
+            [v.value for v in model.variables], self._placement.sharding()
+        )
+
+    def _computed(
+        self,
+        function: Computation,
+        model: keras.Model,
+        values: Any,
+        batch: Arrays,
+        sharding: NamedSharding,
+    ) -> dict[str, np.ndarray]:
+        if function not in self._computations:
+
+            def computation(values: list[Any], batch: Arrays) -> Any:
+                mapping = list(zip(model.variables, values, strict=True))
+                with keras.StatelessScope(state_mapping=mapping):
+                    return function(batch)
+
+            self._computations[function] = jax.jit(computation)
+        placed = {k: jax.device_put(v, sharding) for k, v in batch.items()}
+        with jax.default_matmul_precision(self._precision):
+            outputs = self._computations[function](values, placed)
+        return {k: np.asarray(v) for k, v in outputs.items()}

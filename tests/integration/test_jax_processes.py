@@ -1,0 +1,249 @@
+"""Several JAX processes train one network: the weights of one process."""
+
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+from command_line import Line, arrays, assert_equal_bits, start_jax_processes
+from etils import epath
+
+from ls_tf.running import peers
+from ls_tf.training import checkpoints
+
+SMOKE = ("--experiment=fc_digits", "--smoke")
+TRAINED = (
+    "--experiment=fc_digits",
+    # A rate at which rounding does not grow.
+    "--set=learning_rate=0.1",
+    "--set=train.steps=20",
+    "--set=train.log_every_steps=5",
+    "--set=train.checkpoint_every_steps=10",
+    "--set=train.global_batch_size=48",
+    "--set=train.ema_momentum=0.9",
+    "--set=train.weight_decay=0.0001",
+    "--set=train.clip_global_norm=1.0",
+    "--set=model.options.hidden=32,32",
+    "--set=model.options.dropout_rate=0.3",
+    "--set=evaluators.0.every_steps=10",
+)
+JAX = "--engine=jax"
+
+
+def ended(processes, code=0, timeout=100):
+    """Standard output and errors of each; all end with the code."""
+    said = []
+    try:
+        for process in processes:
+            process.wait(timeout)
+    finally:
+        for process in processes:
+            process.send_signal(9)
+    for process in processes:
+        out, err = process.communicate()
+        assert process.returncode == code, err
+        assert "Traceback" not in err
+        said.append((out, err))
+    return said
+
+
+def lines(err):
+    """What was said beside the progress."""
+    texts = err.replace("\r", "\n").splitlines()
+    return [t for t in texts if t and not t.startswith("fc_digits")]
+
+
+def assert_close(a, b):
+    assert a.keys() == b.keys()
+    for name in a:
+        np.testing.assert_allclose(
+            a[name], b[name], rtol=0, atol=1e-6, err_msg=name
+        )
+
+
+def measured(folder):
+    return {
+        path.name: json.loads(path.read_text())["scalars"]
+        for path in (folder / "measurements").glob("*.json")
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(shared_line):
+    shared_line(*TRAINED, JAX)
+    return shared_line.folder_of(*TRAINED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "more", "replicas"),
+    [
+        (2, (), 2),
+        (4, (), 4),
+        (2, ("--logical_devices=2", "--micro_batches=3"), 4),
+    ],
+    ids=["two", "four", "two_of_two_devices"],
+)
+def test_several_processes_train_the_weights_of_one(
+    tmp_path, line, alone, number, more, replicas
+):
+    if parts := [flag for flag in more if "micro" in flag]:
+        # Masks of dropout are drawn for each part of a batch.
+        in_parts = Line(tmp_path / "in_parts")
+        in_parts(*TRAINED, JAX, *parts)
+        alone = in_parts.folder_of(*TRAINED)
+    processes = start_jax_processes(line, *TRAINED, *more, each=((),) * number)
+    folder = line.folder_of(*TRAINED)
+    for out, err in ended(processes):
+        assert out == f"{folder}\n"
+        assert lines(err) == []
+    assert_close(arrays(folder), arrays(alone))
+    run = json.loads((folder / "run.json").read_text())
+    assert (run["outcome"], run["replicas"]) == ("finished", replicas)
+    ours, theirs = measured(folder), measured(alone)
+    assert ours.keys() == theirs.keys() and ours
+    for name in ours:
+        assert ours[name] == pytest.approx(theirs[name], abs=1e-5), name
+    rows, expected = (
+        np.genfromtxt(f / "metrics.csv", delimiter=",", names=True)
+        for f in (folder, alone)
+    )
+    assert rows.dtype == expected.dtype
+    for name in rows.dtype.names:
+        np.testing.assert_allclose(rows[name], expected[name], atol=1e-5)
+
+
+def _back_to_step_10(folder):
+    """As a kill between the two checkpoints leaves a run."""
+    shutil.rmtree(folder / "checkpoints" / "step-000000020")
+    run = json.loads((folder / "run.json").read_text())
+    run |= {"outcome": "running", "indexed": False}  # as an old record
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "digests.json").unlink()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_processes(line, alone):
+    folder = line.folder_of(*TRAINED)
+    line(*TRAINED, JAX)
+    assert_equal_bits(arrays(folder), arrays(alone))
+    # One process, then two, then two devices of one process, then one.
+    for how in ("two", "devices", "one"):
+        _back_to_step_10(folder)
+        if how == "two":
+            ended(start_jax_processes(line, *TRAINED))
+        elif how == "devices":
+            line(*TRAINED, JAX, "--strategy=mirrored", "--logical_devices=2")
+        else:
+            line(*TRAINED, JAX)
+        assert_close(arrays(folder), arrays(alone))
+
+
+@pytest.mark.slow
+def test_bfloat16_in_parts_on_two_processes(line):
+    flags = (*TRAINED, "--set=train.precision=bfloat16")
+    folder = line.folder_of(*flags)
+    ended(start_jax_processes(line, *flags, "--micro_batches=3"))
+    several = arrays(folder)
+    shutil.rmtree(folder)
+    line(*flags, JAX, "--micro_batches=3")
+    whole = arrays(folder)
+    for name in whole:
+        # Products are rounded to eight bits, their sums in another order.
+        np.testing.assert_allclose(
+            several[name], whole[name], rtol=0, atol=2e-3, err_msg=name
+        )
+
+
+def test_another_specification_is_refused(line):
+    processes = start_jax_processes(line, *SMOKE, each=((), ["--alpha=0.2"]))
+    (_, first), (_, second) = ended(processes, code=2)
+    (first,), (second,) = lines(first), lines(second)
+    assert first == (
+        "ls_tf: worker 1 does not do the same run: train.alpha: 0.2 there, "
+        "0.1 here"
+    )
+    assert second.startswith("ls_tf: worker 0 at 127.0.0.1:")
+    assert second.endswith(": train.alpha: 0.1 there, 0.2 here")
+    assert not line.runs.exists()
+
+
+def test_another_number_of_processes_is_refused(line):
+    processes = start_jax_processes(line, *SMOKE, each=((), ["--processes=3"]))
+    for _, err in ended(processes, code=2):
+        (said,) = lines(err)
+        assert "--coordinator names the workers 127.0.0.1:" in said
+        assert " and 1 more for worker 0 " in said
+        assert said.endswith(" and 2 more for worker 1")
+    assert not line.runs.exists()
+
+
+def test_one_that_never_comes_is_named(line):
+    one, other = start_jax_processes(line, *SMOKE, "--worker_timeout=1")
+    other.send_signal(9)
+    other.communicate()
+    ((_, err),) = ended([one], peers.EXIT_CODE)
+    assert lines(err) == [
+        "ls_tf: worker 1 did not come within 1 s (--worker_timeout); the last "
+        "checkpoint is intact"
+    ]
+    assert not line.runs.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_lost_process_ends_the_others(line, killed):
+    flags = (
+        "--experiment=fc_digits",
+        "--set=train.steps=100000",
+        "--set=train.log_every_steps=10",
+        "--set=train.checkpoint_every_steps=10",
+    )
+    folder = line.folder_of(*flags)
+    processes = start_jax_processes(line, *flags)
+    saved = epath.Path(folder) / "checkpoints"
+    until = time.monotonic() + 100
+    while not checkpoints.steps(saved):
+        assert time.monotonic() < until
+        assert processes[0].poll() is None
+        time.sleep(0.02)
+    processes[killed].send_signal(9)
+    processes[killed].communicate()
+    began = time.monotonic()
+    ((_, err),) = ended([processes[1 - killed]], peers.EXIT_CODE, timeout=60)
+    assert time.monotonic() - began < 30
+    (said,) = lines(err)
+    named = "worker 1" if killed else "worker 0 at 127.0.0.1:"
+    assert said.startswith(f"ls_tf: {named}")
+    assert said.endswith(
+        " is lost (its connection was closed); the last checkpoint is intact"
+    )
+    assert checkpoints.latest(saved) is not None
+    run = json.loads((folder / "run.json").read_text())
+    if killed:
+        assert run["outcome"] == "lost"
+        assert run["reason"].startswith(named)
+        assert not (folder / "lock").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("told", [0, 1])
+def test_a_signal_to_one_stops_all_at_one_step(line, told):
+    flags = (
+        "--experiment=fc_digits",
+        "--set=train.steps=100000",
+        "--set=train.checkpoint_every_steps=50",
+    )
+    folder = line.folder_of(*flags)
+    processes = start_jax_processes(line, *flags)
+    saved = epath.Path(folder) / "checkpoints"
+    until = time.monotonic() + 100
+    while not checkpoints.steps(saved):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    processes[told].send_signal(15)
+    ended(processes, code=3, timeout=60)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["outcome"] == "stopped"
+    assert run["step"] == checkpoints.steps(saved)[-1]
