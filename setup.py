@@ -37,6 +37,7 @@ setup(
         "matplotlib>=3.9",
         "tensorboard>=2.20",
         "safetensors>=0.5",
+        "h5py>=3.11",
         "sacrebleu>=2.4",
         "sentencepiece>=0.2",
         "tqdm>=4.66",

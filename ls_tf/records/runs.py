@@ -104,18 +104,20 @@ def opened(
         RunDirectory, locked to this process.
 
     Raises:
-        RunError: another digest, another process, a newer version, or a
-            directory that cannot be written; nothing is changed then.
+        RunError: another digest, other weights to start from, another process,
+            a newer version, or a directory that cannot be written; nothing is
+            changed then.
     """
     path = Path(runs_dir) / identity.folder
     with contextlib.ExitStack() as stack:
         with _refusals(path):
-            _refuse_other(path, identity)
+            _refuse_other_weights(_refuse_other(path, identity), facts)
             _refuse_odd(path, identity)
             stack.enter_context(locked(path))
             sweep(path)
             # Read again: it may have changed before the lock was ours.
             record = _refuse_other(path, identity)
+            _refuse_other_weights(record, facts)
             run = _new_run(identity, facts) if record is None else record.run
             known = None if record is None else record.digests
             directory = RunDirectory(path, run, known)
@@ -222,6 +224,25 @@ def _refuse_other(path: Path, identity: RunIdentity) -> Record | None:
         )
     record.table()  # measurements can be made again, rows cannot
     return record
+
+
+def _refuse_other_weights(
+    record: Record | None, facts: Mapping[str, Any]
+) -> None:
+    """Refuses a file of weights that was another when the run began.
+
+    A run is named by the file's name. Its content is not known to who looks for
+    the run, a report on another machine say, which need not have the file.
+    """
+    began = {} if record is None else record.run.get("weights", {})
+    now = facts.get("weights", began)
+    if record is not None and now != began:
+        raise RunError(
+            f"run directory {record.path} began from other weights: "
+            f"{began.get('file')} had SHA-256 {began.get('sha256', '')[:12]}, "
+            f"has {now['sha256'][:12]} now; use another --runs_dir, or give "
+            "the file another name"
+        )
 
 
 def _refuse_odd(path: Path, identity: RunIdentity) -> None:

@@ -132,6 +132,7 @@ _PROCESS: Mapping[str, Kind] = {
     "micro_batches": COUNT,
     "deterministic": FLAG,
     "surroundings": MAPPING,
+    "weights": fields({"file": TEXT, "sha256": TEXT}),
     "versions": named(optional(TEXT)),
     "engine": TEXT,
     "backend": TEXT,

@@ -124,7 +124,7 @@ def _run_together(
     with stopping.importing("Keras"):
         import keras
 
-        from ls_tf.running import assembly, loop
+        from ls_tf.running import assembly, loop, starting
         from ls_tf.running.run import Run
 
     keras.utils.clear_session()
@@ -142,7 +142,10 @@ def _run_together(
 
         with peers.watched(at_loss):
             engine = assembly.build(identities, session)
-            agreement.compare(peers, lambda: _data_of(engine))
+            start = starting.start_of(identities, engine, machine.runs_dir)
+            agreement.compare(
+                peers, lambda: {**start.about(), **_data_of(engine)}
+            )
             together += [
                 Run(identity, network, machine.runs_dir)
                 for identity, network in zip(
@@ -150,10 +153,14 @@ def _run_together(
                 )
             ]
             if engine.is_chief:
-                facts = session.facts(engine, identities[0].spec)
+                facts = {
+                    **session.facts(engine, identities[0].spec),
+                    **start.facts(),
+                }
                 for member in together:
                     records.enter_context(member.opened(facts))
-            _restore(together)
+            if not _restore(together):
+                starting.load(start, engine.networks, is_chief=engine.is_chief)
             _refuse_other_start(together[0], agreed)
             if mode == "eval":
                 _refuse_unfinished(together[0])
@@ -174,8 +181,8 @@ def _run_together(
         )
 
 
-def _restore(together: Sequence["Run"]) -> None:
-    """Sets all networks to the newest step that all have."""
+def _restore(together: Sequence["Run"]) -> bool:
+    """Sets all networks to the newest step that all have, if there is one."""
     from ls_tf.training import checkpoints
 
     folders = [member.checkpoint_folder for member in together]
@@ -186,6 +193,7 @@ def _restore(together: Sequence["Run"]) -> None:
     )
     for member, checkpoint in zip(together, newest, strict=True):
         member.restore(checkpoint)
+    return newest[0] is not None
 
 
 def _data_of(engine: "Engine") -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ls_tf.spec.changes import SHORT_OF
 from ls_tf.spec.experiment import (
     LOSS_NUMBERS,
     LOSS_STANDS_FOR,
+    WEIGHTS,
     EvaluatorSpec,
     ExperimentSpec,
     TeacherSpec,
@@ -119,7 +120,25 @@ def check(spec: ExperimentSpec) -> None:
         _check_teacher(spec.teacher)
     if spec.loss is not None:
         _check_stood_for(spec, spec.loss.name)
+    _check_weights(spec)
     check_bounds(spec)
+
+
+def _check_weights(spec: ExperimentSpec) -> None:
+    """Refuses weights of what has none, and a file of no known form."""
+    for name in ("optimizer", "schedule", "loss"):
+        part = getattr(spec, name)
+        _require(
+            part is None or not part.weights,
+            f"{name}.weights: wanted nothing, a model alone starts from "
+            f"weights, got {shown(part and part.weights)}",
+        )
+    weights = spec.model.weights
+    _require(
+        not weights or weights.endswith(WEIGHTS),
+        f"model.weights: wanted a file named {', '.join(WEIGHTS)}, got "
+        f"{shown(weights)}",
+    )
 
 
 def _check_train(t: TrainSpec) -> None:

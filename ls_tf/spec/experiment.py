@@ -14,10 +14,15 @@ from ls_tf.spec.values import Value, canonical_text
 
 @dataclass(frozen=True)
 class Part:
-    """A module (or class) by name, and the arguments of its ``build``."""
+    """A module (or class) by name, and the arguments of its ``build``.
+
+    ``weights`` is of a model alone: the file of the weights that it starts
+    from, instead of drawing them.
+    """
 
     name: str
     options: Mapping[str, Value] = field(default_factory=dict)
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,9 @@ class ExperimentSpec:
     # Overrides that shrink the run to seconds; applied by --smoke.
     smoke: Mapping[str, Value] = field(default_factory=dict)
 
+
+# Ends of the names of files that a model's weights may be read from.
+WEIGHTS = (".npz", ".safetensors", ".h5")
 
 # Numbers of a run that a loss may take, by the name it takes them under: where
 # they stand, and the value they have where a loss has no use for them.

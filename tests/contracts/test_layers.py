@@ -50,7 +50,7 @@ OUTSIDE = {
     "tasks": {"keras", "numpy"},
     "training": {
         *("keras", "numpy", "tensorflow", "jax", "safetensors"),
-        *("tensorboard", "tqdm", "absl", "etils"),
+        *("tensorboard", "tqdm", "absl", "etils", "h5py"),
     },
     "pages": {"numpy", "matplotlib"},
     "reports": {"numpy", "scipy", "matplotlib"},

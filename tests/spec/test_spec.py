@@ -575,6 +575,7 @@ def test_every_field_counts_in_the_digest():
         "data.same_split_reason": "none",
         "evaluators.0.role": "train",
         "evaluators.1.options.per_class": 21,
+        "model.weights": "others.npz",
         "optimizer.name": "SGD",
         "learning_rate": 0.5,
         "seed": 1,
@@ -587,7 +588,7 @@ def test_every_field_counts_in_the_digest():
 
 
 DEFAULTS = {
-    Part: {"options": {}},
+    Part: {"options": {}, "weights": ""},
     DataSpec: {
         "augmentation": "none",
         "same_split_reason": "",
