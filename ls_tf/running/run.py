@@ -6,6 +6,7 @@ record. Runs that are trained together, as a stack, each have their own.
 """
 
 import contextlib
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from ls_tf.spec.resolve import RunIdentity
 from ls_tf.stopping import StoppedError
 from ls_tf.training import checkpoints
 from ls_tf.training.engine import Network
+from ls_tf.training.saving import Saver
 from ls_tf.training.summaries import Summaries
 
 
@@ -67,6 +69,7 @@ class Run:
         # None in a process that writes no record.
         self._directory: RunDirectory | None = None
         self._summaries = Summaries(None, 0)
+        self._saver = Saver(self.checkpoint_folder)
         self._learning_rate = assembly.learning_rate_at(
             self._spec, self.task.total_steps
         )
@@ -112,6 +115,7 @@ class Run:
                     self._end("stopped")
                 raise
             finally:
+                self._saver.close()
                 self._summaries.close()
 
     def restore(self, checkpoint: checkpoints.Checkpoint | None) -> None:
@@ -196,10 +200,12 @@ class Run:
             f"the loss of step {step} is {losses[place]}; examples "
             f"{shown}{more}; last finite loss {self._last_finite_loss:g}"
         )
+        self._saver.wait()
         self._end("failed", reason=self.failure)
 
     def write_due(self) -> None:
         """Writes what is due at the present step."""
+        self._saver.look()
         self._log_if_due()
         self._measure_if_due()
         if self._is_last or self._is_step_of(
@@ -236,7 +242,7 @@ class Run:
             self._directory.flush()  # the row is whole now
 
     def save(self) -> None:
-        """Writes a checkpoint; the rows before it are on the disk by then."""
+        """Begins a checkpoint; the rows before it are on the disk by then."""
         if self._directory is None:
             return
         self._directory.seal()
@@ -246,14 +252,15 @@ class Run:
             extra["unmeasured"] = True  # a signal came while it was measured
         # Curves first: a run goes on from a checkpoint, and from its points.
         self._summaries.flush()
-        checkpoints.save(
-            self.checkpoint_folder,
+        self._saver.save(
             checkpoints.Checkpoint(
                 self.step, {**self.network.state(), **pending}, extra
             ),
-        )
-        self._directory.update(
-            step=self.step, train_seconds=round(self._seconds, 3)
+            functools.partial(
+                self._directory.update,
+                step=self.step,
+                train_seconds=round(self._seconds, 3),
+            ),
         )
 
     def _log(self) -> None:
@@ -315,10 +322,12 @@ class Run:
         """
         self._log_if_due()
         self.save()
+        self._saver.wait()
         self._end("stopped")
 
     def lose(self, reason: str) -> None:
         """Ends the record of a run that has lost one of its processes."""
+        self._saver.close()
         self._end("lost", reason=reason)
 
     def finish(self, mode: str) -> None:
@@ -329,6 +338,7 @@ class Run:
         """
         if self._directory is None or self.failure:
             return
+        self._saver.wait()
         began = time.perf_counter()
         if mode != "train":
             self._measure(self._spec.evaluators, self._record)

@@ -14,6 +14,7 @@ import io
 import os
 import signal
 import stat
+import threading
 
 # How to refuse: kind of fault -> errno.
 _ERRNO = {
@@ -57,6 +58,8 @@ class _Watch:
         self._fault, self._do = fault, functions
         self._root = os.path.realpath(fault.root)
         self._count = self._writes = 0
+        # A checkpoint is written beside the training.
+        self._counting = threading.Lock()
         self._log = None
         if fault.log:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -86,20 +89,24 @@ class _Watch:
             place: below the root.
             torn: does the half of a write.
         """
-        self._count += 1
-        self._writes += kind == "write"
+        with self._counting:
+            self._count += 1
+            self._writes += kind == "write"
+            self._happen(self._count, kind, place, torn)
+
+    def _happen(self, count, kind, place, torn):
         if self._log is not None:
-            line = f"{self._count} {kind} {place}\n".encode()
+            line = f"{count} {kind} {place}\n".encode()
             self._do["write"](self._log, line)
         fault = self._fault
-        if fault.kind == "kill" and self._count == fault.at:
+        if fault.kind == "kill" and count == fault.at:
             if torn is not None:
                 torn()
             os.kill(os.getpid(), signal.SIGKILL)
         fails = {
-            "full": self._count >= fault.at and kind in _GROWS,
-            "inodes": self._count >= fault.at and kind in _MAKES,
-            "readonly": self._count >= fault.at,
+            "full": count >= fault.at and kind in _GROWS,
+            "inodes": count >= fault.at and kind in _MAKES,
+            "readonly": count >= fault.at,
             "every": kind == "write" and self._writes % (fault.at or 1) == 0,
         }.get(fault.kind, False)
         if fails:
