@@ -51,6 +51,8 @@ setup(
             "import-linter>=2.6",
             "mypy>=1.11",
             "jax>=0.8",  # the tests run both engines
+            "submitit>=1.5.2",  # and both launchers
+            "ray>=2.40",
             # A test installs the package, without a network.
             "setuptools>=64",
             "wheel>=0.38",
@@ -62,6 +64,9 @@ setup(
         "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
         # Only tests of the ResNets import it: the network they must equal.
         "torchvision": ["torchvision>=0.19"],
+        # --launcher=local and slurm, and --launcher=ray.
+        "slurm": ["submitit>=1.5.2"],
+        "ray": ["ray>=2.40"],
         # Only benchmarks/ imports these: the named peers it compares with.
         "benchmark": ["torch>=2.3", "pillow>=10.0", "transformers>=5.0"],
     },

@@ -22,6 +22,8 @@ _MOST = {
     "worker_timeout": 10_000_000,
     "processes": 2**20,
     "process": 2**20,
+    "jobs": 1_000_000,
+    "retries": 1000,
 }
 
 USAGE = """\
@@ -29,7 +31,7 @@ Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
 
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
-  python run_experiment.py --report=NAME [--run_missing [--shard=I/N]]
+  python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
 
 experiments: {experiments}
@@ -42,7 +44,7 @@ not finite; 5 no space left for a checkpoint, or the disk failed (the one
 before it is intact), or standard output cannot be written (a finished run
 stays finished);
 6 another process of --strategy=multi_worker is lost, was refused or did not
-come (the last checkpoint is intact).
+come (the last checkpoint is intact), or a job of --launcher is lost.
 """
 
 
@@ -136,10 +138,39 @@ def _define() -> Flags:
         flag_values=values,
     )
     text(
-        "shard",
+        "launcher",
+        "here",
+        "with --run_missing: where the runs are trained: here (in this "
+        "process, one after the other), local (all devices of this machine, "
+        "one run a device), slurm or ray; a run that another process holds is "
+        "waited for",
+        flag_values=values,
+    )
+    text(
+        "jobs",
         None,
-        "I/N, with --report and --run_missing: train the I-th of N parts of "
-        "the missing runs; N machines with one --runs_dir share a sweep",
+        "with --launcher: the most jobs at once; default: local one a device "
+        "(of CPUs there is one), slurm and ray all",
+        flag_values=values,
+    )
+    text(
+        "retries",
+        "2",
+        "with --launcher: how often a job that failed is tried again",
+        flag_values=values,
+    )
+    text(
+        "slurm",
+        None,
+        "with --launcher=slurm: KEY=VALUE,... of a job, such as "
+        "partition=gpu,gpus_per_node=1,timeout_min=240",
+        flag_values=values,
+    )
+    text(
+        "ray",
+        None,
+        "with --launcher=ray: ADDRESS or auto, and of a job num_cpus=N and "
+        "num_gpus=N, behind commas",
         flag_values=values,
     )
     text(
@@ -210,6 +241,18 @@ def changes(values: Flags) -> dict[str, Value]:
     return changes
 
 
+def of_runs(values: Flags) -> list[str]:
+    """The flags that mean the runs of an experiment, without the machine's."""
+    flags = [f"--experiment={values.experiment}"]
+    flags += ["--smoke"] if values.smoke else []
+    flags += [f"--set={text}" for text in values.set]
+    flags += [f"--stack={text}" for text in values.stack]
+    for name in ("alpha", "seed"):
+        if values[name].value is not None:
+            flags.append(f"--{name}={values[name].value}")
+    return flags
+
+
 def whole(values: Flags, name: str, least: int) -> int:
     """The whole number that a flag says.
 
@@ -254,15 +297,22 @@ def refuse_unused(values: Flags) -> None:
     """Refuses a flag that would silently do nothing."""
     is_report = values.report is not None
     unused = (
-        ("alpha", "seed", "set", "mode", "stack")
-        if is_report
-        else ("readme", "shard")
+        ("alpha", "seed", "set", "mode", "stack") if is_report else ("readme",)
     )
     for name in unused:
         if values[name].value != values[name].default:
             other = "experiment" if is_report else "report"
             raise SpecError(f"--{name} goes with --{other} only")
-    if values.shard is not None and not values.run_missing:
-        raise SpecError("--shard goes with --run_missing only")
+    if values.launcher != "here":
+        if not values.run_missing:
+            raise SpecError("--launcher goes with --run_missing only")
+        if values.mode != MODES[0]:
+            raise SpecError(
+                f"--launcher wants --mode={MODES[0]}, got {values.mode}"
+            )
+    else:
+        for name in ("jobs", "retries", "slurm", "ray"):
+            if values[name].value != values[name].default:
+                raise SpecError(f"--{name} goes with --launcher only")
     if values.prepared is not None and values.mode != "prepare":
         raise SpecError("--prepared goes with --mode=prepare only")

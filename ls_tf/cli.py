@@ -12,7 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ls_tf import arguments, stopping, streams
 from ls_tf.arguments import Flags
@@ -21,6 +21,9 @@ from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError, as_dict, nearest, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
+
+if TYPE_CHECKING:
+    from ls_tf.launchers.choice import Choice
 
 OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
 LOST = peers.EXIT_CODE
@@ -77,6 +80,9 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
 
     place = session.check(_machine(values, argv))
     stack.check(identities, values.engine, place.count)
+    launcher = _launcher(values, place)
+    if not launcher.is_here:
+        return _launch_experiment(launcher, values, argv, identities)
     wanted = []
     for identity in identities:
         runs.refuse(values.runs_dir, identity, is_writer=place.index == 0)
@@ -93,6 +99,30 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
         _say_finished(place, identities)
     for identity in identities:
         _show(runs.Path(values.runs_dir) / identity.folder)
+    return OK
+
+
+def _launch_experiment(
+    launcher: "Choice",
+    values: Flags,
+    argv: Sequence[str],
+    identities: list[RunIdentity],
+) -> int:
+    """Trains a run, or the runs of a stack as one job, after their teachers."""
+    with _importing():
+        from ls_tf.launchers import choice, jobs
+        from ls_tf.records.runs import Path
+
+    wanted = jobs.of(identities)
+    if values.stack:
+        folders = {identity.folder for identity in identities}
+        wanted = [j for j in wanted if j.runs[0].folder not in folders]
+        flags = tuple(arguments.of_runs(values))
+        wanted.append(jobs.Job(tuple(identities), flags))
+    machine, program = _machine(values, argv), jobs.program(argv[0])
+    choice.carry_out(launcher, wanted, machine, program)
+    for identity in identities:
+        _show(Path(values.runs_dir) / identity.folder)
     return OK
 
 
@@ -206,29 +236,46 @@ def _machine(values: Flags, argv: Sequence[str]) -> Machine:
     )
 
 
+def _launcher(values: Flags, place: Place) -> "Choice":
+    """Where missing runs are trained."""
+    from ls_tf.launchers import choice
+
+    chosen = choice.choose(
+        values.launcher,
+        most=arguments.whole_or_none(values, "jobs", 1),
+        retries=arguments.whole(values, "retries", 0),
+        slurm=values.slurm,
+        ray=values.ray,
+    )
+    is_alone = values.strategy != "multi_worker" and place.count == 1
+    if not (chosen.is_here or is_alone):
+        raise SpecError(
+            "--launcher: wanted a strategy of one process, got "
+            f"{values.strategy}"
+        )
+    return chosen
+
+
 def _make_missing(
     values: Flags, argv: Sequence[str], wanted: list[RunIdentity]
-) -> bool:
-    """Trains a report's runs, or a part of them; whether all are there."""
+) -> None:
+    """Trains a report's runs."""
     with _importing():
+        from ls_tf.launchers import choice, jobs
         from ls_tf.running import session, sweep
 
     machine = _machine(values, argv)
-    count = session.check(machine).count
-    shard = None
-    if values.shard is not None:
-        shard = sweep.Shard.parse(values.shard)
-        if count > 1:
-            raise SpecError(
-                "--shard: wanted a strategy of one process, got "
-                f"{values.strategy}"
-            )
+    place = session.check(machine)
+    launcher = _launcher(values, place)
+    if not launcher.is_here:
+        program = jobs.program(argv[0])
+        choice.carry_out(launcher, jobs.of(wanted), machine, program)
+        return
     # With JAX, runs that differ in a few numbers train together.
-    return sweep.make_missing(
+    sweep.make_missing(
         wanted,
         machine,
-        stacked=values.engine == "jax" and count == 1,
-        shard=shard,
+        stacked=values.engine == "jax" and place.count == 1,
     )
 
 
@@ -238,14 +285,9 @@ def _report(values: Flags, argv: Sequence[str]) -> int:
         from ls_tf.pages import builder
 
     module = registry.get("ls_tf.reports", values.report)
-    if values.run_missing and not _make_missing(
-        values, argv, builder.identities(module, smoke=values.smoke)
-    ):
-        _say(
-            f"report {values.report} is not built: runs of other shards are "
-            "not finished; when they are, give the command without --shard"
-        )
-        return OK
+    if values.run_missing:
+        wanted = builder.identities(module, smoke=values.smoke)
+        _make_missing(values, argv, wanted)
     page = builder.build(
         values.report,
         module,
@@ -312,6 +354,10 @@ def _ended(error: BaseException) -> int | None:
     if isinstance(error, peers.PeerError):
         _say(f"{error}; the last checkpoint is intact")
         return LOST
+    launching = sys.modules.get("ls_tf.launchers.jobs")
+    if launching is not None and isinstance(error, launching.LaunchError):
+        _say(str(error))
+        return int(error.code)
     if isinstance(error, stopping.StoppedError):
         stopping.answer()
         _say("stopped; the state is saved and the same command resumes")

@@ -225,19 +225,21 @@ def readable(descriptor: int, seconds: float | None = None) -> bool:
             return False
 
 
-def aside(function: Callable[[], T]) -> T:
+def aside(function: Callable[[], T], seconds: float | None = None) -> T:
     """Calls a function of a library that knows of no requests to stop.
 
-    It runs in a thread while this one looks. After a stop the thread is left
-    to itself: nobody sees what it returns, and the process ends as soon as it
-    has said so, see ``is_abandoned``.
+    It runs in a thread while this one looks. After a stop, or when it takes
+    too long, the thread is left to itself: nobody sees what it returns, and
+    the process ends as soon as it has said so, see ``is_abandoned``.
 
     Args:
         function: writes nothing that may not be left half-done, and uses no
             Keras, whose scopes belong to a thread.
+        seconds: how long; default: until it returns.
 
     Raises:
         StoppedError: the process was asked to stop.
+        TimeoutError: it did not return in ``seconds``.
     """
     ended: list[Callable[[], T]] = []
     done = threading.Event()
@@ -252,11 +254,15 @@ def aside(function: Callable[[], T]) -> T:
             done.set()
 
     look()
+    until = None if seconds is None else time.monotonic() + seconds
     threading.Thread(target=call, daemon=True).start()
     while not done.wait(_PAUSE_SECONDS):
         if requested() and not _requests.deferred:
             _requests.is_abandoned = True
         look()
+        if until is not None and time.monotonic() >= until:
+            _requests.is_abandoned = True
+            raise TimeoutError(f"no answer in {seconds:g} s")
     return ended[0]()
 
 

@@ -97,6 +97,34 @@ def open_closed() -> None:
 
 
 @contextlib.contextmanager
+def quiet(*streams_too: int) -> Iterator[None]:
+    """Drops what a library's C++ writes to standard error.
+
+    TensorFlow speaks of CUDA and of rounding on every start, before any
+    setting of its own is read, and Ray of each try to reach a cluster; errors
+    come as exceptions all the same.
+
+    Args:
+        *streams_too: numbers of further streams.
+    """
+    open_closed()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    sink = os.open(os.devnull, os.O_WRONLY)
+    kept = {number: os.dup(number) for number in (2, *streams_too)}
+    for number in kept:
+        os.dup2(sink, number)
+    try:
+        yield
+    finally:
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(sink)
+
+
+@contextlib.contextmanager
 def guarded() -> Iterator[None]:
     """Within it, standard output and error fail in one way, or not at all.
 

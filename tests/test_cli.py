@@ -110,7 +110,11 @@ def test_help_says_what_exists(line):
         "deterministic",
         "smoke",
         "run_missing",
-        "shard",
+        "launcher",
+        "jobs",
+        "retries",
+        "slurm",
+        "ray",
         "flagfile",
     ):
         assert re.search(rf"--(\[no\])?{flag}\b", out), flag
@@ -750,22 +754,48 @@ def test_the_recorded_command_holds_no_path_of_the_machine(words):
     assert found == ("run_experiment.py", "--alpha=0")
 
 
+TOUR = ["--report=quick_tour", "--run_missing"]
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--report=quick_tour", "--shard=1/2"], "with --run_missing only"),
-        ([DIGITS, "--run_missing", "--shard=1/2"], "with --report only"),
         (
-            ["--report=quick_tour", "--run_missing", "--shard=3/2"],
-            "--shard: wanted I from 1 to N, got '3/2'",
+            [*TOUR, "--launcher=locla"],
+            "no launcher 'locla'; existing: here, local, ray, slurm; did you",
+        ),
+        ([TOUR[0], "--launcher=local"], "--launcher goes with --run_missing"),
+        ([DIGITS, "--launcher=local"], "--launcher goes with --run_missing"),
+        (
+            [DIGITS, "--run_missing", "--launcher=local", "--mode=eval"],
+            "--launcher wants --mode=train_and_eval, got eval",
+        ),
+        ([*TOUR, "--retries=1"], "--retries goes with --launcher only"),
+        ([*TOUR, "--jobs=2"], "--jobs goes with --launcher only"),
+        (
+            [*TOUR, "--launcher=local", "--jobs=0"],
+            "--jobs: wanted 1 or more, got 0",
         ),
         (
-            ["--report=quick_tour", "--run_missing", "--shard=half"],
-            "--shard: wanted I/N such as 1/4, got 'half'",
+            [*TOUR, "--launcher=local", "--slurm=partition=gpu"],
+            "--slurm goes with --launcher=slurm only",
+        ),
+        (
+            [*TOUR, "--launcher=slurm", "--ray=auto"],
+            "--ray goes with --launcher=ray only",
+        ),
+        (
+            [*TOUR, "--launcher=local", "--strategy=multi_worker"],
+            "wanted a strategy of one process, got multi_worker",
         ),
     ],
 )
-def test_a_bad_shard_is_one_line(line, tmp_path, flags, words):
+def test_a_bad_launcher_is_one_line(line, tmp_path, monkeypatch, flags, words):
+    monkeypatch.setenv(
+        "TF_CONFIG",
+        '{"cluster": {"worker": ["127.0.0.1:1"]}, '
+        '"task": {"type": "worker", "index": 0}}',
+    )
     code, out, err = line(*flags)
     assert (code, out) == (2, "")
     (message,) = err

@@ -45,6 +45,7 @@ _LOOK_SECONDS = 60.0
 _WATCH_SECONDS = 2.0  # between two looks of who has nothing else to do
 _LONGEST = 65_536  # bytes of a lock's file
 _SHOWN = 60  # characters of a field
+_IN_USE, _LOCKED = " is in use", " is locked"
 
 
 class HeldError(RunError):
@@ -300,12 +301,18 @@ def await_sign(path: Path) -> None:
             stopping.wait(_WATCH_SECONDS)
 
 
+def says_held(line: str) -> bool:
+    """Whether a line of another process is what ``HeldError`` says."""
+    _, is_held, rest = line.partition("run directory ")
+    return bool(is_held) and (_IN_USE in rest or _LOCKED in rest)
+
+
 def held(lock: Path) -> str:
     """Says who holds a lock, in one line."""
     owner, beat = owner_of(lock), _fields(lock / _BEAT)
     if not owner:
         return (
-            f"run directory {lock.parent} is locked by an unknown process; "
+            f"run directory {lock.parent}{_LOCKED} by an unknown process; "
             f"remove {lock} if no process works there"
         )
 
@@ -314,7 +321,7 @@ def held(lock: Path) -> str:
 
     renewed = f", renewed {shown(beat, 'renewed')}" if beat else ""
     return (
-        f"run directory {lock.parent} is in use by pid {shown(owner, 'pid')} "
+        f"run directory {lock.parent}{_IN_USE} by pid {shown(owner, 'pid')} "
         f"on {shown(owner, 'host')} since {shown(owner, 'since')}{renewed}; "
         f"if that process is gone, remove {lock}"
     )

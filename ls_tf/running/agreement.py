@@ -37,7 +37,6 @@ def about_runs(
     Source: ours.
     """
     first = identities[0]
-    code = provenance.git()
     newest = newest_step(identities, machine.runs_dir)
     return {
         "mode": mode,
@@ -49,18 +48,33 @@ def about_runs(
         "micro_batches": machine.micro_batches,
         "deterministic": machine.deterministic,
         "logical_devices": machine.logical_devices,
+        **about_code(machine.engine, first.spec.task),
+    }
+
+
+def about_code(engine: str, task: str) -> About:
+    """Which code a process runs, and with which libraries.
+
+    Args:
+        engine: tensorflow or jax.
+        task: of the experiment.
+
+    Returns:
+        dict: field -> value; JSON.
+
+    Source: ours.
+    """
+    return {
         **{
             # 3.11 of 3.11.7: what a patch mends changes no number.
             f"version of {name}": version.rpartition(".")[0]
             if name == "python"
             else version
-            for name, version in provenance.versions(
-                machine.engine, first.spec.task
-            ).items()
+            for name, version in provenance.versions(engine, task).items()
         },
         # Of all modules: which ones will be loaded is not known yet.
         **_sources({**provenance.files(), **provenance.sources()}),
-        **{f"git {name}": value for name, value in code.items()},
+        **{f"git {name}": value for name, value in provenance.git().items()},
     }
 
 

@@ -3,11 +3,10 @@
 Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 """
 
-import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import stopping, streams
@@ -49,33 +48,6 @@ def check(machine: Machine) -> places.Place:
     return places.of(machine)
 
 
-@contextlib.contextmanager
-def _quiet(*streams_too: int) -> Iterator[None]:
-    """Drops what the C++ start-up of an engine writes to standard error.
-
-    It speaks of CUDA and of rounding on every start, before any setting of
-    its own is read; errors come as exceptions all the same.
-
-    Args:
-        *streams_too: numbers of further streams.
-    """
-    streams.open_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    sink = os.open(os.devnull, os.O_WRONLY)
-    kept = {number: os.dup(number) for number in (2, *streams_too)}
-    for number in kept:
-        os.dup2(sink, number)
-    try:
-        yield
-    finally:
-        for number, copy in kept.items():
-            os.dup2(copy, number)
-            os.close(copy)
-        os.close(sink)
-
-
 class Session:
     """The process's engine and devices, however many runs."""
 
@@ -112,7 +84,7 @@ class Session:
         level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if level == "2" and self.place.count > 1:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        with _quiet():
+        with streams.quiet():
             _start_keras(machine.engine)
         if machine.engine == "jax":
             self._start_jax()
@@ -121,7 +93,7 @@ class Session:
 
     def _start_tensorflow(self) -> None:
         machine = self.machine
-        with _quiet(), stopping.importing("TensorFlow"):
+        with streams.quiet(), stopping.importing("TensorFlow"):
             self.strategy = strategy.make(
                 machine.strategy, logical_devices=machine.logical_devices
             )
@@ -140,7 +112,7 @@ class Session:
         self.peers.ends_at_once = place.count > 1
         # Gloo greets its peers on standard output.
         with (
-            _quiet(*([1] if place.count > 1 else [])),
+            streams.quiet(*([1] if place.count > 1 else [])),
             stopping.importing("JAX"),
             self.peers.watched(lambda reason: None),
         ):

@@ -78,8 +78,8 @@ class RunIdentity:
         words = [f"{k}={v}" for k, v in self.changes.items()]
         return " ".join([self.experiment, *words, f"seed={self.seed}"])
 
-    def command(self) -> str:
-        """The command line that makes this run."""
+    def flags(self) -> list[str]:
+        """The flags that mean this run, and no other."""
         words = [f"--experiment={self.experiment}"]
         if self.smoke:
             words.append("--smoke")
@@ -93,7 +93,11 @@ class RunIdentity:
                 f"--alpha={text}" if path == "alpha" else f"--set={path}={text}"
             )
         words.append(f"--seed={self.seed}")
-        return "python run_experiment.py " + shlex.join(words)
+        return words
+
+    def command(self) -> str:
+        """The command line that makes this run."""
+        return "python run_experiment.py " + shlex.join(self.flags())
 
 
 def _options(field: str, name: str) -> dict[str, tuple[Any, bool]]:

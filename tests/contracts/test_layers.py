@@ -55,6 +55,7 @@ OUTSIDE = {
     "pages": {"numpy", "matplotlib"},
     "reports": {"numpy", "scipy", "matplotlib"},
     "running": {"numpy", "keras", "tensorflow"},
+    "launchers": {"etils", "ray", "submitit"},
     "flagfiles": set(),
     "arguments": {"absl"},
     "cli": set(),
@@ -155,7 +156,7 @@ def test_importing_the_batch_norm_layer_imports_no_kernel():
 
 # --- paths of a run directory go through epath
 
-ON_RECORDS = {"records", "running", "training", "pages", "reports"}
+ON_RECORDS = {"records", "launchers", "running", "training", "pages", "reports"}
 # The one module that asks the operating system, of local paths alone.
 OF_THE_SYSTEM = PACKAGE / "records" / "local.py"
 FILE_MODULES = {"shutil", "glob", "tempfile", "fileinput", "mmap"}

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as some
 
 from ls_tf import arguments, cli
+from ls_tf.launchers import choice
 from ls_tf.running import execute, session, sweep, translate
 from ls_tf.spec import as_dict, registry
 from ls_tf.spec.resolve import EXPERIMENTS, resolve
@@ -42,7 +43,11 @@ FLAGS = {
     "stack": ["seed:0..1", "alpha:0,0.1", "train.steps:1,2", "seed:1,1"],
     "micro_batches": ["1", "5"],
     "logical_devices": ["1", "2", "1000000"],
-    "shard": ["1/2", "3/2"],
+    "launcher": ["here", "local", "slurm", "ray"],
+    "jobs": ["1", "2"],
+    "retries": ["0", "2"],
+    "slurm": ["partition=gpu,timeout_min=5", "partitoin=gpu"],
+    "ray": ["auto", "127.0.0.1:1", "auto,num_gpus=1"],
     "runs_dir": ["runs", "a_file", "a_folder", "a_file/below"],
     "reports_dir": ["reports", "a_file"],
     "data_dir": ["a_folder", "a_file", "nowhere"],
@@ -187,7 +192,8 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "again.flags").write_text("--flagfile=again.flags\n")
     monkeypatch.setattr(session, "Session", lambda *given: None)
     monkeypatch.setattr(execute, "run", lambda *given, **more: None)
-    monkeypatch.setattr(sweep, "make_missing", lambda *given, **more: False)
+    monkeypatch.setattr(sweep, "make_missing", lambda *given, **more: None)
+    monkeypatch.setattr(choice, "carry_out", lambda *given: None)
     monkeypatch.setattr(translate, "run", lambda *given, **more: None)
     return tmp_path
 

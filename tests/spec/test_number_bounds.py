@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ls_tf.running import stack, sweep
+from ls_tf.running import stack
 from ls_tf.spec import SpecError, override, registry
 from ls_tf.spec.resolve import resolve
 
@@ -89,10 +89,3 @@ def test_a_product_of_a_stack():
         stack.identities("fc_digits", stacked, changed={})
     with pytest.raises(SpecError, match="whole seeds"):
         stack.identities("fc_digits", {"seed": [DIGITS]}, changed={})
-
-
-@pytest.mark.parametrize("text", [f"1/{10**30}", f"{DIGITS}/1", "١/2"])
-def test_a_shard(text):
-    with pytest.raises(SpecError, match="--shard: wanted I/N") as caught:
-        sweep.Shard.parse(text)
-    assert len(str(caught.value)) < 400
