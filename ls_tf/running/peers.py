@@ -161,6 +161,8 @@ class Peers:
         except (OSError, ValueError, TypeError):
             line.close()
             return
+        # One that went and came again at once is no second one.
+        self._drop_gone(missing)
         try:
             is_one = self._greet(line, index, workers, reason, missing)
         except BaseException:

@@ -235,6 +235,30 @@ def test_one_that_goes_during_the_meeting_may_come_again(addresses, ends):
     assert together([lambda: first.meet(20.0), second, third]) == [None] * 3
 
 
+def test_one_that_comes_again_before_its_end_was_seen_is_welcome(addresses):
+    found = addresses(3)
+    chief, missing = peers.Peers(0, found), {1, 2}
+    hello = {"hello": 1, "workers": found}
+    answers = []
+
+    def twice():
+        for _ in range(2):
+            line = connections.connected(found[0], hello)
+            answers.append(line.receive(5.0))
+            line.close()
+
+    with connections.listening(found[0], "TF_CONFIG") as server:
+        thread = threading.Thread(target=twice)
+        thread.start()
+        until = time.monotonic() + 10
+        while len(answers) < 2 and time.monotonic() < until:
+            chief._accept(server, missing)  # nobody is looked for in between
+        thread.join(10)
+    chief._close()
+    assert answers == [{"welcome": True}] * 2
+    assert missing == {2}
+
+
 def test_other_workers_in_the_configuration_are_refused(addresses):
     found = addresses(2)
     said = together(
