@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -213,6 +214,7 @@ class Slurm(_Submitit):
                     "--launcher=slurm wants a machine with Slurm's programs "
                     f"({', '.join(_PROGRAMS)}): there is no {name} in PATH"
                 )
+        stopping.aside(_ask_accounting)
         super().__init__("slurm", command, parameters)
         self._most = most or sys.maxsize
 
@@ -235,7 +237,8 @@ class Slurm(_Submitit):
         known = SlurmJob[int](
             str(self._command.files(job)), str(left.get("job"))
         )
-        state = str(known.get_info(mode="force").get("State", "")).split()
+        told = stopping.aside(lambda: known.get_info(mode="force"))
+        state = str(told.get("State", "")).split()
         if not state or state[0] not in _ALIVE:
             return None
         return Submitted(known, patience=_LATE_SECONDS)
@@ -249,12 +252,14 @@ class Slurm(_Submitit):
             # would end the run at once.
             deaf_to=(int(signal.SIGTERM),),
         )
-        taken = self._submit(job, carrier)
-        write_json(
-            self._command.files(job) / _LEFT,
-            {"version": VERSION, "job": taken.job_id, "run": job.title},
-        )
-        return Submitted(taken, patience=_LATE_SECONDS)
+
+        def submit() -> Any:
+            taken = self._submit(job, carrier)
+            left = {"version": VERSION, "job": taken.job_id, "run": job.title}
+            write_json(self._command.files(job) / _LEFT, left)
+            return taken
+
+        return Submitted(stopping.aside(submit), patience=_LATE_SECONDS)
 
     def stop(self, handles: Sequence[Submitted]) -> str:
         """Leaves the jobs to Slurm; says which they are."""
@@ -262,6 +267,26 @@ class Slurm(_Submitit):
         return (
             f"{len(handles)} jobs of Slurm go on; the same command waits for "
             f"them again, and this ends them: scancel {numbers}"
+        )
+
+
+def _ask_accounting() -> None:
+    """Refuses a Slurm that does not say how jobs have ended.
+
+    Raises:
+        SpecError: it does not; one line.
+    """
+    asked = subprocess.run(
+        ["sacct", "-n", "-X"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if asked.returncode:
+        said = " ".join(asked.stderr.split()) or "nothing"
+        raise SpecError(
+            "--launcher=slurm wants Slurm's accounting, which says how jobs "
+            f"have ended; sacct says: {said}"
         )
 
 

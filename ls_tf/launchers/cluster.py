@@ -110,8 +110,7 @@ class Cluster:
         carrier = Carrier(
             self._command.words(job),
             os.getcwd(),
-            # Ray sets it where a user has not, and it parts sums.
-            {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")},
+            _environment(),
         )
         code = agreement.about_code(self._machine.engine, job.runs[0].spec.task)
         log = str(self._command.files(job) / f"{time.time_ns()}_ray_log.err")
@@ -180,6 +179,15 @@ def carry_out(
             process.tell()
             process.wait()
             raise
+
+
+def _environment() -> dict[str, str | None]:
+    """What of a node's environment is to be as it is here."""
+    # Ray sets it where a user has not, and it parts sums.
+    kept = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS")}
+    if "TFDS_DATA_DIR" in os.environ:
+        kept["TFDS_DATA_DIR"] = os.environ["TFDS_DATA_DIR"]
+    return kept
 
 
 def _join(address: str) -> None:

@@ -113,12 +113,19 @@ class Schedule:
     def _turn(self) -> bool:
         """Looks at every job once; whether there is more to do."""
         changed = 0
-        for task in self._tasks:
-            if task.handle is not None:
-                ending = task.handle.ending()
-                if ending is not None:
-                    self._take(task, task.handle, ending)
-                    changed += 1
+        under_way = [
+            (task, task.handle)
+            for task in self._tasks
+            if task.handle is not None
+        ]
+        # Who is asked may take its time.
+        endings = stopping.aside(
+            lambda: [handle.ending() for _, handle in under_way]
+        )
+        for (task, handle), ending in zip(under_way, endings, strict=True):
+            if ending is not None:
+                self._take(task, handle, ending)
+                changed += 1
         changed += sum(
             self._begin(task)
             for task in self._tasks
