@@ -40,6 +40,12 @@ setup(
         "h5py>=3.11",
         "sacrebleu>=2.4",
         "sentencepiece>=0.2",
+        # Photographs that are streamed: records, processes, pixels.
+        "array-record>=0.8",
+        "grain>=0.2.18",
+        "opencv-python-headless>=4.10",
+        "pillow>=10.0",
+        "simplejpeg>=1.8",
         "tqdm>=4.66",
     ],
     extras_require={

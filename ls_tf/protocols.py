@@ -7,7 +7,7 @@ of a trained network is what its evaluators see: a ``Classifier`` or a
 ``Translator``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -25,17 +25,32 @@ if TYPE_CHECKING:
 Tensor = Any
 Sums = dict[str, Tensor]
 Arrays = Mapping[str, np.ndarray]
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Examples that do not fit in memory: read anew whenever asked for."""
+
+    num_examples: int
+
+    def batches(self) -> Iterator[Arrays]:
+        """Gives them in order, each once: name -> [n, ...].
+
+        n is the same for all but the last, which may have fewer.
+        """
+
+
 Computation = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Inference(Protocol):
     """A network whose model holds the weights that are measured."""
 
-    def predict(self, examples: Arrays) -> dict[str, np.ndarray]:
+    def predict(self, examples: Arrays | Batches) -> dict[str, np.ndarray]:
         """Applies ``Task.predict`` to stored examples, to each once.
 
         Args:
-            examples: name -> [N, ...].
+            examples: name -> [N, ...], or batches of them.
 
         Returns:
             Outputs [N, ...] on the host.
@@ -230,6 +245,9 @@ class Task(Protocol):
     batch_sizes: tuple[int, ...]
     # Whether all batches have one shape: one program can run many steps.
     one_shape: bool
+    # The most steps of one `feed` where it holds the examples themselves;
+    # None where these are resident.
+    steps_at_once: int | None
     logged: tuple[str, ...]  # the sums of `loss`, less the weight
     # What stays on the device through the run: name -> [N, ...].
     resident: Mapping[str, np.ndarray]
@@ -238,9 +256,13 @@ class Task(Protocol):
     # Numbers that the loss takes as arguments, so that one compiled step can
     # serve networks that differ in them.
     hyperparameters: Mapping[str, float]
-    # What is used of each split that the experiment names, and of the
-    # sentences that subwords are learnt from ("subwords").
-    data_used: "Mapping[str, Usage]"
+
+    @property
+    def data_used(self) -> "Mapping[str, Usage]":
+        """What is used of each split that the experiment names.
+
+        And of the sentences that subwords are learnt from ("subwords").
+        """
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """What the batches of steps start..start+count-1 are made of.
@@ -251,13 +273,36 @@ class Task(Protocol):
             first steps as have the same one.
         """
 
+    def feed(
+        self, start: int, count: int, part: tuple[int, int] = (0, 1)
+    ) -> Mapping[str, np.ndarray]:
+        """What an engine gives to the device for some steps.
+
+        Asked for in the order of the steps, it is made ahead of time.
+
+        Args:
+            start: first step.
+            count: most steps.
+            part: (which, of how many) equal parts of each batch, the first
+                examples in part 0: what one of several processes needs.
+
+        Returns:
+            dict of arrays [steps, batch / parts, ...]: the plan, and, where
+            not all examples are resident, the examples of the batches. As
+            many steps as ``plan`` gives, or ``steps_at_once``.
+
+        Raises:
+            DataError: the examples cannot be had; one line.
+            StoppedError: the process was asked to stop meanwhile.
+        """
+
     def epoch(self, step: int) -> float:
         """How often the training split has been seen after some steps."""
 
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Makes one batch from resident data and one step's draws."""
+        """Makes one batch from resident data and one step of ``feed``."""
 
     def loss(
         self, batch: Mapping[str, Tensor], hyperparameters: Mapping[str, Any]

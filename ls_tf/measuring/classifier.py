@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ls_tf.protocols import Arrays, Inference
+from ls_tf.protocols import Arrays, Batches, Inference
 from ls_tf.spec import ExperimentSpec
 
 if TYPE_CHECKING:
@@ -23,8 +23,13 @@ class ClassificationModel(Protocol):
     def num_views(self) -> int | None:
         """See ``Classifier.num_views``."""
 
-    def examples(self, role: str) -> Arrays:
-        """Images and labels of a role's split, as stored."""
+    def labels(self, role: str) -> np.ndarray:
+        """See ``Classifier.labels``."""
+
+    def examples(
+        self, role: str, index: np.ndarray | None = None
+    ) -> Arrays | Batches:
+        """What ``Inference.predict`` takes, of a role's split or a part."""
 
     def augmented(
         self,
@@ -54,19 +59,19 @@ class ModelClassifier:
 
     def labels(self, role: str) -> np.ndarray:
         """See ``Classifier.labels``."""
-        return np.asarray(self._task.examples(role)["label"])
+        return self._task.labels(role)
 
     def outputs(
         self, role: str, index: np.ndarray | None = None
     ) -> Mapping[str, np.ndarray]:
         """See ``Classifier.outputs``."""
-        examples = self._task.examples(role)
         if index is not None:
-            picked = {k: v[index] for k, v in examples.items()}
-            return self._network.predict(picked)
+            return self._network.predict(self._task.examples(role, index))
         split = getattr(self.spec.data, role)
         if split not in self._outputs:
-            self._outputs[split] = self._network.predict(examples)
+            self._outputs[split] = self._network.predict(
+                self._task.examples(role)
+            )
         return self._outputs[split]
 
     @property

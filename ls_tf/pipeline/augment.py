@@ -141,6 +141,22 @@ def augmentation(name: str) -> Augmentation:
               changed, standardized.
             * ``"tutorial_24_plain"``: the same, with the contrast as it is.
 
+            Of photographs that are streamed:
+
+            * ``"inception"``: a distorted box, resized to 299 x 299, flipped,
+              brightness and saturation changed; pixels in [-1, 1]. The
+              central 7/8 for evaluation.
+            * ``"inception_full"``: hue and contrast too, in one of four
+              orders, and one of four ways to resize.
+            * ``"inception_75"``: as ``"inception"``, at 75 x 75.
+            * ``"imagenet_224"``: a random part, resized to 224 x 224,
+              flipped, standardized with ImageNet's means. Resized to 256,
+              the central 224 x 224 for evaluation.
+            * ``"imagenet_32"``: the same at 36 and 32.
+            * ``"replication_cub"``, ``"replication_tiny"``: turned, moved up
+              or down, scaled, resized to 256 x 256 or 64 x 64, flipped;
+              pixels in [0, 1]. Resized for evaluation.
+
     Returns:
         The augmentation.
 
@@ -158,11 +174,16 @@ def augmentation(name: str) -> Augmentation:
         ),
         "tutorial_24_plain": crop.StandardizedCrop(side=32, padding=0, size=24),
     }
-    if name not in known:
-        raise ValueError(
-            f"no augmentation {name!r}; exist: {', '.join(sorted(known))}"
-        )
-    return known[name]
+    if name in known:
+        return known[name]
+    # They need libraries that no other augmentation does.
+    from ls_tf.pipeline import photographs
+
+    if name not in photographs.RECIPES:
+        exist = ", ".join(sorted([*known, *photographs.RECIPES]))
+        raise ValueError(f"no augmentation {name!r}; exist: {exist}")
+    recipe = photographs.recipe(name)
+    return Photographs(recipe.size, recipe.mean, recipe.std)
 
 
 def compiled(apply: Apply) -> Apply:
@@ -253,6 +274,72 @@ class NoAugmentation(_Scaled):
         return evaluation_images(
             ops.reshape(_gather(resident, index), (-1, *resident.shape[1:]))
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Photographs:
+    """Scales what other processes have cut out, resized and distorted.
+
+    Attributes:
+        size: height and width of the images.
+        mean: what is taken from each channel, of pixels in [0, 1].
+        std: what it is then divided by.
+    """
+
+    size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    views = None
+
+    @property
+    def central(self) -> int:
+        """Cannot be counted; see ``Augmentation``."""
+        raise _not_counted()
+
+    def view_of(self, draws: Mapping[str, Tensor]) -> int:
+        """Cannot be counted; see ``Augmentation``."""
+        raise _not_counted()
+
+    def draws_of(self, view: np.ndarray) -> dict[str, np.ndarray]:
+        """Cannot be counted; see ``Augmentation``."""
+        raise _not_counted()
+
+    def prepare(self, images: np.ndarray) -> np.ndarray:
+        """Has nothing resident; see ``Augmentation``."""
+        raise _not_counted()
+
+    def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:
+        """Draws nothing here; see ``Augmentation``."""
+        raise _not_counted()
+
+    def apply(
+        self, resident: Tensor, index: Tensor, draws: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Has nothing resident; see ``Augmentation``."""
+        raise _not_counted()
+
+    def evaluate(self, images: Tensor) -> Tensor:
+        """Scales the images; see ``Augmentation``.
+
+        The same in training, whose images are distorted already.
+        """
+        scale = np.divide(1 / 255, self.std).astype(np.float32)
+        offset = np.divide(self.mean, self.std).astype(np.float32)
+        return ops.cast(images, "float32") * scale - offset
+
+    def output_shape(
+        self, image_shape: tuple[int, int, int]
+    ) -> tuple[int, int, int]:
+        """Gives the shape of the images; see ``Augmentation``."""
+        return (self.size, self.size, image_shape[-1])
+
+
+def _not_counted() -> ValueError:
+    return ValueError(
+        "wanted an augmentation on the device, whose views can be asked for; "
+        "got one of photographs, which are streamed"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -48,6 +48,37 @@ class DatasetInfo:
     builder: str | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Archive:
+    """A file that a person must fetch.
+
+    Attributes:
+        name: of the file.
+        size: in bytes.
+        md5: its sum, 32 hexadecimal digits.
+        source: the page that has it.
+    """
+
+    name: str
+    size: int
+    md5: str
+    source: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RecordInfo(DatasetInfo):
+    """The contract of a set of encoded photographs, which is streamed.
+
+    Its pictures are of any size: the augmentation makes them alike.
+
+    Attributes:
+        archives: what a person must fetch before TFDS can prepare the set.
+    """
+
+    image_shape: tuple[int, int, int] = (0, 0, 3)
+    archives: tuple[Archive, ...] = ()
+
+
 def parse_split(split: str, sizes: Mapping[str, int]) -> tuple[str, int, int]:
     """Reads the name of a split or of a part of one.
 
@@ -130,11 +161,25 @@ def check(info: DatasetInfo, base: str, arrays: Arrays) -> None:
             f"{where}: wanted images of shape {info.image_shape} and one "
             f"label each, got {image.shape[1:]} and {label.shape[1:]}"
         )
+    check_labels(info, base, label)
+
+
+def check_labels(info: DatasetInfo, split: str, label: np.ndarray) -> None:
+    """Refuses labels that are no classes of a data set.
+
+    Args:
+        info: the promise.
+        split: for the message.
+        label: int [N], N of 1 or more.
+
+    Raises:
+        DataError: if one is out of range.
+    """
     low, high = int(label.min()), int(label.max())
     if low < 0 or high >= info.num_classes:
         raise DataError(
-            f"{where}: wanted labels 0 to {info.num_classes - 1}, got "
-            f"{low} to {high}"
+            f"{info.name}/{split}: wanted labels 0 to {info.num_classes - 1}, "
+            f"got {low} to {high}"
         )
 
 

@@ -5,7 +5,12 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from ls_tf.pipeline import contract, prepared, tfds
-from ls_tf.pipeline.contract import Arrays, DataError
+from ls_tf.pipeline.contract import (
+    Arrays,
+    DataError,
+    DatasetInfo,
+    RecordInfo,
+)
 from ls_tf.pipeline.text_pairs import TextInfo
 
 
@@ -40,6 +45,7 @@ def load(
         raise DataError(
             f"{module.INFO.name} holds texts; wanted a data set of images"
         )
+    _refuse_streamed(module.INFO)
     if data_dir is not None and prepared.is_prepared(data_dir):
         return prepared.load(module.INFO, split, data_dir)
     if not hasattr(module, "load"):
@@ -78,6 +84,7 @@ def prepare(
     Source: ours.
     """
     prepared.target(path)  # before a long download
+    _refuse_streamed(module.INFO)
     if isinstance(module.INFO, TextInfo):
         from ls_tf.pipeline import corpus
 
@@ -101,3 +108,11 @@ def prepare(
             for base in dict.fromkeys(bases)
         },
     )
+
+
+def _refuse_streamed(info: DatasetInfo | TextInfo) -> None:
+    if isinstance(info, RecordInfo):
+        raise DataError(
+            f"{info.name} holds photographs, which are streamed from their "
+            "files; wanted a data set that fits in memory as arrays"
+        )

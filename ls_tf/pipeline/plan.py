@@ -8,6 +8,7 @@ the next; none is cut short, and no example is dropped or taken more often.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,8 +50,8 @@ class EpochPlan:
                 f"wanted a batch size of 1 to {num_examples} (the number of "
                 f"examples), got {batch_size}"
             )
-        self._num_examples = num_examples
-        self._batch_size = batch_size
+        self.num_examples = num_examples
+        self.batch_size = batch_size
         self._seed = seed
         self._augmentation = augmentation
         self._epochs: dict[int, dict[str, np.ndarray]] = {}
@@ -76,18 +77,18 @@ class EpochPlan:
                 "wanted start of 0 or more and count of 1 or more, got "
                 f"start={start} and count={count}"
             )
-        position = start * self._batch_size
-        end = position + count * self._batch_size
+        position = start * self.batch_size
+        end = position + count * self.batch_size
         pieces = []
         while position < end:
-            epoch, first = divmod(position, self._num_examples)
-            last = min(first + end - position, self._num_examples)
+            epoch, first = divmod(position, self.num_examples)
+            last = min(first + end - position, self.num_examples)
             rows = self._epoch(epoch)
             pieces.append({key: row[first:last] for key, row in rows.items()})
             position += last - first
         return {
             key: np.concatenate([piece[key] for piece in pieces]).reshape(
-                count, self._batch_size, *pieces[0][key].shape[1:]
+                count, self.batch_size, *pieces[0][key].shape[1:]
             )
             for key in pieces[0]
         }
@@ -99,12 +100,33 @@ class EpochPlan:
             # Generator.permutation makes of them in some later NumPy.
             words = seeds.philox(
                 self._seed, "order", epoch
-            ).bit_generator.random_raw(self._num_examples)
+            ).bit_generator.random_raw(self.num_examples)
             rows = {"index": np.argsort(words, kind="stable").astype(np.int32)}
             if self._augmentation is not None:
                 rng = seeds.philox(self._seed, "augment", epoch)
-                rows |= self._augmentation.draw(rng, self._num_examples)
+                rows |= self._augmentation.draw(rng, self.num_examples)
             while len(self._epochs) >= _KEPT_EPOCHS:
                 del self._epochs[next(iter(self._epochs))]
             self._epochs[epoch] = rows
         return self._epochs[epoch]
+
+
+def part_of(
+    plan: Mapping[str, np.ndarray], part: tuple[int, int]
+) -> dict[str, np.ndarray]:
+    """Gives the examples of a plan that one of several processes needs.
+
+    Args:
+        plan: arrays [steps, batch, ...].
+        part: (which, of how many) equal parts of the batch.
+
+    Returns:
+        Arrays [steps, batch / parts, ...].
+
+    Source: ours.
+    """
+    index, parts = part
+    if parts == 1:
+        return dict(plan)
+    size = next(iter(plan.values())).shape[1] // parts
+    return {k: v[:, index * size : (index + 1) * size] for k, v in plan.items()}

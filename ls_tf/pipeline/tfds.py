@@ -92,7 +92,7 @@ def _whole(
     data_dir: str | os.PathLike[str] | None,
 ) -> Arrays:
     """Gives a whole split, from the cache if it is there, and checked."""
-    folder = _find_data_dir(info, data_dir)
+    folder = find_data_dir(info, data_dir)
     cache = folder / array_cache.FOLDER / str(info.tfds)
     keys = text_pairs.KEYS if isinstance(info, TextInfo) else _KEYS
     arrays = array_cache.read(cache, base, keys)
@@ -113,9 +113,23 @@ def _check(info: DatasetInfo | TextInfo, base: str, arrays: Arrays) -> None:
         contract.check(info, base, arrays)
 
 
-def _find_data_dir(
+def find_data_dir(
     info: DatasetInfo | TextInfo, data_dir: str | os.PathLike[str] | None
 ) -> epath.Path:
+    """Finds the data directory, or says what is wrong with it.
+
+    Args:
+        info: the data set that is wanted.
+        data_dir: as given; see ``load``.
+
+    Returns:
+        The directory; TFDS's own default need not exist.
+
+    Raises:
+        DataError: it does not exist, is none, or cannot be read.
+
+    Source: ours.
+    """
     named = data_dir or os.environ.get("TFDS_DATA_DIR")
     folder = epath.Path(named or "~/tensorflow_datasets").expanduser()
     try:
@@ -144,6 +158,41 @@ def _decode(
     info: DatasetInfo | TextInfo, base: str, folder: epath.Path
 ) -> tuple[Arrays, str]:
     """Decodes a whole split; gives it and the name of what was read."""
+    made, is_prepared = builder(info, folder)
+    if not is_prepared:
+        made = downloaded(info, made, folder)
+    try:
+        with _quiet():
+            if isinstance(info, TextInfo):
+                arrays = _read_texts(info, made, base)
+            else:
+                arrays = _read_images(made, base)
+    except Exception as error:
+        raise DataError(
+            f"{info.name}/{base}: the TFDS files in {made.data_path} "
+            f"cannot be read or are damaged: {line(error)}"
+        ) from error
+    return arrays, str(made.info.full_name)
+
+
+def builder(
+    info: DatasetInfo | TextInfo, folder: epath.Path, **options: Any
+) -> tuple[Any, bool]:
+    """Gives what TFDS knows of a data set in a data directory.
+
+    Args:
+        info: the data set.
+        folder: the data directory.
+        **options: more arguments of ``tfds.builder``.
+
+    Returns:
+        The builder, and whether the set is prepared there.
+
+    Raises:
+        DataError: the description that lies there cannot be read.
+
+    Source: ours.
+    """
     with stopping.importing("TensorFlow Datasets"):
         import tensorflow_datasets as tfds
 
@@ -151,27 +200,15 @@ def _decode(
         importlib.import_module(info.builder)
     try:
         with _quiet():
-            builder = tfds.builder(info.tfds, data_dir=os.fspath(folder))
-            prepared = builder.is_prepared()
+            made = tfds.builder(
+                info.tfds, data_dir=os.fspath(folder), **options
+            )
+            return made, bool(made.is_prepared())
     except Exception as error:  # TFDS raises nearly anything.
         raise DataError(
             f"{info.name}: cannot read its TFDS description in {folder}: "
             f"{line(error)}"
         ) from error
-    if not prepared:
-        builder = _downloaded(info, builder, folder)
-    try:
-        with _quiet():
-            if isinstance(info, TextInfo):
-                arrays = _read_texts(info, builder, base)
-            else:
-                arrays = _read_images(builder, base)
-    except Exception as error:
-        raise DataError(
-            f"{info.name}/{base}: the TFDS files in {builder.data_path} "
-            f"cannot be read or are damaged: {line(error)}"
-        ) from error
-    return arrays, str(builder.info.full_name)
 
 
 @contextlib.contextmanager
@@ -226,35 +263,55 @@ def _read_texts(info: TextInfo, builder: Any, base: str) -> Arrays:
     return text_pairs.pack(pairs)
 
 
-def _downloaded(
-    info: DatasetInfo | TextInfo, builder: Any, folder: epath.Path
+def downloaded(
+    info: DatasetInfo | TextInfo, made: Any, folder: epath.Path
 ) -> Any:
-    """Lets TFDS fetch and prepare the data set; gives who can read it."""
+    """Lets TFDS fetch and prepare a data set.
+
+    Args:
+        info: the data set.
+        made: see ``builder``.
+        folder: the data directory.
+
+    Returns:
+        Who can read it: of two processes that prepare at once, one finds
+        the other's folder.
+
+    Raises:
+        DataError: it cannot be had; says what to do.
+
+    Source: ours.
+    """
     # A builder of ours knows which files a person has put there.
-    urls = getattr(builder, "missing_urls", builder.url_infos)
+    urls = getattr(made, "missing_urls", made.url_infos)
+    how = (
+        " --file_format=array_record"
+        if isinstance(info, contract.RecordInfo)
+        else ""
+    )
     advice = getattr(
-        builder,
+        made,
         "advice",
         "run `python -m tensorflow_datasets.scripts.cli.main build "
-        f"{info.tfds} --data_dir={folder}` where there is a network",
+        f"{info.tfds}{how} --data_dir={folder}` where there is a network",
     )
     try:
         # TFDS retries for minutes where there is no network at all.
         _probe(urls or ())
         # What it says is not what the program was asked for.
         with contextlib.redirect_stdout(sys.stderr):
-            stopping.aside(builder.download_and_prepare)
-        return builder
+            stopping.aside(made.download_and_prepare)
+        return made
     except DataError:
         raise
     except Exception as error:
         # Of two processes that prepare at once one finds the other's folder.
         with contextlib.suppress(Exception):
-            theirs = type(builder)(data_dir=os.fspath(folder))
+            theirs = type(made)(data_dir=os.fspath(folder))
             if theirs.is_prepared():
                 return theirs
         raise DataError(
-            f"{info.name}: not in {folder} (looked for {builder.data_path}), "
+            f"{info.name}: not in {folder} (looked for {made.data_path}), "
             f"and it cannot be downloaded ({line(error)}); "
             f"{advice}, or point --data_dir or TFDS_DATA_DIR to where it lies"
         ) from error

@@ -148,12 +148,11 @@ class Run:
         self._measure_if_due()
 
     def _begin_record(self, directory: RunDirectory) -> None:
-        used = self.task.data_used
         directory.begin(
             self.step,
             steps=self.task.total_steps,
             train_seconds=round(self._seconds, 3),
-            data={name: part.as_dict() for name, part in used.items()},
+            data=self._data_used(),
         )
         self._summaries = Summaries(str(directory.tensorboard), self.step)
         self._summaries.hparams(
@@ -165,8 +164,13 @@ class Run:
             },
             self.identity.folder.rsplit("/", 1)[0],
         )
-        for line in usage.lines(used):
+        for line in usage.lines(self.task.data_used):
             print(f"ls_tf: data: {line}", file=sys.stderr)
+
+    def _data_used(self) -> dict[str, Any]:
+        """What is used of the data; damaged photographs show as they come."""
+        used = self.task.data_used
+        return {name: part.as_dict() for name, part in used.items()}
 
     # --- From step to step --------------------------------------------------
 
@@ -260,6 +264,7 @@ class Run:
                 self._directory.update,
                 step=self.step,
                 train_seconds=round(self._seconds, 3),
+                data=self._data_used(),
             ),
         )
 

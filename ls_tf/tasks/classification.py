@@ -14,8 +14,17 @@ from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, contract, loading, plan
+from ls_tf.pipeline.stream import Stream
+from ls_tf.pipeline.streamed import StreamedSplits
 from ls_tf.pipeline.usage import Usage
-from ls_tf.protocols import Classifier, Inference, Sums, Tensor
+from ls_tf.protocols import (
+    Arrays,
+    Batches,
+    Classifier,
+    Inference,
+    Sums,
+    Tensor,
+)
 from ls_tf.spec import (
     ExperimentSpec,
     Part,
@@ -142,25 +151,29 @@ class Classification:
             {} if like is None else like._loaded
         )
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
-        train = self.examples("train")
-        self._num_examples = len(train["label"])
-        self.data_used: Mapping[str, Usage] = self._usage()
+        self._augmentation = augment.augmentation(spec.data.augmentation)
+        self._streamed = self._streamed_splits()
+        self._num_examples = (
+            len(self._streamed.shards(spec.data.train))
+            if self._streamed
+            else len(self.labels("train"))
+        )
         self.total_steps = num_steps(spec, self._num_examples)
         self.batch_sizes: tuple[int, ...] = (batch_size(spec),)
-        self._augmentation = augment.augmentation(spec.data.augmentation)
         self._augment = augment.compiled(self._augmentation.apply)
         self._plan = plan.EpochPlan(
             self._num_examples,
             batch_size(spec),
             spec.seed,
-            self._augmentation,
+            None if self._streamed else self._augmentation,
         )
-        self.resident: Mapping[str, np.ndarray] = {
-            "image": self._augmentation.prepare(train["image"])
-            if like is None
-            else like.resident["image"],
-            "label": train["label"],
-        }
+        self._stream = self._training_stream()
+        self.steps_at_once = (
+            self._stream.steps_at_once if self._stream else None
+        )
+        self.resident: Mapping[str, np.ndarray] = (
+            {} if self._streamed else self._resident(like)
+        )
         self.hyperparameters: Mapping[str, float] = objective.hyperparameters(
             self._loss
         )
@@ -169,10 +182,7 @@ class Classification:
         self._check_auxiliary()
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
-        self._prior = (
-            np.bincount(train["label"], minlength=self._num_classes)
-            / self._num_examples
-        ).astype(np.float32)
+        self._prior = self._class_frequencies()
 
     def _check_auxiliary(self) -> None:
         """Refuses a weight of what is not there.
@@ -188,11 +198,71 @@ class Classification:
                 f"'{self.spec.model.name}' has no auxiliary head, got {weight}"
             )
 
-    def _usage(self) -> dict[str, Usage]:
-        """Of images nothing is left out: a split is as large as promised."""
-        used = {}
+    def _streamed_splits(self) -> StreamedSplits | None:
+        """What reads photographs; None where images fit in memory.
+
+        Raises:
+            SpecError: the augmentation is for the other kind.
+        """
+        data = self.spec.data
+        is_streamed = isinstance(self._data.INFO, contract.RecordInfo)
+        if is_streamed != isinstance(self._augmentation, augment.Photographs):
+            kind = "photographs" if is_streamed else "images in memory"
+            raise SpecError(
+                f"data.augmentation: wanted one for {kind}, as {data.name} "
+                f"holds, got '{data.augmentation}'"
+            )
+        if not is_streamed:
+            return None
+        return StreamedSplits(self._data, self._data_dir, data.augmentation)
+
+    def _training_stream(self) -> Stream | None:
+        if self._streamed is None:
+            return None
+        return self._streamed.training(
+            self.spec.data.train,
+            self._plan,
+            seed=self.spec.seed,
+            steps=self.total_steps,
+            skips=self.spec.data.skip_damaged,
+        )
+
+    def _resident(
+        self, like: "Classification | None"
+    ) -> Mapping[str, np.ndarray]:
+        train = self._in_memory("train")
+        return {
+            "image": self._augmentation.prepare(train["image"])
+            if like is None
+            else like.resident["image"],
+            "label": train["label"],
+        }
+
+    def _class_frequencies(self) -> np.ndarray:
+        """How often each class is a label of the training split; float32 [K].
+
+        To count streamed labels takes a pass over the records: where the loss
+        has no use for them, they are no numbers.
+        """
+        if self._streamed and getattr(self._loss, "spread", "") != "prior":
+            return np.full(self._num_classes, np.nan, np.float32)
+        counts = np.bincount(self.labels("train"), minlength=self._num_classes)
+        frequencies: np.ndarray = counts / self._num_examples
+        return frequencies.astype(np.float32)
+
+    @property
+    def data_used(self) -> Mapping[str, Usage]:
+        """See ``Task.data_used``: only damaged photographs are left out."""
+        used: dict[str, Usage] = {}
         for role in ("train", "calibrate", "report"):
             split = getattr(self.spec.data, role)
+            if self._streamed:
+                is_trained_on = role == "train"
+                used.setdefault(
+                    split,
+                    self._streamed.usage(split, is_trained_on=is_trained_on),
+                )
+                continue
             _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
             used[split] = Usage(stop - start)
         return used
@@ -200,6 +270,16 @@ class Classification:
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""
         return self._plan.steps(start, count)
+
+    def feed(
+        self, start: int, count: int, part: tuple[int, int] = (0, 1)
+    ) -> Mapping[str, np.ndarray]:
+        """See ``Task.feed``: of photographs, ``image`` and ``label`` too."""
+        if self._stream is None:
+            return plan.part_of(self.plan(start, count), part)
+        batches = self._stream.batches(start, count, part)
+        steps = self.plan(start, len(batches["label"]))
+        return {**plan.part_of(steps, part), **batches}
 
     def epoch(self, step: int) -> float:
         """See ``Task.epoch``."""
@@ -210,9 +290,14 @@ class Classification:
     ) -> dict[str, Tensor]:
         """See ``Task.batch``: ``image``, ``label`` and ``weight``."""
         index = draws["index"]
-        label = ops.take(resident["label"], index, axis=0)
+        if self._streamed:
+            label = draws["label"]
+            image = self._augmentation.evaluate(draws["image"])
+        else:
+            label = ops.take(resident["label"], index, axis=0)
+            image = self._augment(resident["image"], index, draws)
         return {
-            "image": self._augment(resident["image"], index, draws),
+            "image": image,
             "label": label,
             "weight": ops.ones(ops.shape(label), "float32"),
         }
@@ -267,10 +352,53 @@ class Classification:
         }
 
     def check_stack(self) -> None:
-        """See ``Task.check_stack``: any two can."""
+        """See ``Task.check_stack``: any two can that share their images.
 
-    def examples(self, role: str) -> Mapping[str, np.ndarray]:
-        """Images uint8 and labels int32 of a role's split, as stored."""
+        Raises:
+            SpecError: each would be given photographs of its own.
+        """
+        if self._streamed:
+            raise SpecError(
+                f"--stack: wanted images in memory, which networks can share; "
+                f"the photographs of {self.spec.data.name} are streamed"
+            )
+
+    def labels(self, role: str) -> np.ndarray:
+        """Labels int32 [N] of a role's split."""
+        if self._streamed:
+            return self._streamed.labels(getattr(self.spec.data, role))
+        return self._in_memory(role)["label"]
+
+    def examples(
+        self, role: str, index: np.ndarray | None = None
+    ) -> Arrays | Batches:
+        """Gives what ``predict`` takes, of a role's split or a part of it.
+
+        Args:
+            role: train, calibrate or report.
+            index: int [n], positions in the split; None for all.
+
+        Returns:
+            Images uint8 and labels int32 as stored, or batches of images.
+        """
+        if self._streamed:
+            return self._streamed.examples(getattr(self.spec.data, role), index)
+        arrays = self._in_memory(role)
+        if index is None:
+            return arrays
+        return {k: v[index] for k, v in arrays.items()}
+
+    def _in_memory(self, role: str) -> Arrays:
+        """Images and labels of a role's split, as stored.
+
+        Raises:
+            SpecError: they are streamed.
+        """
+        if self._streamed:
+            raise SpecError(
+                f"{self.spec.data.name}: wanted a split in memory, its "
+                "photographs are streamed"
+            )
         split = getattr(self.spec.data, role)
         if split not in self._loaded:
             self._loaded[split] = loading.load(
@@ -302,7 +430,7 @@ class Classification:
         Raises:
             ValueError: there is no such example or view.
         """
-        images = self.examples(role)["image"]
+        images = self._in_memory(role)["image"]
         if len(index) and not 0 <= np.min(index) <= np.max(index) < len(images):
             raise SpecError(
                 f"wanted examples from 0 to {len(images) - 1} of "

@@ -14,7 +14,7 @@ from ls_tf.decoding import beam_search
 from ls_tf.measuring.translator import ModelTranslator
 from ls_tf.objective import guarded, label_smoothing
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import batching, corpus
+from ls_tf.pipeline import batching, corpus, plan
 from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.pipeline.vocabulary import Subwords
 from ls_tf.protocols import (
@@ -67,6 +67,7 @@ class Translation:
     logged: tuple[str, ...] = ("loss", "nll", "accuracy")
     own_resident: tuple[str, ...] = ()
     one_shape = False
+    steps_at_once = None
 
     def __init__(
         self,
@@ -192,6 +193,12 @@ class Translation:
             if name != "index"
         }
         return {"index": steps["index"], **positions}
+
+    def feed(
+        self, start: int, count: int, part: tuple[int, int] = (0, 1)
+    ) -> Mapping[str, np.ndarray]:
+        """See ``Task.feed``."""
+        return plan.part_of(self.plan(start, count), part)
 
     def epoch(self, step: int) -> float:
         """See ``Task.epoch``."""

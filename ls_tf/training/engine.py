@@ -1,6 +1,7 @@
 """What every engine offers the training loop, and what all of them share."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -8,12 +9,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from ls_tf import stopping
-from ls_tf.protocols import Inference, Task
+from ls_tf.protocols import Arrays, Batches, Inference, Task
 from ls_tf.spec import ExperimentSpec, SpecError
 
 # (gradients, variables, values) -> gradients: decay and clipping, after the
 # reduction. The values are None where they are in the variables.
 Transform = Callable[[list[Any], list[Any], list[Any] | None], list[Any]]
+
+# Of a compiled call: steps run, and their means, still on the device.
+Called = tuple[Any, Mapping[str, Any]]
 
 PREDICT_BATCH = 1000
 
@@ -99,6 +103,11 @@ def max_chunk(spec: ExperimentSpec) -> int:
     return min(spec.train.log_every_steps, 500)
 
 
+def capacity(spec: ExperimentSpec, task: Task) -> int:
+    """The most steps of one compiled call."""
+    return min(max_chunk(spec), task.steps_at_once or max_chunk(spec))
+
+
 def check_count(count: int, capacity: int) -> None:
     """Refuses a number of steps that the compiled call cannot run."""
     if not 0 < count <= capacity:
@@ -134,6 +143,30 @@ def shapes(batch: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
+def joined(calls: Sequence[Called]) -> dict[str, np.ndarray]:
+    """The means of the steps of several calls, as one call gives them.
+
+    Args:
+        calls: one or more; only here are they waited for.
+
+    Returns:
+        name -> [steps], up to the first after which no loss is finite.
+    """
+    fetched = [
+        {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
+        for done, logs in calls
+    ]
+    if len(fetched) == 1:
+        return fetched[0]
+    return stacked(
+        [
+            {k: v[i] for k, v in logs.items()}
+            for logs in fetched
+            for i in range(len(logs["loss"]))
+        ]
+    )
+
+
 def stacked(
     rows: Sequence[Mapping[str, Any]],
 ) -> dict[str, np.ndarray]:
@@ -166,7 +199,7 @@ def equal_slice(array: Any, part: Any, parts: int) -> Any:
 
 def in_batches(
     predict: Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]],
-    examples: Mapping[str, np.ndarray],
+    examples: Arrays | Batches,
     *,
     multiple_of: int = 1,
 ) -> dict[str, np.ndarray]:
@@ -174,20 +207,76 @@ def in_batches(
 
     Args:
         predict: batch -> outputs, on the host.
-        examples: name -> [N, ...].
+        examples: name -> [N, ...], or batches of them.
         multiple_of: what the size of a batch must be a multiple of.
 
     Returns:
         Outputs [N, ...].
     """
+    batches = (
+        examples.batches()
+        if isinstance(examples, Batches)
+        else _parted(examples, multiple_of)
+    )
+    size = 0  # of all batches: what the first has, rounded up
+    parts: list[dict[str, np.ndarray]] = []
+    for batch in batches:
+        stopping.look()
+        kept = len(next(iter(batch.values())))
+        size = size or kept + -kept % multiple_of
+        index = np.minimum(np.arange(size), kept - 1)
+        outputs = predict(
+            dict(batch)
+            if kept == size
+            else {k: v[index] for k, v in batch.items()}
+        )
+        parts.append({k: np.asarray(v)[:kept] for k, v in outputs.items()})
+    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+
+
+def _parted(examples: Arrays, multiple_of: int) -> Iterator[Arrays]:
     total = len(next(iter(examples.values())))
     size = min(PREDICT_BATCH, total)
     size += -size % multiple_of
-    parts: list[dict[str, np.ndarray]] = []
     for first in range(0, total, size):
-        stopping.look()
-        index = np.minimum(np.arange(first, first + size), total - 1)
-        outputs = predict({k: v[index] for k, v in examples.items()})
-        kept = min(size, total - first)
-        parts.append({k: np.asarray(v)[:kept] for k, v in outputs.items()})
-    return {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+        yield {k: v[first : first + size] for k, v in examples.items()}
+
+
+def in_calls(
+    feed: Callable[[int, int], Mapping[str, np.ndarray]],
+    call: Callable[[Mapping[str, np.ndarray], int], Called],
+    start: int,
+    count: int,
+    *,
+    alone: bool = True,
+) -> dict[str, np.ndarray]:
+    """Runs steps in as many calls as ``Task.feed`` takes to give them.
+
+    While the device works on one call the next is prepared; there are never
+    more than two, which bounds the memory that they take.
+
+    Args:
+        feed: see ``Task.feed``.
+        call: (what ``feed`` gave, number of steps) -> what was computed.
+        start: first step.
+        count: number of steps.
+        alone: no other process has to run the same calls: a stop may come
+            between two.
+
+    Returns:
+        name -> float32 [steps run]; see ``Engine.run``.
+    """
+    calls: list[Called] = []
+    done = 0
+    while done < count:
+        if calls and alone and stopping.requested():
+            break
+        # What is run already must come back: nothing may break it off.
+        with stopping.deferred() if calls else contextlib.nullcontext():
+            fed = feed(start + done, count - done)
+        size = len(fed["index"])
+        calls.append(call(fed, size))
+        done += size
+        if len(calls) > 1:
+            np.asarray(calls[-2][0])
+    return joined(calls)

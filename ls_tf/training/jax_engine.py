@@ -22,7 +22,7 @@ import keras
 import numpy as np
 
 from ls_tf import stopping
-from ls_tf.protocols import Computation, Task
+from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
 from ls_tf.training import memory_limit, naming
@@ -91,6 +91,11 @@ class JaxEngine:
         if self._size > 1:
             self._refuse_large()
             first.check_stack()
+        # Steps of a scan, where the program is one.
+        self._length = shared.capacity(self._spec, first)
+        # What this process has of a batch that is not resident.
+        streams = first.steps_at_once is not None
+        self._part = self._placement.part if streams else (0, 1)
         tasks = [first, *(r.make_task(first) for r in recipes[1:])]
         self.networks: Sequence[Network] = [
             _JaxNetwork(self, i, task) for i, task in enumerate(tasks)
@@ -105,7 +110,7 @@ class JaxEngine:
         cpu = self._devices[0].platform == "cpu"
         self._scans = first.one_shape and (self._spec.train.xla or not cpu)
         if self._size > 1:
-            self._program_for(self._placed(self._plan(0, 1)))
+            self._program_for(self._placed(self._feed(0, 1)))
 
     def _place(self, by_network: bool) -> None:
         """Puts data and state on the devices."""
@@ -304,17 +309,18 @@ class JaxEngine:
             )
         return compiled
 
-    def _plan(self, start: int, count: int) -> dict[str, np.ndarray]:
-        """The plans of all networks: [step, network, example, ...]."""
-        plans = [t.plan(start, count) for t in self._tasks]
-        if self._scans:
-            plans = [shared.padded(p, self._most) for p in plans]
+    def _feed(self, start: int, count: int) -> dict[str, np.ndarray]:
+        """What all networks are fed: [step, network, example, ...]."""
+        plans = [t.feed(start, count, self._part) for t in self._tasks]
         if self._size == 1:
             return dict(plans[0])
         return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
 
     def _placed(self, plan: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        put = self._placement.put
+        if self._scans:
+            plan = shared.padded(plan, self._length)
+        whole = self._part == (0, 1)
+        put = self._placement.put if whole else self._placement.put_part
         return {k: put(v, self._by_draws) for k, v in plan.items()}
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
@@ -331,15 +337,20 @@ class JaxEngine:
         ]
 
     def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
-        draws = self._placed(self._plan(start, count))
-        self._state, done, logs = self._program_for(draws)(
-            self._state,
-            self._resident,
-            self._hyperparameters,
-            draws,
-            np.int32(count),
+        def call(plan: Mapping[str, np.ndarray], size: int) -> shared.Called:
+            draws = self._placed(plan)
+            self._state, done, logs = self._program_for(draws)(
+                self._state,
+                self._resident,
+                self._hyperparameters,
+                draws,
+                np.int32(size),
+            )
+            return done, logs
+
+        return shared.in_calls(
+            self._feed, call, start, count, alone=self.num_workers == 1
         )
-        return {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
 
     def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
         rows: list[dict[str, Any]] = []
@@ -347,7 +358,9 @@ class JaxEngine:
             # Workers run the same steps. Each shape may have to be compiled.
             if rows and self.num_workers == 1 and stopping.requested():
                 break
-            plan = self._plan(start + len(rows), count - len(rows))
+            # What is run already must come back: nothing may break it off.
+            with stopping.deferred() if rows else contextlib.nullcontext():
+                plan = self._feed(start + len(rows), count - len(rows))
             draws = self._placed(plan)
             program = self._program_for(draws)
             for i in range(len(plan["index"])):
@@ -358,6 +371,8 @@ class JaxEngine:
                     _draws_of_step(draws, i),
                 )
                 rows.append(means)
+            if self._task.steps_at_once and len(rows) > 1:
+                np.asarray(rows[-2]["loss"])  # see ``shared.in_calls``
         return shared.stacked(rows)
 
     # --- State --------------------------------------------------------------
@@ -449,7 +464,7 @@ class JaxEngine:
         yield
 
     def predict(
-        self, i: int, examples: Mapping[str, np.ndarray]
+        self, i: int, examples: Arrays | Batches
     ) -> dict[str, np.ndarray]:
         """See ``Inference.predict``."""
         return self._inference.predict(self._tasks[i].model, examples)
@@ -487,9 +502,7 @@ class _JaxNetwork:
     def measuring(self) -> contextlib.AbstractContextManager[None]:
         return self._engine.measuring(self._i)
 
-    def predict(
-        self, examples: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
+    def predict(self, examples: Arrays | Batches) -> dict[str, np.ndarray]:
         return self._engine.predict(self._i, examples)
 
     def compute(

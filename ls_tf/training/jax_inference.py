@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 
 from ls_tf import stopping
-from ls_tf.protocols import Computation, Task
+from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.training import engine as shared
 from ls_tf.training.jax_placement import AXIS, Placement
 
@@ -40,7 +40,7 @@ class JaxInference:
         self._computations: dict[Computation, Any] = {}
 
     def predict(
-        self, model: keras.Model, examples: Mapping[str, np.ndarray]
+        self, model: keras.Model, examples: Arrays | Batches
     ) -> dict[str, np.ndarray]:
         """See ``Inference.predict``: each device takes a part of a batch."""
         values, split = self._values_of(model), self._placement.sharding(AXIS)

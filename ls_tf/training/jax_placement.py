@@ -47,6 +47,20 @@ class Placement:
             value.shape, sharding, lambda place: value[place]
         )
 
+    @property
+    def part(self) -> tuple[int, int]:
+        """(Which, of how many) equal parts of a batch this process has."""
+        first = self.devices.index(self.mine[0])
+        return first // len(self.mine), self.num_workers
+
+    def put_part(self, value: np.ndarray, sharding: NamedSharding) -> Any:
+        """Puts an array on the devices of which each process has a part.
+
+        The parts follow each other along the axis that is divided.
+        """
+        make: Any = jax.make_array_from_process_local_data
+        return make(sharding, value)
+
     def largest(self, numbers: Sequence[int]) -> list[int]:
         """The largest of what the processes say, number by number.
 

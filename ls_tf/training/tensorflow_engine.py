@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from ls_tf import stopping
-from ls_tf.protocols import Arrays, Computation
+from ls_tf.protocols import Arrays, Batches, Computation
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine, naming
 from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
@@ -83,7 +83,13 @@ class TensorFlowEngine:
         self._resident = self._place(self.task.resident)
         self._fold_noise()
         # The static size of a program; steps of many shapes are run singly.
-        self._capacity = self._most if self.task.one_shape else 1
+        self._capacity = 1
+        if self.task.one_shape:
+            self._capacity = engine.capacity(self._spec, self.task)
+        # What this process has of a batch that is not resident.
+        self._part = (0, 1)
+        if self.task.steps_at_once is not None:
+            self._part = (self._worker, self.num_workers)
         # XLA holds the whole loop only where no collective is in it.
         self._jit = train.xla and self.num_replicas == 1
         self._any_shape = (
@@ -157,9 +163,13 @@ class TensorFlowEngine:
         replicas = self.num_replicas
         if replicas > 1:
             context = tf.distribute.get_replica_context()
-            replica = context.replica_id_in_sync_group
+            # Of a part of the batch, the first of this process's replicas
+            # has the first slice.
+            worker, workers = self._part
+            slices = replicas // workers
+            replica = context.replica_id_in_sync_group - worker * slices
             draws = {
-                k: equal_slice(v, replica, replicas) for k, v in draws.items()
+                k: equal_slice(v, replica, slices) for k, v in draws.items()
             }
         sums, grads = self._gradients(resident, draws)
         if replicas > 1:
@@ -231,26 +241,42 @@ class TensorFlowEngine:
     def _key(self, batch: Tensors, known: int) -> Any:
         return engine.shapes(self._signature(batch, known))
 
-    def _call(self, plan: Mapping[str, np.ndarray], count: int) -> Any:
+    def _call(
+        self, plan: Mapping[str, np.ndarray], count: int
+    ) -> engine.Called:
         draws = {k: tf.constant(v) for k, v in plan.items()}
         key = self._key(draws, 1)
         if key not in self._programs:
             self._programs[key] = self._compile(draws)
-        return self._programs[key](self._resident, draws, tf.constant(count))
+        done, _, logs = self._programs[key](
+            self._resident, draws, tf.constant(count)
+        )
+        return done, logs
+
+    def _call_padded(
+        self, plan: Mapping[str, np.ndarray], count: int
+    ) -> engine.Called:
+        return self._call(engine.padded(plan, self._capacity), count)
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
         engine.check_count(count, self._most)
         if self.task.one_shape:
-            plan = engine.padded(self.task.plan(start, count), self._capacity)
-            done, _, logs = self._call(plan, count)
-            return [{k: v.numpy()[: int(done)] for k, v in logs.items()}]
+            return [
+                engine.in_calls(
+                    lambda first, most: self.task.feed(first, most, self._part),
+                    self._call_padded,
+                    start,
+                    count,
+                    alone=self.num_workers == 1,
+                )
+            ]
         rows: list[dict[str, Any]] = []
         for step in range(start, start + count):
             # Workers run the same steps; each of them may compile.
             if rows and self.num_workers == 1 and stopping.requested():
                 break
-            _, _, logs = self._call(self.task.plan(step, 1), 1)
+            _, logs = self._call(self.task.feed(step, 1), 1)
             rows.append({k: v[0] for k, v in logs.items()})
         return [engine.stacked(rows)]
 
@@ -265,9 +291,7 @@ class TensorFlowEngine:
         naming.assign(self._variables, arrays)
         self._fold_noise()
 
-    def predict(
-        self, examples: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
+    def predict(self, examples: Arrays | Batches) -> dict[str, np.ndarray]:
         """See ``Inference.predict``."""
         return engine.in_batches(
             lambda batch: self._computed(self.task.predict, batch), examples

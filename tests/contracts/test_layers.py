@@ -37,6 +37,7 @@ OUTSIDE = {
     "pipeline": {
         *("keras", "numpy", "tensorflow", "tensorflow_datasets"),
         *("etils", "absl", "sentencepiece"),
+        *("cv2", "simplejpeg", "PIL", "grain", "array_record"),
     },
     "data": {"numpy", "sklearn", "etils", "absl"},
     "decoding": {"keras", "numpy"},
@@ -248,7 +249,8 @@ def test_flags_are_read_in_one_place():
         for path in FILES
         if re.search(r"absl(\.| import )flags", path.read_text("utf-8"))
     }
-    assert readers == {"arguments.py"}
+    # Grain has flags of its own, which wait to be called parsed.
+    assert readers == {"arguments.py", "pipeline/stream.py"}
 
 
 def test_every_package_of_parts_is_found():

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from ls_tf.measuring import measure
-from ls_tf.pipeline import corpus, loading
-from ls_tf.pipeline.contract import DataError, DatasetInfo
+from ls_tf.pipeline import corpus, loading, shards
+from ls_tf.pipeline.contract import DataError, DatasetInfo, RecordInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.spec import registry
 
@@ -176,6 +176,7 @@ def data_sets(kind):
 
 
 IMAGES, TEXTS = data_sets(DatasetInfo), data_sets(TextInfo)
+PHOTOGRAPHS = data_sets(RecordInfo)  # some of the images
 
 
 def test_a_data_set_is_of_images_or_of_texts():
@@ -193,7 +194,8 @@ def test_a_data_set_states_its_contract(name):
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_have_classes(name):
     info = registry.get("ls_tf.data", name).INFO
-    assert set(info.sizes) >= {"train", "test"}
+    assert "train" in info.sizes
+    assert {"test", "validation"} & set(info.sizes)
     assert len(info.class_names) == info.num_classes
     assert len(set(info.class_names)) == info.num_classes
 
@@ -201,13 +203,19 @@ def test_images_have_classes(name):
 @pytest.mark.parametrize("name", IMAGES + TEXTS)
 def test_a_data_set_comes_from_tfds_or_its_own_function(name):
     module = registry.get("ls_tf.data", name)
-    options = {"load": ["data_dir"], "load_pairs": ["data_dir", "source"]}
+    options = {
+        "load": ["data_dir"],
+        "load_pairs": ["data_dir", "source"],
+        "prepare": ["data_dir"],
+    }
     function = "load" if name in IMAGES else "load_pairs"
+    function = "prepare" if name in PHOTOGRAPHS else function
     if not hasattr(module, function):
         assert module.INFO.tfds
         return
     parameters = inspect.signature(getattr(module, function)).parameters
-    assert list(parameters) == ["split", *options[function]]
+    split = [] if function == "prepare" else ["split"]
+    assert list(parameters) == [*split, *options[function]]
     for option in options[function]:
         assert parameters[option].kind is inspect.Parameter.KEYWORD_ONLY
     if function == "load_pairs":
@@ -216,10 +224,9 @@ def test_a_data_set_comes_from_tfds_or_its_own_function(name):
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_images_refuse_a_split_that_is_not_there(name, tmp_path):
+    find = shards.find if name in PHOTOGRAPHS else loading.load
     with pytest.raises(ValueError, match="no split 'nosuch'"):
-        loading.load(
-            registry.get("ls_tf.data", name), "nosuch", data_dir=tmp_path
-        )
+        find(registry.get("ls_tf.data", name), "nosuch", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize("name", TEXTS)

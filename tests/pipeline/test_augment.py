@@ -10,7 +10,7 @@ from keras import ops
 from scipy import stats
 
 from ls_tf import seeds
-from ls_tf.pipeline import augment
+from ls_tf.pipeline import augment, photographs
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.crop import StandardizedCrop
 from ls_tf.pipeline.plan import EpochPlan
@@ -196,7 +196,8 @@ def test_images_of_another_kind_are_refused(name):
 
 
 def test_an_unknown_augmentation_lists_what_exists():
-    with pytest.raises(ValueError, match=f"'flip'; exist: {', '.join(NAMES)}$"):
+    every = ", ".join(sorted([*NAMES, *photographs.RECIPES]))
+    with pytest.raises(ValueError, match=f"'flip'; exist: {every}$"):
         augment.augmentation("flip")
 
 

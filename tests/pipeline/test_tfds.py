@@ -565,7 +565,7 @@ def test_who_finds_anothers_data_ready_reads_it(data_dir, is_there):
             return is_there
 
     def get():
-        return reading._downloaded(mnist.INFO, Builder("mine"), data_dir)
+        return reading.downloaded(mnist.INFO, Builder("mine"), data_dir)
 
     if is_there:
         assert get().data_dir == str(data_dir)

@@ -1,0 +1,111 @@
+"""The splits of a data set that is streamed, as a task has them."""
+
+import os
+from types import ModuleType
+
+import numpy as np
+from etils import epath
+
+from ls_tf.pipeline import array_cache, contract, shards
+from ls_tf.pipeline.plan import EpochPlan
+from ls_tf.pipeline.shards import Shards
+from ls_tf.pipeline.stream import SplitBatches, Stream
+from ls_tf.pipeline.usage import LeftOut, Usage
+
+
+class StreamedSplits:
+    """Records, labels and pictures by split; nothing stays in memory.
+
+    Labels alone do: reading them takes a pass over the records, so they are
+    also kept in the data directory.
+    """
+
+    def __init__(
+        self,
+        module: ModuleType,
+        data_dir: str | os.PathLike[str] | None,
+        recipe: str,
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            module: the data set's.
+            data_dir: where TFDS data lies; None means TFDS's own default.
+            recipe: how pictures are prepared; see ``photographs.recipe``.
+        """
+        self._module, self._data_dir = module, data_dir
+        self._recipe = recipe
+        self._shards: dict[str, Shards] = {}
+        self._labels: dict[str, np.ndarray] = {}
+        self._stream: Stream | None = None
+
+    def shards(self, split: str) -> Shards:
+        """Gives the records of a split; see ``shards.find``."""
+        if split not in self._shards:
+            self._shards[split] = shards.find(
+                self._module, split, data_dir=self._data_dir
+            )
+        return self._shards[split]
+
+    def training(
+        self, split: str, plan: EpochPlan, *, seed: int, steps: int, skips: bool
+    ) -> Stream:
+        """Gives the training batches; see ``Stream``."""
+        self._stream = Stream(
+            self.shards(split),
+            plan,
+            recipe=self._recipe,
+            seed=seed,
+            steps=steps,
+            skips=skips,
+        )
+        return self._stream
+
+    def examples(
+        self, split: str, positions: np.ndarray | None = None
+    ) -> SplitBatches:
+        """Gives the pictures of a split, or some of them, to be evaluated."""
+        return SplitBatches(self.shards(split), self._recipe, positions)
+
+    def labels(self, split: str) -> np.ndarray:
+        """Gives the labels of a split, int32 [N].
+
+        Raises:
+            DataError: the records cannot be read, or hold other labels than
+                the set promises.
+        """
+        if split not in self._labels:
+            self._labels[split] = self._read_labels(split)
+        return self._labels[split]
+
+    def _read_labels(self, split: str) -> np.ndarray:
+        records = self.shards(split)
+        # Anything else that lies there now has other lengths.
+        about = {
+            "count": len(records),
+            "bytes": [epath.Path(f).stat().length for f in records.files],
+        }
+        base = contract.parse_split(split, self._module.INFO.sizes)[0]
+        name = f"labels_{base}_{records.start}_{records.stop}"
+        folder = array_cache.folder(self._data_dir)
+        cache = folder and folder / self._module.INFO.name
+        kept = (
+            array_cache.read(cache, name, ["label"], about) if cache else None
+        )
+        if kept is None:
+            label = SplitBatches(records, self._recipe).labels()
+            contract.check_labels(self._module.INFO, split, label)
+            kept = {"label": label}
+            if cache:
+                array_cache.write(cache, name, kept, about)
+        return kept["label"]
+
+    def usage(self, split: str, *, is_trained_on: bool) -> Usage:
+        """Says what is used of a split, as far as this process knows."""
+        count = len(self.shards(split))
+        damaged = self._stream.damaged if is_trained_on and self._stream else ()
+        if not damaged:
+            return Usage(count)
+        reason = "damaged JPEG, the record behind it taken in its place"
+        left_out = LeftOut(reason, len(damaged), f"record {min(damaged)}")
+        return Usage(count - len(damaged), (left_out,))

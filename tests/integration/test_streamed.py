@@ -1,0 +1,108 @@
+"""Runs on streamed photographs: resumed, on several replicas and workers."""
+
+import contextlib
+import json
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import arrays, assert_equal_bits, start_workers
+
+pytestmark = pytest.mark.slow
+
+FLAGS = (
+    "--experiment=fc_digits",
+    "--set=model.options.hidden=16,",
+    "--set=data.name=tiny_imagenet_stand_in",
+    "--set=data.augmentation=replication_tiny",
+    "--set=data.train=train[:150]",
+    "--set=data.calibrate=validation[:128]",
+    "--set=data.report=validation[128:]",
+    "--set=train.steps=18",
+    "--set=train.global_batch_size=16",
+    "--set=train.log_every_steps=6",
+    "--set=train.checkpoint_every_steps=3",
+)
+
+
+@pytest.fixture(scope="module", params=["tensorflow", "jax"])
+def engine(request):
+    return f"--engine={request.param}"
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory, engine):
+    from command_line import Line
+
+    line = Line(tmp_path_factory.mktemp("streamed"))
+    line(*FLAGS, engine)
+    return line.folder_of(*FLAGS)
+
+
+def test_a_killed_run_ends_as_if_unbroken(line, engine, unbroken):
+    folder = line.folder_of(*FLAGS)
+    process = line.start(*FLAGS, engine)
+    while not list((folder / "checkpoints").glob("step-*")):
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()[1]
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    line(*FLAGS, engine)
+    assert_equal_bits(arrays(folder), arrays(unbroken))
+    assert (folder / "metrics.csv").read_text() == (
+        unbroken / "metrics.csv"
+    ).read_text()
+    run = json.loads((folder / "run.json").read_text())
+    assert run["outcome"] == "finished"
+    assert run["data"]["train[:150]"] == {"examples": 150, "left_out": {}}
+
+
+def test_two_replicas_train_the_same_weights(line, engine, unbroken):
+    line(*FLAGS, engine, "--strategy=mirrored", "--logical_devices=2")
+    mine = arrays(line.folder_of(*FLAGS))
+    theirs = arrays(unbroken)
+    for name in theirs:
+        np.testing.assert_allclose(
+            mine[name], theirs[name], rtol=1e-4, atol=1e-4, err_msg=name
+        )
+
+
+def test_two_workers_train_the_same_weights(line, engine, unbroken):
+    if "jax" in engine:
+        pytest.skip("one process")
+    for process in start_workers(line, *FLAGS):
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
+    mine = arrays(line.folder_of(*FLAGS))
+    theirs = arrays(unbroken)
+    for name in theirs:
+        np.testing.assert_allclose(
+            mine[name], theirs[name], rtol=1e-4, atol=1e-4, err_msg=name
+        )
+
+
+def children(pid):
+    """The processes that any thread of a process has started."""
+    found = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found += file.read_text().split()
+    return found
+
+
+def test_no_process_is_left_by_a_kill_or_a_stop(line, engine):
+    process = line.start(*FLAGS, engine, "--set=train.steps=2000")
+    # Its children are found before they can be orphans.
+    while len(workers := children(process.pid)) < 2:
+        time.sleep(0.02)
+        assert process.poll() is None, process.communicate()[1]
+    process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 3, stderr
+    assert "Traceback" not in stderr and "leaked" not in stderr
+    until = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < until
+        time.sleep(0.05)
