@@ -78,7 +78,8 @@ def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Array:
     Source: Mueller et al. 2019, section 1.1; Guo et al. 2017, equation 9.
     """
     outputs.check_temperature(temperature)
-    exps = np.exp(outputs.shift(outputs.finite(logits, "logits") / temperature))
+    scaled = outputs.divided(outputs.finite(logits, "logits"), temperature)
+    exps = np.exp(outputs.shift(scaled))
     result: Array = exps / exps.sum(axis=-1, keepdims=True)
     return result
 
@@ -483,8 +484,10 @@ def _check_predictions(
     correct: npt.ArrayLike,
     weight: npt.ArrayLike | None,
 ) -> tuple[Array, Array, Array]:
-    conf = np.asarray(confidence, np.float64)
-    hit = np.asarray(correct, np.float64)
+    conf = outputs.real(confidence, "confidences").astype(
+        np.float64, copy=False
+    )
+    hit = outputs.real(correct, "correct").astype(np.float64, copy=False)
     if conf.ndim != 1 or conf.size == 0 or hit.shape != conf.shape:
         raise ValueError(
             "wanted confidence [N] and correct [N] with N of 1 or more, "

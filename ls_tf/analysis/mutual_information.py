@@ -45,7 +45,7 @@ def logit_difference(logits: npt.ArrayLike, first: int, second: int) -> Array:
 
     Source: Mueller et al. 2019, section 4.
     """
-    rows = np.asarray(logits)
+    rows = outputs.real(logits, "logits")
     classes = rows.shape[-1] if rows.ndim else 0
     for k in (first, second):
         outputs.check_whole(k, "class ids")
@@ -244,7 +244,7 @@ def neighbour_estimate(
 
 def _checked(samples: npt.ArrayLike, mc_samples: int | None) -> Array:
     """Gives the views to use, or refuses them."""
-    values = np.asarray(samples, np.float64)
+    values = outputs.real(samples, "samples").astype(np.float64, copy=False)
     if values.ndim != 2 or len(values) < 2:
         raise ValueError(
             "wanted samples [N, L] of 2 or more examples, got shape "
@@ -266,6 +266,8 @@ def _checked(samples: npt.ArrayLike, mc_samples: int | None) -> Array:
     values = values[:, :views]
     if not np.isfinite(values).all():
         raise ValueError("wanted finite samples, got NaN or infinity")
+    if np.abs(values).max() > outputs.LARGEST:
+        raise ValueError(f"wanted samples of {outputs.LARGEST:g} or less")
     # Less the mean of all: a common shift then costs no digits.
     centred: Array = values - values.mean()
     return centred

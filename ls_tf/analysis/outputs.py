@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 
 _BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 per temporary
 _ROW_SUM_TOLERANCE = 1e-2  # wide enough for a softmax in half precision
+# Squares, sums and quotients of numbers up to here are numbers too.
+LARGEST = 1e100
 
 
 def check_temperature(temperature: float) -> None:
@@ -30,10 +32,42 @@ def check_temperature(temperature: float) -> None:
 
     Source: ours.
     """
-    if not (np.isfinite(temperature) and temperature > 0):
+    number = real(temperature, "a temperature")
+    if number.ndim or not (np.isfinite(number) and number > 0):
         raise ValueError(
             f"wanted a positive finite temperature, got {temperature}"
         )
+
+
+def real(values: npt.ArrayLike, name: str) -> Array:
+    """Gives an array of real numbers, or refuses complex ones, text, None."""
+    array = np.asarray(values)
+    if array.dtype.kind in "cSUOMm":  # "V" is half precision of another kind
+        raise ValueError(f"wanted {name} as real numbers, got {array.dtype}")
+    return array
+
+
+def divided(logits: npt.ArrayLike, temperature: float) -> Array:
+    """Gives ``logits / temperature`` as float64.
+
+    Raises:
+        ValueError: the temperature is so small that it makes infinity of a
+            number.
+
+    Source: Guo et al. 2017, equation 9.
+    """
+    try:
+        with np.errstate(over="raise"):
+            result: Array = (
+                real(logits, "logits").astype(np.float64, copy=False)
+                / temperature
+            )
+    except FloatingPointError:
+        raise ValueError(
+            "wanted a temperature by which logits can be divided, got "
+            f"{temperature}"
+        ) from None
+    return result
 
 
 def check_count(value: Any, name: str, least: int) -> None:
@@ -93,7 +127,7 @@ def check_scores(
 
     Source: ours.
     """
-    rows, ids = np.asarray(scores), np.asarray(labels)
+    rows, ids = real(scores, name), np.asarray(labels)
     if rows.ndim != 2 or 0 in rows.shape:
         raise ValueError(
             f"wanted {name} [N, K] with N, K of 1 or more, "
@@ -110,6 +144,11 @@ def check_scores(
         rows, ids, mass = rows[keep], ids[keep], mass[keep]
     if not np.isfinite(rows).all():
         raise ValueError(f"wanted finite {name}, got NaN or infinity")
+    largest = max(abs(float(rows.min())), abs(float(rows.max())))
+    if largest > LARGEST:
+        raise ValueError(
+            f"wanted {name} of {LARGEST:g} or less, got {largest:g}"
+        )
     if ids.min() < 0 or ids.max() >= rows.shape[1]:
         raise ValueError(
             f"wanted labels from 0 to {rows.shape[1] - 1}, "
@@ -140,7 +179,7 @@ def map_rows(
     """
     parts = []
     for part in blocks(logits):
-        scaled = logits[part].astype(np.float64) / temperature
+        scaled = divided(logits[part], temperature)
         parts.append(function(shift(scaled), labels[part]))
     return np.concatenate(parts)
 
@@ -195,7 +234,7 @@ def weighted_mean(values: Array, mass: Array) -> float:
 
 def finite(values: npt.ArrayLike, name: str) -> Array:
     """Gives float64 [..., K], or refuses NaN, infinity and K = 0."""
-    array = np.asarray(values, np.float64)
+    array = real(values, name).astype(np.float64, copy=False)
     if array.ndim == 0 or array.shape[-1] == 0:
         raise ValueError(
             f"wanted {name} [..., K] with K of 1 or more, "
@@ -224,7 +263,7 @@ def check_weight(weight: npt.ArrayLike | None, count: int) -> Array:
     """Gives float64 weights [count], of which at least one is not 0."""
     if weight is None:
         return np.ones(count)
-    mass = np.asarray(weight, np.float64)
+    mass = real(weight, "weights").astype(np.float64, copy=False)
     if mass.shape != (count,):
         raise ValueError(f"wanted weights [{count}], got shape {mass.shape}")
     if not (np.isfinite(mass).all() and (mass >= 0).all()):
@@ -235,6 +274,12 @@ def check_weight(weight: npt.ArrayLike | None, count: int) -> Array:
         total = mass.sum()
     if not np.isfinite(total):
         raise ValueError("wanted weights of a finite sum, got infinity")
+    least = mass[mass > 0].min()
+    if least < 1 / LARGEST or total > LARGEST:
+        raise ValueError(
+            f"wanted weights of 0, or from {1 / LARGEST:g} to a sum of "
+            f"{LARGEST:g}, got {least:g} and a sum of {total:g}"
+        )
     return mass
 
 

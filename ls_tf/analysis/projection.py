@@ -47,9 +47,11 @@ def templates(
         w_k contains the bias); Wagner et al. 2023, algorithm 1, leaves the
         bias out.
     """
-    weights = np.asarray(kernel, np.float64)
-    if weights.ndim != 2:
-        raise ValueError(f"wanted a kernel [D, K], got shape {weights.shape}")
+    if np.ndim(kernel) != 2:
+        raise ValueError(
+            f"wanted a kernel [D, K], got shape {np.shape(kernel)}"
+        )
+    weights = _matrix(kernel, "kernel")
     num_classes = weights.shape[1]
     ids = _three_classes(classes)
     if min(ids) < 0 or max(ids) >= num_classes:
@@ -115,7 +117,8 @@ def plane_basis(templates: npt.ArrayLike) -> Array:
     sides = points[1:] - points[0]
     longest, thickness = np.linalg.svd(sides, compute_uv=False)
     rounding = 4 * np.finfo(np.float64).eps * np.abs(points).max()
-    if thickness <= max(_RELATIVE_FLATNESS * longest, rounding):
+    least = max(_RELATIVE_FLATNESS * longest, rounding, 1 / outputs.LARGEST)
+    if thickness <= least:
         raise ValueError(
             "wanted three templates that span a plane, got three on one line "
             f"(singular values {longest} and {thickness})"
@@ -318,11 +321,13 @@ def _three_classes(classes: Sequence[int]) -> list[int]:
 
 
 def _matrix(values: npt.ArrayLike, name: str) -> Array:
-    array = np.asarray(values, np.float64)
+    array = outputs.real(values, name).astype(np.float64, copy=False)
     if array.ndim != 2:
         raise ValueError(f"wanted {name} as a matrix, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"wanted finite {name}, got NaN or infinity")
+    if array.size and np.abs(array).max() > outputs.LARGEST:
+        raise ValueError(f"wanted {name} of {outputs.LARGEST:g} or less")
     return array
 
 

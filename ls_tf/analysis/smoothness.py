@@ -42,7 +42,7 @@ def gamma(
     Source: Mueller et al. 2019, section 4.
     """
     outputs.check_temperature(temperature)
-    rows = np.asarray(logits)
+    rows = outputs.real(logits, "logits")
     if rows.ndim not in (2, 3) or 0 in rows.shape or rows.shape[-1] < 2:
         raise ValueError(
             "wanted logits [N, K] or [N, V, K] of 2 or more classes, got "

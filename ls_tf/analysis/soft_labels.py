@@ -147,6 +147,8 @@ def optimal_logit_gap(*, alpha: float, num_classes: int) -> float:
     p = _p_from_alpha(alpha, num_classes)
     if alpha == 0:
         return math.inf
+    if alpha < 1 / outputs.LARGEST:  # which K would divide to 0
+        return math.log(p) - math.log(alpha) + math.log(num_classes)
     return math.log(p / (alpha / num_classes))
 
 

@@ -58,12 +58,13 @@ def apply(logits: npt.ArrayLike, temperature: float) -> Array:
         float64 [..., K].
 
     Raises:
-        ValueError: if T is not a positive finite number.
+        ValueError: if T is not a positive finite number, or too small to
+            divide the logits by.
 
     Source: Guo et al. 2017, equation 9.
     """
     outputs.check_temperature(temperature)
-    return np.asarray(logits, np.float64) / temperature
+    return outputs.divided(logits, temperature)
 
 
 def fit(
@@ -131,11 +132,18 @@ def fit(
 
 
 def _check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
+    if len(bounds) != 2:
+        raise ValueError(f"wanted two bounds, got {bounds}")
     low, high = bounds
     outputs.check_temperature(low)
     outputs.check_temperature(high)
     if not low <= 1.0 <= high or low == high:
         raise ValueError(f"wanted bounds that enclose 1, got {bounds}")
+    if low < 1 / outputs.LARGEST or high > outputs.LARGEST:
+        raise ValueError(
+            f"wanted bounds from {1 / outputs.LARGEST:g} to "
+            f"{outputs.LARGEST:g}, got {bounds}"
+        )
     return low, high
 
 

@@ -15,6 +15,7 @@ from ls_tf.objective import label_smoothing
 from ls_tf.objective.guarded import (
     as_float,
     check_number,
+    check_shape,
     entered,
     masked,
     seen,
@@ -135,6 +136,7 @@ def distillation_loss(
     )
     student = as_float(logits)
     teacher = ops.stop_gradient(as_float(teacher_logits))
+    check_shape("teacher's logits", teacher, student.shape)
     targets = ops.softmax(
         teacher
         / ops.convert_to_tensor(teacher_temperature, dtype=teacher.dtype),
@@ -182,6 +184,7 @@ def _entered(logits: Any, teacher_logits: Any, beta: Any) -> tuple[Any, Any]:
     """
     student = as_float(logits)
     teacher = ops.cast(as_float(teacher_logits), student.dtype)
+    check_shape("teacher's logits", teacher, student.shape)
     free = ops.logical_and(masked(student), masked(teacher))
     free = ops.logical_or(free, ops.equal(beta, 0))
     student = entered(student, free, lowest=_LOWEST)

@@ -10,6 +10,7 @@ are finite.
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -60,6 +61,8 @@ def check_number(value: Any, wanted: str, holds: Any) -> None:
         return
     if given.dtype == bool:
         raise ValueError(f"wanted {wanted}, got {given}")
+    if given.size != 1:  # It would be spread along the classes.
+        raise ValueError(f"wanted {wanted}, got {given.size} numbers")
     for number in given.astype(np.float64).ravel().tolist():
         if not (math.isfinite(number) and holds(number)):
             raise ValueError(f"wanted {wanted}, got {number}")
@@ -83,8 +86,38 @@ def check_count(value: Any, name: str, least: int) -> None:
         raise ValueError(f"wanted {name} of {least} or more, got {value}")
 
 
+def check_shape(name: str, array: Any, wanted: Sequence[int | None]) -> None:
+    """Refuses an array of another shape, which would be repeated in silence.
+
+    Args:
+        name: what to call it in a message.
+        array: numbers, an array or a tensor; a length that a compiled
+            function does not know is let through.
+        wanted: its lengths; None for one that is not known.
+
+    Raises:
+        ValueError: it has other ones.
+
+    Source: ours.
+    """
+    shape = tuple(array.shape) if hasattr(array, "shape") else np.shape(array)
+    are_equal = (
+        None in (a, b) or a == b for a, b in zip(shape, wanted, strict=False)
+    )
+    if len(shape) != len(wanted) or not all(are_equal):
+        raise ValueError(
+            f"wanted {name} of shape {tuple(wanted)}, got {tuple(shape)}"
+        )
+
+
 def as_float(x: Any) -> Any:
-    """Converts to a float tensor of at least 32 bits."""
+    """Converts to a float tensor of at least 32 bits.
+
+    Raises:
+        ValueError: it holds no real numbers.
+    """
+    if getattr(getattr(x, "dtype", None), "kind", "f") in "cSUOMm":
+        raise ValueError(f"wanted real numbers, got {x.dtype}")
     x = ops.convert_to_tensor(x)
     dtype = keras.backend.standardize_dtype(x.dtype)
     return x if dtype == "float64" else ops.cast(x, "float32")

@@ -29,6 +29,7 @@ from ls_tf.objective.guarded import (
     as_float,
     check_count,
     check_number,
+    check_shape,
     classes,
     entered,
     masked,
@@ -222,9 +223,13 @@ def dense_loss(soft_targets: Any, logits: Any) -> Any:
     Returns:
         float [...], nats: ``-sum_k target_k log p_k``.
 
+    Raises:
+        ValueError: targets of another shape than the logits.
+
     Source: Mueller et al. 2019, 1.1.
     """
     logits = as_float(logits)
+    check_shape("targets", soft_targets, logits.shape)
     logits = entered(logits, ops.equal(soft_targets, 0))
     log_p = ops.log_softmax(logits, axis=-1)
     return -ops.sum(ops.cast(soft_targets, log_p.dtype) * log_p, axis=-1)
@@ -246,6 +251,7 @@ def nll(labels: Any, logits: Any) -> Any:
     Source: Mueller et al. 2019, 1.1.
     """
     logits = as_float(logits)
+    check_shape("labels", labels, logits.shape[:-1])
     ids, inside = classes(labels, logits.shape[-1])
     logits = entered(logits, False, inside)
     return -pick(ops.log_softmax(logits, axis=-1), ids)
@@ -260,6 +266,7 @@ def _mixed(
     _check_spread(spread, prior, num_classes)
     if given is not None and not given.any():
         return nll(labels, logits)
+    check_shape("labels", labels, logits.shape[:-1])
     ids, inside = classes(labels, num_classes)
     # Not ops.cast, which takes a Python number through float32.
     alpha = ops.convert_to_tensor(alpha, dtype=logits.dtype)

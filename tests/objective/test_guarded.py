@@ -248,3 +248,57 @@ def test_what_can_be_looked_at():
 
     compiled(look)(ops.convert_to_tensor([1, 2]))
     assert looked[0] is None, BACKEND
+
+
+# Arrays of another shape, which broadcasting would repeat in silence. Labels
+# [N, 1] are how Keras gives them.
+OTHER_SHAPES = {
+    "labels of one row": lambda y, z: ls.nll(y[:1], z),
+    "one label": lambda y, z: ls.nll(y[0], z),
+    "labels in a column": lambda y, z: ls.nll(y[:, None], z),
+    "smoothed labels in a column": lambda y, z: ls.sparse_loss(
+        y[:, None], z, alpha=0.1
+    ),
+    "smoothed labels of one row": lambda y, z: ls.sparse_loss(
+        y[:1], z, alpha=0.1
+    ),
+    "targets of one class": lambda y, z: ls.dense_loss(z[:, :1], z),
+    "targets of one row": lambda y, z: ls.dense_loss(z[:1], z),
+    "teacher of one class": lambda y, z: distillation.distillation_loss(
+        y,
+        z,
+        z[:, :1],
+        beta=0.5,
+        teacher_temperature=1.0,
+        student_temperature=1.0,
+    ),
+    "matched teacher of one class": lambda y, z: (
+        distillation.logit_matching_loss(
+            y, z, z[:, :1], beta=0.5, reduction="sum"
+        )
+    ),
+    "error of one class": lambda y, z: distillation.half_squared_logit_error(
+        z, z[:, :1]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_SHAPES)
+def test_other_shapes_are_refused(name):
+    loss = OTHER_SHAPES[name]
+    logits = np.array([[2.0, 1.0, 0.0], [0.5, 0.1, 0.2]], "float32")
+    with pytest.raises(ValueError, match="of shape"):
+        loss(LABELS, logits)
+    with pytest.raises(ValueError, match="of shape"):
+        compiled(lambda z: loss(LABELS, z))(logits)
+
+
+def test_an_alpha_for_each_label_is_refused():
+    # With as many labels as classes it would be spread along the classes.
+    with pytest.raises(ValueError, match="got 3 numbers"):
+        ls.soften(np.arange(3), np.array([0.1, 0.2, 0.3]), 3)
+
+
+def test_complex_logits_are_refused():
+    with pytest.raises(ValueError, match="real numbers"):
+        ls.nll(LABELS, MASKED + 1j)
