@@ -49,6 +49,16 @@ class Tokens:
         """The number of pairs."""
         return len(self.texts)
 
+    @property
+    def usage(self) -> Usage:
+        """What is used of the split, with the digest of its ids."""
+        ids = (
+            array
+            for side in (self.source, self.target)
+            for array in (side.tokens, side.offsets)
+        )
+        return dataclasses.replace(self.texts.usage, sha256=usage.digest(*ids))
+
     def part(self, start: int, stop: int) -> "Tokens":
         """The pairs start .. stop - 1."""
         return Tokens(

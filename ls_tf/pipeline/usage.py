@@ -1,10 +1,14 @@
 """What is used of the data, and what is left out of it, and why."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ls_tf.pipeline.contract import DataError
+from ls_tf.records import arrays as arrays_of_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Usage:
         kind: what they are, in the plural.
         wanted: subwords asked for; 0 where none are learnt.
         learnt: how many there are.
+        sha256: of what is used; empty where that is not looked at.
     """
 
     examples: int
@@ -39,6 +44,7 @@ class Usage:
     kind: str = "examples"
     wanted: int = 0
     learnt: int = 0
+    sha256: str = ""
 
     @property
     def total(self) -> int:
@@ -57,6 +63,7 @@ class Usage:
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
             **(subwords if self.wanted else {}),
+            **({"sha256": self.sha256} if self.sha256 else {}),
         }
 
     def refuse(self, where: str, allowed: float) -> None:
@@ -80,6 +87,43 @@ class Usage:
             f"be left out ({reasons}); wanted a share of {allowed:g} at most; "
             "data.allow_left_out allows more"
         )
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """SHA-256 of the arrays that are used of a split, as hex.
+
+    Source: ours.
+    """
+    words = " ".join(map(arrays_of_files.digest, arrays))
+    return hashlib.sha256(words.encode()).hexdigest()
+
+
+def refuse_other(
+    run: str,
+    recorded: Mapping[str, Mapping[str, Any]],
+    data: Mapping[str, Usage],
+) -> None:
+    """Refuses to go on with a run on other data than it was begun on.
+
+    Args:
+        run: its title.
+        recorded: the entries of its record: name -> ``as_dict``; those of a
+            record from before they had digests are believed.
+        data: what there is now.
+
+    Raises:
+        DataError: one line.
+
+    Source: ours.
+    """
+    for name, entry in recorded.items():
+        then, now = entry.get("sha256"), data.get(name, Usage(0)).sha256
+        if then and now and then != now:
+            raise DataError(
+                f"run {run} was begun on other data: {name} had the SHA-256 "
+                f"{then[:12]} then and has {now[:12]} now; put back what it "
+                "was, or make the run anew in another --runs_dir"
+            )
 
 
 def lines(data: Mapping[str, Usage]) -> list[str]:

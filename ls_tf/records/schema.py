@@ -154,7 +154,10 @@ _SPEC = fields(
 )
 # What is used of a split and what is left out of it, by reason.
 _USED = fields(
-    {"examples": COUNT, "left_out": named(COUNT)}, wanted=COUNT, learnt=COUNT
+    {"examples": COUNT, "left_out": named(COUNT)},
+    wanted=COUNT,
+    learnt=COUNT,
+    sha256=TEXT,
 )
 RUN = fields(
     {

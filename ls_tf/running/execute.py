@@ -165,6 +165,8 @@ def _run_together(
             if mode == "eval":
                 _refuse_unfinished(together[0])
             for member in together:
+                member.refuse_other_data()
+            for member in together:
                 member.begin()
             loop.train(engine, together, title)
             for member in together:
@@ -236,13 +238,17 @@ def trained(identity: RunIdentity, session: Session) -> Iterator["View"]:
     with stopping.importing("Keras"):
         import keras
 
+        from ls_tf.pipeline import usage
         from ls_tf.running import assembly
         from ls_tf.running.run import Run
 
-    record_of(identity, session.machine.runs_dir)
+    record = record_of(identity, session.machine.runs_dir)
     keras.utils.clear_session()
     engine = assembly.build([identity], session)
     (network,) = engine.networks
+    usage.refuse_other(
+        identity.title, record.run.get("data", {}), network.task.data_used
+    )
     finished = Run(identity, network, session.machine.runs_dir)
     _restore([finished])
     if not finished.is_over:

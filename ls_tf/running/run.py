@@ -136,6 +136,19 @@ class Run:
             self._measured = -1
         self._seconds = float(checkpoint.extra.get("seconds", 0.0))
 
+    def refuse_other_data(self) -> None:
+        """Refuses to go on on other data than the run was begun on.
+
+        Raises:
+            DataError: one line; nothing is changed.
+        """
+        if self.step and self._directory is not None:
+            usage.refuse_other(
+                self.identity.title,
+                self._directory.run.get("data", {}),
+                self.task.data_used,
+            )
+
     def begin(self) -> None:
         """Says in the record, and to TensorBoard, that the run goes on.
 

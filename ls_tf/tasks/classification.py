@@ -13,7 +13,7 @@ from ls_tf import seeds
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, contract, loading, plan
+from ls_tf.pipeline import augment, contract, loading, plan, usage
 from ls_tf.pipeline.stream import Stream
 from ls_tf.pipeline.streamed import StreamedSplits
 from ls_tf.pipeline.usage import Usage
@@ -183,6 +183,9 @@ class Classification:
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = self._class_frequencies()
+        self._train_sha256 = (
+            self._digest_of_images() if like is None else like._train_sha256
+        )
 
     def _check_auxiliary(self) -> None:
         """Refuses a weight of what is not there.
@@ -250,6 +253,13 @@ class Classification:
         frequencies: np.ndarray = counts / self._num_examples
         return frequencies.astype(np.float32)
 
+    def _digest_of_images(self) -> str:
+        """Of the training split; empty where it is streamed."""
+        if self._streamed:
+            return ""
+        train = self._in_memory("train")
+        return usage.digest(train["image"], train["label"])
+
     @property
     def data_used(self) -> Mapping[str, Usage]:
         """See ``Task.data_used``: only damaged photographs are left out."""
@@ -264,7 +274,12 @@ class Classification:
                 )
                 continue
             _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
-            used[split] = Usage(stop - start)
+            used[split] = Usage(
+                stop - start,
+                sha256=self._train_sha256
+                if split == self.spec.data.train
+                else "",
+            )
         return used
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:

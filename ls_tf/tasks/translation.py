@@ -117,7 +117,9 @@ class Translation:
             max_length=spec.data.max_length,
             seed=spec.seed,
         )
-        self.data_used: Mapping[str, Usage] = self._usage()
+        self.data_used: Mapping[str, Usage] = (
+            self._usage() if like is None else like.data_used
+        )
         self.batch_sizes = tuple({s.rows for s in self._plan.shapes})
         self.total_steps = self._num_steps()
         self.resident: Mapping[str, np.ndarray] = {}
@@ -148,11 +150,14 @@ class Translation:
         used: dict[str, Usage] = {}
         for role in ("calibrate", "report", "train"):
             split = getattr(data, role)
-            used[split] = self.tokens(role).texts.usage
+            used[split] = self.tokens(role).usage
             if role == "train" and self._plan.left_out:
                 used[split] = self._without_long(used[split])
             used[split].refuse(f"{data.name}/{split}", data.allow_left_out)
-        return {**used, "subwords": self._corpus.learning}
+        learning = dataclasses.replace(
+            self._corpus.learning, sha256=self._corpus.digest
+        )
+        return {**used, "subwords": learning}
 
     def _without_long(self, used: Usage) -> Usage:
         """Leaves out the pairs that are too long to be trained on."""

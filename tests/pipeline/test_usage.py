@@ -1,5 +1,8 @@
 """What is left out of the data: as the record and as a person reads it."""
 
+import hashlib
+
+import numpy as np
 import pytest
 
 from ls_tf.pipeline import usage
@@ -48,3 +51,21 @@ def test_more_than_is_allowed_is_refused():
         "first at line 2; 2 long, the first at pair 4); wanted a share of "
         "0.49 at most; data.allow_left_out allows more"
     )
+
+
+def test_digest_is_that_of_types_shapes_and_values():
+    first, second = np.array([[1, 2]], np.uint8), np.array([3], np.int32)
+    # Of each array: its type, its shape and its bytes.
+    by_hand = " ".join(
+        hashlib.sha256(data).hexdigest()
+        for data in (b"|u1 (1, 2) \x01\x02", b"<i4 (1,) \x03\x00\x00\x00")
+    )
+    wanted = hashlib.sha256(by_hand.encode()).hexdigest()
+    assert usage.digest(first, second) == wanted
+
+
+def test_a_digest_that_differs_is_refused():
+    then = {"train": {"sha256": "a" * 64}, "test": {}, "gone": {"sha256": "c"}}
+    usage.refuse_other("r", then, {"train": Usage(1, sha256="a" * 64)})
+    with pytest.raises(DataError, match="run r was begun on other data: train"):
+        usage.refuse_other("r", then, {"train": Usage(1, sha256="b" * 64)})

@@ -16,6 +16,7 @@ from kills import Kill, KilledError
 
 from ls_tf import stopping
 from ls_tf.measuring import measure
+from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.records import runs
 from ls_tf.running import loop
@@ -183,6 +184,39 @@ def test_what_is_left_out_of_the_data_is_said_and_recorded(
         "line 2",
         "ls_tf: data: subwords: learnt 290 of 300, the text has no more",
     ]
+
+
+def test_a_run_goes_on_on_the_data_it_was_begun_on(
+    identity, tmp_path, monkeypatch
+):
+    def with_train(sha256):
+        used = dict(Task.data_used)
+        used["train"] = dataclasses.replace(used["train"], sha256=sha256)
+        monkeypatch.setattr(Task, "data_used", used)
+
+    def again():
+        run = Run(identity, Network(identity.spec), str(tmp_path))
+        with run.opened(FACTS):
+            run.restore(checkpoints.latest(run.checkpoint_folder))
+            run.refuse_other_data()
+            run.begin()
+
+    with_train("a" * 64)
+    with opened(identity, tmp_path) as run:
+        run.refuse_other_data()  # at step 0 any will do
+        run.take(logs(1.0, 2.0), 0.5)
+        run.stop()
+    with_train("b" * 64)
+    before = rows(identity, tmp_path)
+    with pytest.raises(DataError, match="other data: train had .* a{12} then"):
+        again()
+    about = record(identity, tmp_path)
+    assert about["data"]["train"]["sha256"] == "a" * 64
+    assert (about["outcome"], rows(identity, tmp_path)) == ("stopped", before)
+    with_train("a" * 64)
+    again()
+    with_train("")  # not looked at, as by an older program
+    again()
 
 
 def test_what_is_measured_at_one_step_is_computed_once(identity, tmp_path):

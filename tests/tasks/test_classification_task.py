@@ -11,6 +11,7 @@ from keras import ops
 from ls_tf import seeds
 from ls_tf.experiments import fc_digits
 from ls_tf.measuring import measure
+from ls_tf.pipeline import usage
 from ls_tf.protocols import Classifier, Translator
 from ls_tf.spec import EvaluatorSpec, SpecError, override
 from ls_tf.tasks import classification
@@ -53,8 +54,13 @@ def test_a_batch_holds_the_examples_of_its_plan():
 
 
 def test_all_images_are_used():
+    images = make().examples("train")
     assert {n: u.as_dict() for n, u in make().data_used.items()} == {
-        "train": {"examples": 1297, "left_out": {}},
+        "train": {
+            "examples": 1297,
+            "left_out": {},
+            "sha256": usage.digest(images["image"], images["label"]),
+        },
         "test[:250]": {"examples": 250, "left_out": {}},
         "test[250:]": {"examples": 250, "left_out": {}},
     }

@@ -76,7 +76,11 @@ def test_a_batch_holds_the_planned_sentences(task):
 
 
 def test_what_is_used_is_counted(task):
-    assert {name: part.as_dict() for name, part in task.data_used.items()} == {
+    entries = {name: part.as_dict() for name, part in task.data_used.items()}
+    digests = [entry.pop("sha256") for entry in entries.values()]
+    assert len(set(digests)) == 4 and {len(d) for d in digests} == {64}
+    assert digests[-1] == task._corpus.digest
+    assert entries == {
         "validation[:12]": {"examples": 12, "left_out": {}},
         "test[:20]": {"examples": 20, "left_out": {}},
         "train[:300]": {"examples": 300, "left_out": {}},
