@@ -7,6 +7,8 @@ from typing import get_args
 from ls_tf.analysis import calibration
 from ls_tf.spec import SpecError, nearest
 
+_HOTTEST = 1e6  # or coldest: beyond, quotients are infinite, or all equal
+
 
 def choice(evaluator: str, option: str, value: str, literal: object) -> None:
     """Refuses a word that is none of a ``Literal``'s.
@@ -80,6 +82,11 @@ def temperatures(evaluator: str, grid: Sequence[float]) -> None:
             raise SpecError(
                 f"{evaluator}: temperatures: wanted each finite and more than "
                 f"0, got {value} among {_text(grid)}"
+            )
+        if not 1 / _HOTTEST <= value <= _HOTTEST:
+            raise SpecError(
+                f"{evaluator}: temperatures: wanted each from "
+                f"{1 / _HOTTEST:g} to {_HOTTEST:g}, got {value}"
             )
     if any(b <= a for a, b in zip(grid, grid[1:], strict=False)):
         raise SpecError(

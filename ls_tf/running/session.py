@@ -3,13 +3,15 @@
 Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import stopping, streams
+from ls_tf.records import reading
 from ls_tf.running import agreement, peers, places, provenance, surroundings
 from ls_tf.running.machine import Machine as Machine
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
@@ -46,6 +48,24 @@ def check(machine: Machine) -> places.Place:
             "install it with: pip install -e '.[jax]' (or jax-cuda, jax-tpu)"
         )
     return places.of(machine)
+
+
+@contextlib.contextmanager
+def _loading(engine: str) -> Iterator[None]:
+    """Says in one line that an engine cannot be loaded.
+
+    JAX refuses some variables of the environment, and either engine libraries
+    of versions that do not fit.
+
+    Raises:
+        SpecError: one line.
+    """
+    try:
+        yield
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise SpecError(
+            f"--engine={engine} cannot be loaded: {reading.line(error)}"
+        ) from None
 
 
 class Session:
@@ -196,7 +216,8 @@ def _start_keras(engine: str) -> None:
     home = os.environ.get("KERAS_HOME")
     os.environ["KERAS_HOME"] = os.devnull  # a folder without files
     try:
-        import keras
+        with _loading(engine):
+            import keras
     finally:
         if home is None:
             del os.environ["KERAS_HOME"]

@@ -152,11 +152,16 @@ _RECORDED = (
     ),
 )
 
-# The flags of XLA that change no number.
+# The flags of XLA that change no number, with values that it takes: at another
+# name or value it ends the process without a word that could be seen.
 _XLA_FLAGS = re.compile(
-    r"--xla_(dump_\w+|hlo_profile|gpu_cuda_data_dir|gpu_deterministic_ops|"
-    r"force_host_platform_device_count|gpu_force_compilation_parallelism)(=.*)?",
-    re.DOTALL,
+    r"--xla_(dump_(to|hlo_(pass|module)_re)=.*|gpu_cuda_data_dir=.*|"
+    r"(dump_hlo_(as_(text|long_text|proto|dot|html)|snapshots)|"
+    r"dump_(include_timestamp|disable_metadata|compress_protos)|hlo_profile|"
+    r"gpu_deterministic_ops)(=(true|false|1|0))?|"
+    r"(force_host_platform_device_count|gpu_force_compilation_parallelism|"
+    r"dump_max_hlo_modules)=\d{1,4})",
+    re.DOTALL | re.ASCII,
 )
 
 

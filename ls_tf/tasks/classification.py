@@ -183,7 +183,7 @@ class Classification:
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = self._class_frequencies()
-        self._train_sha256 = (
+        self._train_sha256: str = (
             self._digest_of_images() if like is None else like._train_sha256
         )
 

@@ -72,3 +72,15 @@ def test_a_platform_without_a_device_is_one_line(line):
     )
     assert "Traceback" not in done.stderr
     assert not line.runs.exists()
+
+
+def test_a_setting_that_jax_refuses_is_one_line(tmp_path):
+    line = Line(tmp_path)
+    done = line(
+        *FLAGS, "--engine=jax", code=2, fresh=True, JAX_LOG_COMPILES="abc"
+    )
+    assert done.stderr.splitlines() == [
+        "ls_tf: --engine=jax cannot be loaded: ValueError: invalid truth value "
+        "'abc' for environment 'JAX_LOG_COMPILES'"
+    ]
+    assert not line.runs.exists()

@@ -91,6 +91,13 @@ def test_what_changes_no_number_is_left_alone(nothing_loaded):
         ("--xla_force_host_platform_device_count=2", None, ""),
         ("/a/file/of/flags", "", "/a/file/of/flags"),
         ("--xla_dump_to='", "", "--xla_dump_to='"),
+        # XLA would end the process at these.
+        (
+            "--xla_force_host_platform_device_count=abc",
+            "",
+            "--xla_force_host_platform_device_count=abc",
+        ),
+        ("--xla_dump_foo=1", "", "--xla_dump_foo=1"),
         ("", None, ""),
     ],
 )
