@@ -433,6 +433,8 @@ def main(argv: Sequence[str]) -> int:
     """
     # Before anything imports TensorFlow: its start-up lines are no message.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Read when matplotlib is loaded: a user's own may be none that it takes.
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=os.devnull)
     # A warning that a user has made an error would end a run at a library's.
     if any(option.startswith("e") for option in sys.warnoptions):
         warnings.simplefilter("default")

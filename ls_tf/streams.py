@@ -43,7 +43,24 @@ class _Output(_Stream):
 
     def write(self, text: str) -> int:
         with _output_errors():
-            return self._stream.write(text)
+            try:
+                return self._stream.write(text)
+            except UnicodeEncodeError:
+                return self._write_bytes(text)
+
+    def _write_bytes(self, text: str) -> int:
+        """Writes what the stream's encoding lacks, as in a path.
+
+        A path is given as its own bytes, so that who reads it finds the file.
+        """
+        encoding = self._stream.encoding
+        try:
+            data = os.fsencode(text)
+        except UnicodeEncodeError:
+            data = text.encode(encoding, "backslashreplace")
+        self._stream.flush()
+        self._stream.buffer.write(data)
+        return len(text)
 
     def flush(self) -> None:
         with _output_errors():

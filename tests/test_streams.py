@@ -105,6 +105,24 @@ def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     assert (tmp_path / "data").read_bytes() == b""
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text", "data"),
+    [
+        # A name of bytes that are no UTF-8, as Python holds it.
+        ("utf-8:strict", r"r/\udcff/\u00e9", b"r/\xff/\xc3\xa9\n"),
+        ("ascii:strict", r"r/\u00e9", b"r/\xc3\xa9\n"),
+        ("ascii:strict", r"r/\ud800", b"r/\\ud800\n"),
+        ("utf-8:strict", r"plain", b"plain\n"),
+    ],
+)
+def test_a_path_is_given_as_its_own_bytes(encoding, text, data):
+    # Set in the program: the encoding of its own text is another matter.
+    code, _, errors = encoding.partition(":")
+    before = f"sys.stdout.reconfigure(encoding='{code}', errors='{errors}')"
+    body = f"print('a'); print('{text}')"
+    assert run(body, before=before).stdout == b"a\n" + data
+
+
 def test_streams_come_back():
     code = (
         "assert (sys.stdout, sys.stderr) == before and not closed(); "

@@ -84,3 +84,13 @@ def test_a_setting_that_jax_refuses_is_one_line(tmp_path):
         "'abc' for environment 'JAX_LOG_COMPILES'"
     ]
     assert not line.runs.exists()
+
+
+def test_what_matplotlib_would_refuse_is_not_read(tmp_path):
+    file = tmp_path / "matplotlibrc"
+    file.write_bytes(b"lines.linewidth: \xff\n")
+    settings = {"MPLBACKEND": "bogus", "MATPLOTLIBRC": str(file)}
+    line = Line(tmp_path)
+    line("--report=re_fig1_soft_labels", fresh=True, **settings)
+    page = tmp_path / "reports" / "re_fig1_soft_labels" / "index.html"
+    assert page.exists()
