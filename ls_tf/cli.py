@@ -326,6 +326,7 @@ def _start(argv: Sequence[str]) -> int:
     arguments.refuse_unused(values)
     for line in surroundings.settle():
         _say(line)
+    stopping.look()
     if values.report is not None:
         return _report(values, argv)
     return _experiment(values, argv)

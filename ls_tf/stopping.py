@@ -315,6 +315,7 @@ def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
         finally:
             if last:
                 undo.pop_all()
+                _ignore()
 
 
 def _forget() -> None:
@@ -350,6 +351,16 @@ def _set_again() -> None:
     if threading.current_thread() is threading.main_thread():
         for number in _requests.before:
             signal.signal(number, _requests.handle)
+
+
+def _ignore() -> None:
+    """Lets signals pass: at its end Python takes handlers away, but not this.
+
+    What they would end has been done; only libraries are being let go.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in _requests.before:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _before(number: int) -> Any:

@@ -11,10 +11,13 @@ import threading
 import time
 import weakref
 
+import programs
 import pytest
 
 from ls_tf import stopping
 from ls_tf.stopping import StoppedError
+
+COMMAND_LINE = programs.ROOT / "run_experiment.py"
 
 
 def send(number):
@@ -344,3 +347,47 @@ def test_a_late_signal_does_not_disturb_the_end(program):
         "sys.exit(0)"
     )
     assert late.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_signal_while_python_ends_does_not_disturb_it_either(number):
+    # Globals of modules go after Python has taken its handlers away.
+    code = (
+        "import os\n"
+        "from ls_tf import stopping\n"
+        "class Late:\n"
+        f"    def __del__(self, kill=os.kill, pid=os.getpid()):\n"
+        f"        kill(pid, {int(number)})\n"
+        "        print('ended', flush=True)\n"
+        "with stopping.listening(program=True, last=True):\n"
+        "    late = Late()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "ended\n"), done.stderr
+
+
+def test_a_signal_before_the_program_is_loaded_is_noted():
+    # Sent as the command line begins to be imported.
+    code = (
+        "import os, runpy, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'ls_tf.cli':\n"
+        "            sys.meta_path.remove(self)\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        f"sys.argv = [{str(COMMAND_LINE)!r}, '--experiment=fc_digits', "
+        "'--mode=print']\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == stopping.EXIT_CODE, done.stderr
+    assert done.stderr.splitlines() == [
+        "ls_tf: stopping after the present work; again to stop at once",
+        "ls_tf: stopped; the state is saved and the same command resumes",
+    ]
+    assert not done.stdout

@@ -104,7 +104,8 @@ class Session:
         level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if level == "2" and self.place.count > 1:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        with streams.quiet():
+        # It loads the engine, which takes most of the time.
+        with streams.quiet(), stopping.importing("Keras"):
             _start_keras(machine.engine)
         if machine.engine == "jax":
             self._start_jax()
