@@ -15,6 +15,7 @@ from etils import epath
 from ls_tf.pipeline.contract import Arrays
 from ls_tf.records.arrays import digests, intact, read_npy
 from ls_tf.records.files import Contents, remove, write_files
+from ls_tf.records.local import plain
 from ls_tf.records.reading import line
 
 FOLDER = "ls_tf_arrays"
@@ -65,7 +66,7 @@ def read(
     try:
         if not file.exists():
             return None
-        manifest = json.loads(file.read_bytes())
+        manifest = json.loads(plain(file).read_bytes())
         wanted = {"version": VERSION, **(about or {})}
         for field, value in wanted.items():
             if manifest[field] != value:

@@ -17,6 +17,7 @@ import numpy as np
 from etils.epath import Path
 
 from ls_tf.records.files import json_bytes
+from ls_tf.records.local import plain
 
 _SEAL = "digest"
 
@@ -76,6 +77,7 @@ def read_npy(file: Path, *, mapped: bool = False) -> np.ndarray:
     Raises:
         OSError, ValueError, EOFError: missing, no such file, or cut short.
     """
+    plain(file)
     if mapped and "://" not in str(file):
         array: np.ndarray = np.load(str(file), mmap_mode="r")
     else:
@@ -99,7 +101,7 @@ def open_npz(file: Path) -> Mapping[str, np.ndarray]:
     Raises:
         OSError, ValueError, EOFError, BadZipFile: missing or no archive.
     """
-    return decode_npz(file.read_bytes())
+    return decode_npz(plain(file).read_bytes())
 
 
 def decode_npz(data: bytes) -> Mapping[str, np.ndarray]:

@@ -19,8 +19,8 @@ from etils.epath import Path
 from ls_tf.records.local import (
     copy_rights,
     is_link,
-    is_special,
     is_there,
+    plain,
     sync,
     target,
 )
@@ -313,11 +313,7 @@ def read(file: Path, what: str) -> bytes | None:
     """
     with reading(file, what, RunError):
         try:
-            if is_special(file):
-                raise RunError(
-                    f"{file} cannot be read: it is a pipe, a socket or a device"
-                )
-            data: bytes = file.read_bytes()
+            data: bytes = plain(file).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
     return data

@@ -101,6 +101,18 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def plain(path: Path) -> Path:
+    """Gives a path back that can be opened without waiting for anybody.
+
+    Raises:
+        OSError: there is nothing, or it is a pipe, a socket or a device.
+    """
+    if is_special(path):
+        reason = "it is a pipe, a socket or a device"
+        raise OSError(errno.EINVAL, reason, str(path))
+    return path
+
+
 def may_write(folder: Path) -> bool:
     """Whether this process may put files into a folder."""
     return not is_local(folder) or os.access(folder, os.W_OK | os.X_OK)

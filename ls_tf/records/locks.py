@@ -34,7 +34,7 @@ from ls_tf.records.files import (
     remove,
     write_json,
 )
-from ls_tf.records.local import alone, is_there
+from ls_tf.records.local import alone, is_there, plain
 
 _OWNER, _BEAT = "owner.json", "beat.json"
 _BEAT_SECONDS = 30.0
@@ -227,7 +227,7 @@ _watch = _Watch()
 def _read(file: Path) -> bytes:
     """Reads what may be of any size and nature; empty if that fails."""
     try:
-        with file.open("rb") as opened:
+        with plain(file).open("rb") as opened:
             data: bytes = opened.read(_LONGEST + 1)
     except Exception:  # Cloud file systems raise errors of their own.
         return b""

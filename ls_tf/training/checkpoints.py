@@ -29,7 +29,7 @@ from ls_tf.records.arrays import (
     unsealed,
 )
 from ls_tf.records.files import give_back, leftovers, remove, write_folder
-from ls_tf.records.local import is_there
+from ls_tf.records.local import is_there, plain
 from ls_tf.records.reading import line, reading
 from ls_tf.spec import SpecError
 
@@ -144,7 +144,7 @@ def read(folder: Path, step: int) -> Checkpoint:
         try:
             manifest = _manifest(path, step)
             arrays = decoded(
-                (path / _ARRAYS).read_bytes(),
+                plain(path / _ARRAYS).read_bytes(),
                 manifest,
                 safetensors.load,
                 f"checkpoint {path}",
@@ -156,7 +156,7 @@ def read(folder: Path, step: int) -> Checkpoint:
 
 def _manifest(path: Path, step: int) -> dict[str, Any]:
     """Reads a manifest; one of version 1 has no digest of its own."""
-    data = (path / _MANIFEST).read_bytes()
+    data = plain(path / _MANIFEST).read_bytes()
     manifest: dict[str, Any] = json.loads(data)
     version, of = manifest["version"], manifest["step"]
     if version not in (1, VERSION) or isinstance(version, bool):

@@ -29,6 +29,7 @@ from tensorboard.plugins.hparams import (
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from ls_tf.records import files
+from ls_tf.records.local import plain
 from ls_tf.records.reading import reading
 from ls_tf.spec import Value
 
@@ -216,7 +217,7 @@ def _stored(path: epath.Path) -> Iterator[Event]:
         _DamagedError: when it comes to where the file is damaged or cut.
     """
     with reading(path, "event file", _DamagedError):
-        content = path.read_bytes()
+        content = plain(path).read_bytes()
         place = 0
         while place < len(content):
             header = content[place : place + 8]

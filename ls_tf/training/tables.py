@@ -23,7 +23,7 @@ from etils.epath import Path
 from ls_tf import stopping
 from ls_tf.records.arrays import digest, read_npy, sealed, unsealed
 from ls_tf.records.files import RunError, now, write_bytes, write_files
-from ls_tf.records.local import number_of
+from ls_tf.records.local import number_of, plain
 from ls_tf.records.locks import HeldError, locked, tidy
 from ls_tf.records.reading import line, reading
 from ls_tf.training.progress import Progress
@@ -207,7 +207,7 @@ def _stored(path: Path) -> dict[str, Any] | None:
     file = path / _MANIFEST
     with reading(file, "table of logits", RunError):
         try:
-            data = file.read_bytes()
+            data = plain(file).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
         manifest: dict[str, Any] = json.loads(data)
