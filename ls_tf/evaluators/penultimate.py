@@ -9,6 +9,7 @@ from ls_tf.analysis import projection
 from ls_tf.measuring import class_choice
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.protocols import Classifier
+from ls_tf.spec import SpecError
 
 _NAME = "penultimate"
 
@@ -35,10 +36,18 @@ class Evaluator:
     def check(self, network: Classifier) -> None:
         """Refuses classes that do not exist or have too few examples.
 
+        Also a layer without a plane.
+
         Raises:
             SpecError: one line.
         """
         ids = class_choice.ids(_NAME, network, self.classes, 3)
+        width = _last_layer(network.model)[0].shape[0] + self.use_bias
+        if width < 2:
+            raise SpecError(
+                f"{_NAME}: wanted a penultimate layer of 2 units or more, for "
+                f"a plane, got {width}"
+            )
         for role in ("train", self.role):
             class_choice.pick(_NAME, network, role, ids, self.per_class)
 

@@ -47,6 +47,22 @@ def check(evaluator: EvaluatorSpec, view: View) -> None:
 
 
 def measure(evaluator: EvaluatorSpec, view: View) -> Measurement:
-    """Runs an evaluator; see ``check`` for the arguments."""
-    measurement: Measurement = _built(evaluator, view)(view)
+    """Runs an evaluator; see ``check`` for the arguments.
+
+    Raises:
+        SpecError: this network cannot be measured so, as where its templates
+            lie on one line; one line.
+    """
+    built = _built(evaluator, view)
+    try:
+        measurement: Measurement = built(view)
+    except SpecError:
+        raise
+    except ValueError as error:
+        if "\n" in str(error):
+            raise
+        raise SpecError(
+            f"evaluators: {evaluator.name} on {evaluator.role} cannot measure "
+            f"the network as it is: {error}"
+        ) from error
     return measurement

@@ -28,6 +28,8 @@ _ITEMS = 10_000  # of a list
 _BEAMS = 1_000
 _HOT = 1e6
 _FAR = 3e38  # of any other number: as far as single precision goes
+_NEAR = 1.2e-38  # nearer to 0 is 0 there
+_BELOW_1 = 1 - 2**-25  # from here on it is 1 there
 # Parts of a whole, by what their names hold.
 _SHARES = ("dropout", "momentum", "dampening", "beta_")
 
@@ -35,6 +37,12 @@ _SHARES = ("dropout", "momentum", "dampening", "beta_")
 def _refuse_more(path: str, value: Any, most: float) -> None:
     if value is not None and value > most:
         raise SpecError(f"{path}: wanted {most} or less, got {value}")
+
+
+def _refuse_lost(path: str, value: float) -> None:
+    """Refuses a number that is 0 in single precision, and is not meant so."""
+    if 0 < abs(value) < _NEAR:
+        raise SpecError(f"{path}: wanted 0, or {_NEAR} or more, got {value}")
 
 
 def _whole(value: Any, path: str) -> Iterator[int]:
@@ -83,6 +91,7 @@ def _floats(value: Any, path: str) -> Iterator[tuple[str, float]]:
 def _check_floats(path: str, options: Mapping[str, Any]) -> None:
     """Refuses shares that are none, and numbers far from all use."""
     for where, value in _floats(options, path):
+        _refuse_lost(where, value)
         name = where.rpartition(".")[2]
         if any(word in name for word in _SHARES):
             least = 0 if "dropout" in name else -1
@@ -141,7 +150,15 @@ def check_bounds(spec: ExperimentSpec) -> None:
         *("weight_decay", "clip_global_norm"),
     ):
         _refuse_more(f"train.{name}", getattr(spec.train, name), _FAR)
+        _refuse_lost(f"train.{name}", getattr(spec.train, name))
     _refuse_more("learning_rate", spec.learning_rate, _FAR)
+    _refuse_lost("learning_rate", spec.learning_rate)
+    _refuse_lost("alpha", spec.train.alpha)
+    if spec.train.ema_momentum >= _BELOW_1:  # It would stay at the beginning.
+        raise SpecError(
+            f"train.ema_momentum: wanted less than {_BELOW_1}, got "
+            f"{spec.train.ema_momentum}"
+        )
     _check_widths(_check_options("model", spec.model.options))
     for name in ("model", "optimizer", "schedule"):
         _check_floats(f"{name}.options", getattr(spec, name).options)

@@ -10,6 +10,7 @@ from ls_tf import spec
 from ls_tf.data import cifar10, cifar100
 from ls_tf.evaluators import penultimate
 from ls_tf.experiments import alexnet_cifar10
+from ls_tf.measuring import measure
 from ls_tf.spec import resolve
 
 NAMES = ("airplane", "automobile", "bird")
@@ -132,3 +133,27 @@ def test_what_is_neither_number_nor_name_is_refused():
     path = "evaluators.2.options.classes"
     with pytest.raises(spec.SpecError, match="whole numbers or names"):
         resolve.resolve("alexnet_cifar10", changed={path: (0.5, 1, 2)})
+
+
+def test_a_layer_without_a_plane_is_refused_before_the_training():
+    trained = Photographs()
+    inputs = keras.Input((1,))
+    logits = keras.layers.Dense(10, name="logits")(inputs)
+    trained.model = keras.Model(inputs, logits)
+    assert "wanted a penultimate layer of 2 units" in refused(trained)
+
+
+def test_templates_on_one_line_are_one_line_after_it(monkeypatch):
+    # Nothing can be said of them before the network is trained.
+    monkeypatch.setattr(measure, "_built", lambda evaluator, _: evaluator_of())
+
+    def evaluator_of():
+        return penultimate.Evaluator("report", classes=(0, 1, 2))
+
+    trained = Photographs()
+    trained.model.get_layer("logits").kernel.assign(np.ones((10, 10)))
+    with pytest.raises(spec.SpecError) as error:
+        measure.measure(spec.EvaluatorSpec("penultimate", "report"), trained)
+    message = str(error.value)
+    assert "penultimate on report cannot measure the network" in message
+    assert "three on one line" in message and "\n" not in message

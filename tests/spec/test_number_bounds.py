@@ -2,6 +2,7 @@
 
 import time
 
+import numpy as np
 import pytest
 
 from ls_tf.running import stack
@@ -48,6 +49,14 @@ BAD = [
     ("transformer_numbers", "train.global_batch_tokens", 2**40),
     ("transformer_numbers", "model.options.num_encoder_layers", 2_000_000_000),
     ("transformer_numbers", "evaluators.0.options.beam_size", 1_000_000),
+    # In single precision these are 0, and the last one is 1.
+    ("fc_digits", "learning_rate", "1e-320"),
+    ("fc_digits", "alpha", "1e-46"),
+    ("fc_digits", "train.loss_scale", "1e-44"),
+    ("fc_digits", "train.weight_decay", "1e-300"),
+    ("fc_digits", "train.clip_global_norm", "1e-300"),
+    ("transformer_numbers", "optimizer.options.epsilon", "1e-50"),
+    ("fc_digits", "train.ema_momentum", "0.9999999999999999"),
 ]
 
 
@@ -59,6 +68,15 @@ def test_a_field(name, path, value):
     assert "\n" not in message
     assert len(message) < 400
     assert path.split(".")[0] in message
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("learning_rate", 1.2e-38), ("train.ema_momentum", 0.99999994)],
+)
+def test_what_single_precision_just_holds(path, value):
+    assert 0 < np.float32(value) < 1
+    override(SPECS["fc_digits"], {path: value})
 
 
 def test_a_long_name_is_shown_by_its_beginning():
