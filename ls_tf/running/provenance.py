@@ -143,7 +143,10 @@ def _ask_git() -> dict[str, Any]:
     try:
         if ask("rev-parse", "--show-prefix").strip(b"\n"):
             return unknown  # the repository's top is above us
-        tracked = set(ask("ls-files", "-z", "--", PACKAGE).split(b"\0"))
+        # What is marked as unchanged, or left out of the working tree, git
+        # does not look at: it is not as good as tracked.
+        listed = ask("ls-files", "-v", "-z", "--", PACKAGE).split(b"\0")
+        tracked = {line[2:] for line in listed if line[:2] == b"H "}
         if os.fsencode(f"{PACKAGE}/__init__.py") not in tracked:
             return unknown
         commit = ask("rev-parse", "--verify", "HEAD^{commit}").strip()

@@ -248,3 +248,16 @@ def test_versions_name_what_a_task_uses():
     of_text = provenance.versions("jax", "translation")
     assert {"jax", "jaxlib", "sentencepiece", "sacrebleu"} <= set(of_text)
     assert "tensorflow" not in of_text
+
+
+@pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
+def test_what_git_was_told_not_to_look_at_counts_as_altered(
+    tmp_path, load, mark
+):
+    folder = make_package(tmp_path)
+    commit = commit_all(tmp_path)
+    git(tmp_path, "update-index", mark, "made_code/part.py")
+    (folder / "part.py").write_text("VALUE = 2\n")
+    load(tmp_path, "part")
+    assert git(tmp_path, "status", "--porcelain") == ""
+    assert provenance.git() == {"commit": commit, "dirty": True}
