@@ -127,7 +127,8 @@ def write(
     manifest["sha256"] = digests(arrays)
     arrays[_MANIFEST] = np.frombuffer(json_bytes(manifest), np.uint8)
     try:
-        write_bytes(file, npz(arrays))
+        # To compress a large data set takes longer than a stop may.
+        write_bytes(file, stopping.aside(lambda: npz(arrays)))
     except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
             f"cannot write prepared file {file}: {line(error)}"

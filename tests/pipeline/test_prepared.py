@@ -8,12 +8,15 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 import types
 import zipfile
 
 import numpy as np
 import pytest
 
+from ls_tf import stopping
 from ls_tf.data import digits
 from ls_tf.pipeline import loading, prepared
 from ls_tf.pipeline.contract import DataError
@@ -458,3 +461,20 @@ def test_a_prepared_file_needs_no_tensorflow(tmp_path):
     )
     whole = digits.load("test", data_dir=None)
     _equal(loading.load(digits, "test", data_dir=file), whole)
+
+
+def test_a_stop_does_not_wait_for_the_compression(tmp_path, monkeypatch):
+    ended = threading.Event()
+
+    def slow(arrays):
+        stopping.request()
+        ended.wait(20)
+        return b""
+
+    monkeypatch.setattr(prepared, "npz", slow)
+    with stopping.listening(), pytest.raises(stopping.StoppedError):
+        began = time.monotonic()
+        _write(tmp_path / "small.npz")
+    assert time.monotonic() - began < 5
+    ended.set()
+    assert not list(tmp_path.iterdir())
