@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_tf import arguments, stopping, streams
 from ls_tf.arguments import Flags
+from ls_tf.records.reading import line
 from ls_tf.running import peers, places, stack, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
@@ -324,8 +325,8 @@ def _start(argv: Sequence[str]) -> int:
     for name in ("logical_devices", "micro_batches", "worker_timeout"):
         arguments.whole(values, name, 1)
     arguments.refuse_unused(values)
-    for line in surroundings.settle():
-        _say(line)
+    for told in surroundings.settle():
+        _say(told)
     stopping.look()
     if values.report is not None:
         return _report(values, argv)
@@ -345,6 +346,19 @@ def _bad_input() -> tuple[type[Exception], ...]:
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))
     return tuple(kinds)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether NumPy, TensorFlow or XLA had no memory for an array."""
+    if isinstance(error, MemoryError):
+        return True
+    kinds = ("ResourceExhaustedError", "XlaRuntimeError", "JaxRuntimeError")
+    names = {kind.__name__ for kind in type(error).__mro__}
+    said = str(error)
+    is_meant = "ResourceExhaustedError" in names or (
+        said.startswith("RESOURCE_EXHAUSTED")
+    )
+    return bool(names & set(kinds)) and is_meant
 
 
 def _ended(error: BaseException) -> int | None:
@@ -372,6 +386,12 @@ def _ended(error: BaseException) -> int | None:
     if execute is not None and isinstance(error, execute.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
+    if _is_out_of_memory(error):
+        _say(
+            f"not enough memory ({line(error)}); smaller layers or batches, or "
+            "more --micro_batches, take less; the last checkpoint is intact"
+        )
+        return BAD_INPUT
     if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_NO_DISK):
         is_full = error.errno in _NO_SPACE
         what = "no space left" if is_full else "the disk failed"

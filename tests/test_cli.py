@@ -801,3 +801,23 @@ def test_a_bad_launcher_is_one_line(line, tmp_path, monkeypatch, flags, words):
     (message,) = err
     assert words in message
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "code"),
+    [
+        ("MemoryError", "", 2),
+        ("XlaRuntimeError", "RESOURCE_EXHAUSTED: Out of memory", 2),
+        ("ResourceExhaustedError", "OOM when allocating\n tensor", 2),
+        ("XlaRuntimeError", "INTERNAL: a bug", None),
+        ("RuntimeError", "RESOURCE_EXHAUSTED", None),
+    ],
+)
+def test_too_little_memory_is_one_line(capsys, kind, message, code):
+    known = {"MemoryError": MemoryError, "RuntimeError": RuntimeError}
+    made = known.get(kind) or type(kind, (RuntimeError,), {})
+    assert cli._ended(made(message)) == code
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == (code is not None)
+    if said:
+        assert said[0].startswith(f"ls_tf: not enough memory ({kind}: ")
