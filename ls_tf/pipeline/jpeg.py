@@ -29,7 +29,7 @@ def size(encoded: bytes) -> tuple[int, int]:
     """
     try:
         height, width, *_ = simplejpeg.decode_jpeg_header(encoded, strict=False)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:  # KeyError: no colours are told
         raise DamagedImageError(_line(error)) from error
     return height, width
 
@@ -61,7 +61,7 @@ def decode(encoded: bytes, least: tuple[float, float] = (0, 0)) -> np.ndarray:
         how["min_factor"] = 2
     try:
         image = simplejpeg.decode_jpeg(encoded, "RGB", **how)
-    except ValueError as error:
+    except (ValueError, KeyError) as error:
         if _HARMLESS not in str(error):
             raise DamagedImageError(_line(error)) from error
         image = simplejpeg.decode_jpeg(encoded, "RGB", strict=False, **how)
@@ -87,5 +87,6 @@ def encode(image: np.ndarray, quality: int) -> bytes:
     return encoded
 
 
-def _line(error: ValueError) -> str:
-    return " ".join(str(error).split()) or "not a JPEG"
+def _line(error: Exception) -> str:
+    text = "" if isinstance(error, KeyError) else str(error)
+    return " ".join(text.split()) or "its header is cut short"

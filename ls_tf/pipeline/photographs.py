@@ -120,11 +120,10 @@ class Inception:
     ) -> np.ndarray:
         """Cuts a box out and makes it the size of the result."""
         top, left, height, width = box
-        # The picture may be shrunk as far as the box has pixels to spare.
-        image = jpeg.decode(
-            encoded,
-            (whole[0] * self.size / height, whole[1] * self.size / width),
-        )
+        least = (whole[0] * self.size / height, whole[1] * self.size / width)
+        # The picture may be shrunk as far as the box has pixels to spare; not
+        # where the way to resize is to make a difference.
+        image = jpeg.decode(encoded, (0, 0) if self.full else least)
         shrunk = image.shape[0] / whole[0]
         if shrunk != 1:
             last = (top + height, left + width)
