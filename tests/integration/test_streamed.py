@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import arrays, assert_equal_bits, start_workers
+from command_line import (
+    arrays,
+    assert_equal_bits,
+    start_jax_processes,
+    start_workers,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +75,9 @@ def test_two_replicas_train_the_same_weights(line, engine, unbroken):
 
 
 def test_two_workers_train_the_same_weights(line, engine, unbroken):
-    if "jax" in engine:
-        pytest.skip("one process")
-    for process in start_workers(line, *FLAGS):
+    # Each makes its half of every batch.
+    start = start_jax_processes if "jax" in engine else start_workers
+    for process in start(line, *FLAGS):
         _, stderr = process.communicate(timeout=200)
         assert process.returncode == 0, stderr
     mine = arrays(line.folder_of(*FLAGS))
