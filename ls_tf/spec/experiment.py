@@ -83,6 +83,8 @@ class TrainSpec:
     xla: bool = True
     # "float32" | "tensorfloat32" (matrix products only) | "bfloat16" (mixed)
     precision: str = "float32"
+    # Whether activations are computed again on the way back, to save memory.
+    remat: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Image classification with hard or smoothed targets."""
 
 import dataclasses
+import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
+from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
@@ -179,6 +181,11 @@ class Classification:
         )
         self.model = build_model(spec)
         self._answering = answering(self.model)
+        self._forward: Callable[[Tensor], Mapping[str, Tensor]] = (
+            Recomputed(self.model)
+            if spec.train.remat
+            else functools.partial(self.model, training=True)
+        )
         self._check_auxiliary()
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
@@ -333,7 +340,7 @@ class Classification:
         An auxiliary head learns from what the logits learn from; its loss
         counts ``train.auxiliary_weight`` times.
         """
-        outputs = self.model(batch["image"], training=True)
+        outputs = self._forward(batch["image"])
         logits = ops.cast(outputs["logits"], "float32")
         answers = objective.Answers(
             labels=batch["label"],

@@ -87,6 +87,10 @@ class Translation:
             ValueError: the data is missing or not as its contract says, or
                 an option is out of range.
         """
+        if spec.train.remat:
+            raise SpecError(
+                "train.remat: wanted false, a Transformer keeps its activations"
+            )
         tokens = spec.train.global_batch_tokens
         if tokens is None:
             raise SpecError(

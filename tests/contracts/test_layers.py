@@ -33,7 +33,7 @@ OUTSIDE = {
     "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},
     "protocols": {"keras", "numpy"},
-    "layers": {"keras", "numpy", "tensorflow"},
+    "layers": {"keras", "numpy", "tensorflow", "jax"},
     "pipeline": {
         *("keras", "numpy", "tensorflow", "tensorflow_datasets"),
         *("etils", "absl", "sentencepiece"),

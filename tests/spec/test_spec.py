@@ -571,6 +571,7 @@ def test_every_field_counts_in_the_digest():
         "train.weight_decay": 1e-9,
         "train.decay_exclude": ("bias",),
         "train.xla": False,
+        "train.remat": True,
         "data.augmentation": "shift2",
         "data.same_split_reason": "none",
         "evaluators.0.role": "train",
@@ -613,6 +614,7 @@ DEFAULTS = {
         "checkpoint_every_steps": 1000,
         "xla": True,
         "precision": "float32",
+        "remat": False,
     },
     EvaluatorSpec: {"role": "report", "every_steps": 0, "options": {}},
     TeacherSpec: {
