@@ -27,6 +27,8 @@ _REFUSED = {
     "learning_rate": "the experiment's learning_rate",
 }
 
+_SHOWN = 20  # variables in a message
+
 
 def _matches(path: str, name: str) -> bool:
     """Says whether a name is a component of a path or its last components."""
@@ -38,9 +40,12 @@ def _check_names(
 ) -> None:
     for name in names:
         if not any(_matches(v.path, name) for v in variables):
-            paths = ", ".join(v.path for v in variables)
+            paths = [v.path for v in variables]
+            more = len(paths) - _SHOWN
             raise ValueError(
-                f"{what} {name!r} names no variable; there are {paths}"
+                f"{what} {name!r} names no variable; there are "
+                f"{', '.join(paths[:_SHOWN])}"
+                f"{f' and {more} more' if more > 0 else ''}"
             )
 
 

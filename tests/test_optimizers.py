@@ -314,6 +314,17 @@ def test_a_multiplier_for_nothing_is_refused(name):
     assert "hidden/kernel, logits/kernel, logits/bias" in str(error.value)
 
 
+def test_a_name_that_no_variable_has_is_one_line_of_a_large_network_too():
+    variables = [
+        keras.Variable(np.zeros(1), name=f"weight_{i}") for i in range(30)
+    ]
+    with pytest.raises(ValueError, match="names no variable") as error:
+        optimizers.decay_penalty(
+            variables, weight_decay=0.1, exclude=("gamma",)
+        )
+    assert str(error.value).endswith("weight_19 and 10 more")
+
+
 def test_two_multipliers_for_one_variable_are_refused():
     optimizer = optimizers.Momentum(
         1.0, learning_rate_multipliers={"logits": 0.1, "bias": 2.0}
