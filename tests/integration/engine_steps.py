@@ -1,9 +1,11 @@
 """A program for tests: some steps of an experiment on made-up data.
 
 Arguments: engine, logical devices, micro-batches, experiment, changes as
-JSON, steps, output file.
+JSON, steps, output file. Beside fields, the changes may name another ``model``
+with all its options, and the ``image_shape`` of the data.
 """
 
+import dataclasses
 import json
 import sys
 
@@ -11,15 +13,19 @@ import numpy as np
 
 from ls_tf.running import assembly
 from ls_tf.running.session import Machine, Session
-from ls_tf.spec import registry
+from ls_tf.spec import Part, registry
 from ls_tf.spec.resolve import resolve
+from ls_tf.spec.values import frozen
 
 
-def prepare_data(spec):
+def prepare_data(spec, shape):
     """Makes the data set one of random images."""
     if spec.task == "translation":  # its sentences are made by the program
         return
-    info = registry.get("ls_tf.data", spec.data.name).INFO
+    module = registry.get("ls_tf.data", spec.data.name)
+    if shape is not None:
+        module.INFO = dataclasses.replace(module.INFO, image_shape=shape)
+    info = module.INFO
 
     def load(split, *, data_dir):
         rng = np.random.default_rng(0)
@@ -28,11 +34,17 @@ def prepare_data(spec):
             "label": rng.integers(0, info.num_classes, 320, np.int32),
         }
 
-    registry.get("ls_tf.data", spec.data.name).load = load
+    module.load = load
 
 
 def main(engine, devices, parts, experiment, changes, steps, out):
-    spec = resolve(experiment, changed=json.loads(changes)).spec
+    changes = json.loads(changes)
+    model, shape = changes.pop("model", None), changes.pop("image_shape", None)
+    spec = resolve(experiment, changed=changes).spec
+    if model is not None:
+        name = model.pop("name")
+        options = {k: frozen(v) for k, v in model.items()}
+        spec = dataclasses.replace(spec, model=Part(name, options))
     session = Session(
         Machine(
             engine=engine,
@@ -42,7 +54,7 @@ def main(engine, devices, parts, experiment, changes, steps, out):
         )
     )
     built = session.engine(spec, assembly.transform(spec))
-    prepare_data(spec)
+    prepare_data(spec, shape and tuple(shape))
     built.build([assembly.recipe(spec, data_dir=None)])
     logs = built.run(0, int(steps))[0]
     network = built.networks[0]
