@@ -3,6 +3,7 @@
 import inspect
 import math
 
+import both
 import keras
 import numpy as np
 import pytest
@@ -322,6 +323,32 @@ def test_forward_pass_equals_numpy(changes, side):
     )
     np.testing.assert_allclose(
         np.asarray(out["logits"]), logits, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_groups_are_a_kernel_with_zeros_between_them():
+    """Forward and backward: on a CPU each engine groups in its own way."""
+    options = {**BOTTLENECK, "widths": (4, 8)}
+    grouped = build(**options, **GROUPED)
+    whole = build(**options, group_width=96)
+    for ours, theirs in zip(grouped.variables, whole.variables, strict=True):
+        value = np.asarray(ours)
+        if value.shape != theirs.shape:
+            _, _, inputs, outputs = value.shape
+            zeros = np.zeros((3, 3, 2 * inputs, outputs), "float32")
+            half = outputs // 2
+            zeros[:, :, :inputs, :half] = value[..., :half]
+            zeros[:, :, inputs:, half:] = value[..., half:]
+            value = zeros
+        theirs.assign(value)
+    x = images()
+    one, two = (
+        both.gradient(lambda x, m=model: m(x, training=True)["logits"] ** 2, x)
+        for model in (grouped, whole)
+    )
+    assert np.abs(one).max() > 0
+    np.testing.assert_allclose(
+        one, two, rtol=1e-4, atol=1e-4 * np.abs(two).max()
     )
 
 

@@ -84,6 +84,8 @@ def test_a_file_of_last_words_is_what_the_network_gets(tmp_path, model, end):
         "weights": {"file": part.weights, "sha256": sha256}
     }
     assert start.line() == f"{part.weights}, SHA-256 {sha256[:12]}"
+    # Processes that begin together compare it.
+    assert start.about() == {"weights": sha256[:12]}
 
 
 def test_a_checkpoint_will_do_and_noise_is_not_taken(tmp_path, model):
@@ -186,7 +188,7 @@ def test_places_tell_apart_what_has_the_same_last_words(tmp_path):
 def test_a_run_that_goes_on_needs_no_file(tmp_path):
     part = written(tmp_path, values())
     begun = weights.of_going_on(part)
-    assert begun.arrays == {}
+    assert begun.arrays == begun.about() == {}
     assert begun.facts()["weights"]["sha256"] == (
         hashlib.sha256((tmp_path / "w.npz").read_bytes()).hexdigest()
     )
