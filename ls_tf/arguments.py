@@ -93,6 +93,13 @@ def _define() -> Flags:
         flag_values=values,
     )
     text(
+        "tpu",
+        None,
+        "with --strategy=tpu and TensorFlow: local (of this host) or the name "
+        "of a Cloud TPU; default: TPU_NAME, else local; not run on a TPU",
+        flag_values=values,
+    )
+    text(
         "micro_batches",
         "1",
         "parts in which a replica takes its batch, to save memory",

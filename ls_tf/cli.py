@@ -226,6 +226,7 @@ def _machine(values: Flags, argv: Sequence[str]) -> Machine:
         data_dir=values.data_dir,
         engine=values.engine,
         strategy=values.strategy,
+        tpu=values.tpu,
         logical_devices=arguments.whole(values, "logical_devices", 1),
         micro_batches=arguments.whole(values, "micro_batches", 1),
         deterministic=values.deterministic,

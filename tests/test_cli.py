@@ -370,6 +370,11 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
             [DIGITS, "--coordinator=a:1", "--processes=2", "--process=0"],
             "--coordinator, --processes and --process are for --engine=jax",
         ),
+        ([DIGITS, "--tpu=local"], "--tpu goes with --strategy=tpu"),
+        (
+            [DIGITS, "--engine=jax", "--strategy=tpu", "--tpu=local"],
+            "--tpu goes with --strategy=tpu and --engine=tensorflow; JAX",
+        ),
         (
             [DIGITS, "--engine=jax", "--processes=0"],
             "--processes: wanted 1 or more, got 0",

@@ -11,6 +11,7 @@ class Machine:
     data_dir: str | None = None
     engine: str = "tensorflow"
     strategy: str = "default"
+    tpu: str | None = None  # of TensorFlow: "local" or a name
     logical_devices: int = 1
     micro_batches: int = 1
     deterministic: bool = False

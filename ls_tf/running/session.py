@@ -36,6 +36,14 @@ def check(machine: Machine) -> places.Place:
     if engine not in ENGINES:
         raise SpecError(f"no engine '{engine}'; {nearest(engine, ENGINES)}")
     strategy.check(machine.strategy)
+    if machine.tpu is not None and (engine, machine.strategy) != (
+        "tensorflow",
+        "tpu",
+    ):
+        raise SpecError(
+            "--tpu goes with --strategy=tpu and --engine=tensorflow; JAX takes "
+            "the TPU of its host"
+        )
     if engine == "tensorflow":
         if importlib.util.find_spec("tensorflow") is None:
             raise SpecError(
@@ -116,7 +124,9 @@ class Session:
         machine = self.machine
         with streams.quiet(), stopping.importing("TensorFlow"):
             self.strategy = strategy.make(
-                machine.strategy, logical_devices=machine.logical_devices
+                machine.strategy,
+                logical_devices=machine.logical_devices,
+                tpu=machine.tpu,
             )
         import tensorflow as tf
 

@@ -25,15 +25,16 @@ def check(name: str) -> None:
         raise SpecError(f"no strategy '{name}'; {nearest(name, NAMES)}")
 
 
-def make(name: str, *, logical_devices: int = 1) -> Any:
+def make(name: str, *, logical_devices: int = 1, tpu: str | None = None) -> Any:
     """Makes the strategy; must come before any other TensorFlow work.
 
     Args:
         name: "default" (one device), "mirrored" (all local GPUs, or the
             logical CPU devices), "multi_worker" (as TF_CONFIG says) or "tpu"
-            (the one that TPU_NAME names, else this host's; not run on one).
+            (not run on one).
         logical_devices: how many devices to make of one CPU; for tests and
             rehearsals of many devices.
+        tpu: "local" (this host's) or a name; default: TPU_NAME, else local.
 
     Returns:
         tf.distribute.Strategy.
@@ -56,17 +57,16 @@ def make(name: str, *, logical_devices: int = 1) -> Any:
     if name == "multi_worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
     if name == "tpu":
-        return _tpu(tf)
+        return _tpu(tf, tpu or os.environ.get("TPU_NAME") or "local")
     tf.config.list_logical_devices()  # starts the devices here, not later
     return tf.distribute.get_strategy()
 
 
-def _tpu(tf: Any) -> Any:
+def _tpu(tf: Any, name: str) -> Any:
     wanted = (
         "--strategy=tpu found no TPU; it wants a Cloud TPU VM and the package "
-        "tensorflow-tpu, see docs/tpu.md"
+        "tensorflow-tpu, see docs/accelerators.md"
     )
-    name = os.environ.get("TPU_NAME", "local")
     # The resolver asks the cloud for a minute before it gives up.
     if name == "local" and not any(epath.Path(p).exists() for p in _TPUS):
         raise SpecError(f"{wanted}: no {' or '.join(_TPUS)}")

@@ -4,6 +4,7 @@ Each case is a process of its own: one strategy a process.
 """
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -65,18 +66,56 @@ def test_a_checkpoint_of_two_replicas_goes_on_on_one(line, one):
     longer += ["--set=train.steps=60", "--set=train.checkpoint_every_steps=30"]
     line(*longer, *TWO)
     folder = line.folder_of(*longer)
-    # Back to step 30, then on with one device.
     newest = sorted((folder / "checkpoints").glob("step-*"))
     assert [p.name for p in newest] == ["step-000000030", "step-000000060"]
-    for file in newest[1].iterdir():
-        file.unlink()
-    newest[1].rmdir()
+    _back_to_step_30(folder)
+    line(*longer)
+    assert_close(arrays(folder), arrays(one))
+
+
+def _back_to_step_30(folder):
+    """As a kill between the two checkpoints leaves a run."""
+    shutil.rmtree(folder / "checkpoints" / "step-000000060")
     run = json.loads((folder / "run.json").read_text())
     run |= {"outcome": "running", "indexed": False}  # as an old record
     (folder / "run.json").write_text(json.dumps(run))
     (folder / "digests.json").unlink()
-    line(*longer)
+
+
+def _two_workers(line, *flags):
+    for process in start_workers(line, *flags):
+        _, stderr = process.communicate(timeout=200)
+        assert process.returncode == 0, stderr
+
+
+def test_one_device_then_two_then_two_workers(line, one):
+    folder = line.folder_of(*FLAGS)
+    line(*FLAGS)
+    _back_to_step_30(folder)
+    line(*FLAGS, *TWO)
     assert_close(arrays(folder), arrays(one))
+    _back_to_step_30(folder)
+    _two_workers(line, *FLAGS)
+    assert_close(arrays(folder), arrays(one))
+    history = json.loads((folder / "run.json").read_text())["history"]
+    assert [entry["replicas"] for entry in history] == [1, 2, 2]
+
+
+def test_bfloat16_in_parts_on_two_workers(line):
+    # A rate and a length at which rounding does not grow.
+    short = ("--set=learning_rate=0.1", "--set=train.steps=20")
+    flags = (*FLAGS, *short, "--set=train.precision=bfloat16")
+    flags += ("--micro_batches=5",)
+    _two_workers(line, *flags)
+    folder = line.folder_of(*flags)
+    several = arrays(folder)
+    shutil.rmtree(folder)
+    line(*flags)
+    for name, array in arrays(folder).items():
+        # Products are rounded to eight bits, their sums in another order.
+        np.testing.assert_allclose(
+            several[name], array, rtol=0, atol=2e-3, err_msg=name
+        )
 
 
 def test_a_batch_that_does_not_split_is_refused(line):
