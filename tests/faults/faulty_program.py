@@ -12,7 +12,9 @@ import own_signal  # noqa: E402
 
 from ls_tf.cli import run  # noqa: E402
 
-if __name__ == "__main__":
+
+def main():
+    """Installs what the environment says, and runs."""
     fault = os.environ.pop("LS_TF_FAULT", "")
     if fault:
         file_faults.install(file_faults.Fault(**json.loads(fault)))
@@ -20,3 +22,7 @@ if __name__ == "__main__":
     if sent:
         own_signal.install(own_signal.Signal(**json.loads(sent)))
     run()
+
+
+if __name__ == "__main__":
+    main()

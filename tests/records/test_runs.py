@@ -15,11 +15,10 @@ import sys
 import tempfile
 import time
 
+import mapped_bucket
 import numpy as np
 import pytest
 from etils import epath
-from etils.epath import backend as epath_backend
-from etils.epath import gpath
 
 from ls_tf.records import files, locks, processes, runs
 from ls_tf.records.record import read_record
@@ -811,48 +810,14 @@ def test_a_kill_at_any_instant_leaves_a_readable_record(tmp_path):
 # --- another file system
 
 
-class _Mapped(epath_backend._OsPathBackend):
-    """Plays gs:// in a local folder; whoever goes around it finds nothing."""
-
-    def __init__(self, folder):
-        self.folder = str(folder)
-        self.calls = []
-
-    def _at(self, path):
-        path = os.fspath(path)
-        assert path.startswith("gs://"), path
-        return self.folder + "/" + path.removeprefix("gs://")
-
-
-def _mapped(name, paths):
-    method = getattr(epath_backend._OsPathBackend, name)
-
-    def call(self, *args, **kwargs):
-        self.calls.append(name)
-        local = [self._at(a) for a in args[:paths]]
-        return method(_OS, *local, *args[paths:], **kwargs)
-
-    return call
-
-
-_OS = epath_backend._OsPathBackend()
-for _name in ("open", "exists", "isdir", "listdir", "glob", "makedirs"):
-    setattr(_Mapped, _name, _mapped(_name, 1))
-for _name in ("mkdir", "rmtree", "remove", "stat"):
-    setattr(_Mapped, _name, _mapped(_name, 1))
-for _name in ("rename", "replace", "copy"):
-    setattr(_Mapped, _name, _mapped(_name, 2))
-
-
 @pytest.fixture
 def bucket(tmp_path, monkeypatch):
     """``gs://bucket`` in a folder, and an empty working directory."""
-    backend = _Mapped(tmp_path / "cloud")
+    backend = mapped_bucket.Mapped(tmp_path / "cloud")
     (tmp_path / "cloud" / "bucket").mkdir(parents=True)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(gpath, "_is_tf_installed", lambda: False)
-    monkeypatch.setitem(gpath._PREFIX_TO_BACKEND, "gs", backend)
+    mapped_bucket.install(backend, monkeypatch.setattr, monkeypatch.setitem)
     yield backend
     assert list((tmp_path / "here").iterdir()) == []
 
