@@ -25,6 +25,7 @@ MACHINE_FLAGS = {
     "deterministic",
     "runs_dir",
     "data_dir",
+    "worker_timeout",
 }
 
 
