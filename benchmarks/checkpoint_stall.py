@@ -15,7 +15,7 @@ from typing import Any
 import _common
 from _common import ROOT, Target, Timing
 
-EVERY, SAVES = 8, 3
+EVERY, SAVES = 20, 3
 CHANGES = {
     "model.options.hidden": (4096, 4096),
     "train.steps": EVERY * SAVES,
