@@ -5,8 +5,10 @@ and not a network. A picture is a few blobs of colour that its class decides,
 with noise of its own, so that a network can tell the classes apart.
 """
 
+import atexit
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 
@@ -176,19 +178,15 @@ def _of_process(
 ) -> epath.Path:
     """The folder that goes when the process ends."""
     if info.name not in _folders:
-        made = tempfile.TemporaryDirectory(prefix=f"{info.name}-")
-        write(
-            epath.Path(made.name),
-            info.name,
-            info.sizes,
-            classes=classes,
-            shapes=shapes,
-        )
-        _folders[info.name] = made
-    return epath.Path(_folders[info.name].name)
+        made = tempfile.mkdtemp(prefix=f"{info.name}-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
+        folder = epath.Path(made)
+        write(folder, info.name, info.sizes, classes=classes, shapes=shapes)
+        _folders[info.name] = folder
+    return _folders[info.name]
 
 
-_folders: dict[str, tempfile.TemporaryDirectory[str]] = {}
+_folders: dict[str, epath.Path] = {}
 
 
 def record(image: bytes, label: int, file_name: str) -> bytes:
