@@ -37,6 +37,10 @@ _PICTURE = 3  # bytes of a pixel
 class Order(Protocol):
     """Which examples which piece holds."""
 
+    @property
+    def size(self) -> int:
+        """Examples of a piece, at most."""
+
     def piece(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Gives positions int [n], and epochs int [n] where chance plays."""
 
@@ -117,7 +121,8 @@ class Pieces:
         seed: the run's.
         first: the piece that number 0 means.
         count: how many there are from there.
-        skips: whether the record behind it takes a damaged one's place.
+        skips: whether the next record of its class takes a damaged one's
+            place.
     """
 
     shards: Shards
@@ -131,6 +136,16 @@ class Pieces:
     def __len__(self) -> int:
         """How many pieces there are."""
         return self.count
+
+    @property
+    def bytes(self) -> int:
+        """Of the largest piece."""
+        from ls_tf.pipeline import photographs
+
+        if not self.recipe:
+            return 4 * self.order.size
+        side = photographs.recipe(self.recipe).size
+        return self.order.size * side**2 * _PICTURE
 
     def __getitem__(self, number: Any) -> dict[str, np.ndarray]:
         """Makes a piece.
@@ -174,32 +189,31 @@ class Pieces:
         from ls_tf.pipeline import draws, jpeg, photographs
 
         recipe = photographs.recipe(self.recipe)
+        label: int | None = None
         for at in range(position, position + len(self.shards)):
             at %= len(self.shards)
             example = self.shards.read(at)
+            label = example.label if label is None else label
+            if example.label != label:
+                continue
             try:
                 if epoch is None:
-                    pixels = recipe.evaluate(example.encoded)
-                else:
-                    chance = draws.of_example(self.seed, epoch, position)
-                    pixels = recipe.train(example.encoded, chance)
-                return pixels, example.label
+                    return recipe.evaluate(example.encoded), label
+                chance = draws.of_example(self.seed, epoch, position)
+                return recipe.train(example.encoded, chance), label
             except jpeg.DamagedImageError as error:
-                where = (
-                    f"{self.shards.name}: record {self.shards.start + at}"
-                    f" ({example.file_name or 'of no known file'}) is no whole "
-                    f"JPEG: {line(error)}"
-                )
-                if not self.skips or epoch is None:
+                if not self.skips:
                     raise DataError(
-                        f"{where}; prepare the data anew"
-                        + ("" if epoch is None else _SKIP)
+                        f"{self.shards.name}: record {self.shards.start + at} "
+                        f"({example.file_name or 'of no known file'}) is no "
+                        f"whole JPEG: {error}; prepare the data anew, or set "
+                        "data.skip_damaged=true: the next of its class takes "
+                        "its place"
                     ) from error
                 damaged.append(at)
-        raise DataError(f"{self.shards.name}: no record is a whole JPEG")
-
-
-_SKIP = ", or set data.skip_damaged=true: the record behind it takes its place"
+        raise DataError(
+            f"{self.shards.name}: of class {label} no record is a whole JPEG"
+        )
 
 
 def processes() -> int:
@@ -222,6 +236,7 @@ class Stream:
         seed: int,
         steps: int,
         skips: bool = False,
+        damaged: set[int] | None = None,
         processes: int | None = None,
     ) -> None:
         """Starts nothing yet.
@@ -233,6 +248,8 @@ class Stream:
             seed: the run's.
             steps: how many the run has.
             skips: see ``Pieces``.
+            damaged: the positions of records that others stand in for are
+                added to it.
             processes: how many make batches, 0 for this one itself; default:
                 one for each core.
         """
@@ -245,7 +262,7 @@ class Stream:
         self._bytes = self._side**2 * _PICTURE
         self._maker: _Maker | None = None
         self._next = (-1, (0, 1))  # step and part that the maker makes next
-        self.damaged: set[int] = set()  # records that others stood in for
+        self.damaged: set[int] = set() if damaged is None else damaged
 
     @property
     def steps_at_once(self) -> int:
@@ -338,6 +355,8 @@ class SplitBatches:
         recipe: str,
         positions: np.ndarray | None = None,
         *,
+        skips: bool = False,
+        damaged: set[int] | None = None,
         processes: int | None = None,
     ) -> None:
         """Reads nothing yet.
@@ -346,12 +365,16 @@ class SplitBatches:
             shards: the split.
             recipe: see ``photographs.recipe``.
             positions: int [N], which of them; None for all.
+            skips: see ``Pieces``.
+            damaged: see ``Stream``.
             processes: see ``Stream``.
         """
         from ls_tf.pipeline import photographs
 
         self._shards, self._recipe = shards, recipe
         self._positions, self._processes = positions, processes
+        self._skips = skips
+        self.damaged: set[int] = set() if damaged is None else damaged
         self.num_examples = len(shards if positions is None else positions)
         side = photographs.recipe(recipe).size
         self._size = max(1, _AT_ONCE_BYTES // (side**2 * _PICTURE))
@@ -367,6 +390,7 @@ class SplitBatches:
             StoppedError: the process was asked to stop.
         """
         for piece in self._made(self._recipe, self._size):
+            self.damaged.update(piece["damaged"].tolist())
             yield {"image": piece["image"]}
 
     def labels(self) -> np.ndarray:
@@ -376,7 +400,15 @@ class SplitBatches:
 
     def _made(self, recipe: str, size: int) -> Iterator[Arrays]:
         order = Listed(self._positions, self.num_examples, size)
-        pieces = Pieces(self._shards, order, recipe, 0, 0, order.pieces)
+        pieces = Pieces(
+            shards=self._shards,
+            order=order,
+            recipe=recipe,
+            seed=0,  # nothing is drawn
+            first=0,
+            count=order.pieces,
+            skips=self._skips,
+        )
         maker = _Maker(pieces, _AHEAD, self._processes)
         try:
             made = maker.pieces(order.pieces)
@@ -390,6 +422,7 @@ class SplitBatches:
 
 
 _LABELS_AT_ONCE = 1000
+_SHARED = "/dev/shm"
 
 
 # --- Processes --------------------------------------------------------------
@@ -414,6 +447,8 @@ class _Maker:
         # Grain has flags of its own, which no command of ours parses.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
+        each = -(-ahead // count) if count else 0
+        _check_shared_memory(pieces, count * (2 * each + 2))
         data = grain.MapDataset.source(pieces).to_iter_dataset(
             grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         )
@@ -421,7 +456,7 @@ class _Maker:
             data = data.mp_prefetch(
                 grain.MultiprocessingOptions(
                     num_workers=count,
-                    per_worker_buffer_size=-(-ahead // count),
+                    per_worker_buffer_size=each,
                 ),
                 worker_init_fn=_begin,
             )
@@ -452,6 +487,32 @@ class _Maker:
     def close(self) -> None:
         """Ends the processes."""
         self._finalizer()
+
+
+def _check_shared_memory(pieces: Pieces, count: int) -> None:
+    """Refuses to begin where shared memory cannot hold what is made ahead.
+
+    A process that writes to more than there is dies without a word.
+
+    Args:
+        pieces: what is made.
+        count: how many there may be at once.
+
+    Raises:
+        DataError: one line.
+    """
+    try:
+        state = os.statvfs(_SHARED)
+    except OSError:
+        return  # another system keeps it elsewhere
+    wanted, free = count * pieces.bytes, state.f_bavail * state.f_frsize
+    if wanted > free:
+        raise DataError(
+            f"{pieces.shards.name}: wanted {wanted / 2**20:.0f} MiB of shared "
+            f"memory for the batches that are made ahead, {_SHARED} has "
+            f"{free / 2**20:.0f} free; a container is given more with "
+            "--shm-size"
+        )
 
 
 def _close(iterator: Any) -> None:

@@ -25,6 +25,8 @@ class StreamedSplits:
         module: ModuleType,
         data_dir: str | os.PathLike[str] | None,
         recipe: str,
+        *,
+        skips: bool = False,
     ) -> None:
         """Reads nothing yet.
 
@@ -32,12 +34,14 @@ class StreamedSplits:
             module: the data set's.
             data_dir: where TFDS data lies; None means TFDS's own default.
             recipe: how pictures are prepared; see ``photographs.recipe``.
+            skips: whether the next record of its class takes a damaged one's
+                place; else that is an error.
         """
         self._module, self._data_dir = module, data_dir
-        self._recipe = recipe
+        self._recipe, self._skips = recipe, skips
+        self._damaged: dict[str, set[int]] = {}
         self._shards: dict[str, Shards] = {}
         self._labels: dict[str, np.ndarray] = {}
-        self._stream: Stream | None = None
 
     def shards(self, split: str) -> Shards:
         """Gives the records of a split; see ``shards.find``."""
@@ -48,24 +52,30 @@ class StreamedSplits:
         return self._shards[split]
 
     def training(
-        self, split: str, plan: EpochPlan, *, seed: int, steps: int, skips: bool
+        self, split: str, plan: EpochPlan, *, seed: int, steps: int
     ) -> Stream:
         """Gives the training batches; see ``Stream``."""
-        self._stream = Stream(
+        return Stream(
             self.shards(split),
             plan,
             recipe=self._recipe,
             seed=seed,
             steps=steps,
-            skips=skips,
+            skips=self._skips,
+            damaged=self._damaged.setdefault(split, set()),
         )
-        return self._stream
 
     def examples(
         self, split: str, positions: np.ndarray | None = None
     ) -> SplitBatches:
         """Gives the pictures of a split, or some of them, to be evaluated."""
-        return SplitBatches(self.shards(split), self._recipe, positions)
+        return SplitBatches(
+            self.shards(split),
+            self._recipe,
+            positions,
+            skips=self._skips,
+            damaged=self._damaged.setdefault(split, set()),
+        )
 
     def labels(self, split: str) -> np.ndarray:
         """Gives the labels of a split, int32 [N].
@@ -100,12 +110,12 @@ class StreamedSplits:
                 array_cache.write(cache, name, kept, about)
         return kept["label"]
 
-    def usage(self, split: str, *, is_trained_on: bool) -> Usage:
+    def usage(self, split: str) -> Usage:
         """Says what is used of a split, as far as this process knows."""
         count = len(self.shards(split))
-        damaged = self._stream.damaged if is_trained_on and self._stream else ()
+        damaged = self._damaged.get(split)
         if not damaged:
             return Usage(count)
-        reason = "damaged JPEG, the record behind it taken in its place"
+        reason = "damaged JPEG, the next of its class taken in its place"
         left_out = LeftOut(reason, len(damaged), f"record {min(damaged)}")
         return Usage(count - len(damaged), (left_out,))

@@ -366,6 +366,7 @@ class Run:
         self._end(
             "trained" if mode == "train" else "finished",
             step=total,
+            data=self._data_used(),
             eval_seconds=round(time.perf_counter() - began, 3),
             steps_per_second=round(total / max(seconds, 1e-9), 2),
         )

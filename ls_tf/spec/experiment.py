@@ -47,8 +47,8 @@ class DataSpec:
     # The largest share of a split's pairs that may be left out, because a
     # side is empty or too long; more is refused.
     allow_left_out: float = 0.5
-    # Of photographs that are streamed: whether the record behind a damaged
-    # one takes its place in training; else the run ends.
+    # Of photographs that are streamed: whether the next one of its class
+    # takes the place of a damaged one; else the run ends.
     skip_damaged: bool = False
 
 

@@ -224,7 +224,12 @@ class Classification:
             )
         if not is_streamed:
             return None
-        return StreamedSplits(self._data, self._data_dir, data.augmentation)
+        return StreamedSplits(
+            self._data,
+            self._data_dir,
+            data.augmentation,
+            skips=data.skip_damaged,
+        )
 
     def _training_stream(self) -> Stream | None:
         if self._streamed is None:
@@ -234,7 +239,6 @@ class Classification:
             self._plan,
             seed=self.spec.seed,
             steps=self.total_steps,
-            skips=self.spec.data.skip_damaged,
         )
 
     def _resident(
@@ -274,11 +278,7 @@ class Classification:
         for role in ("train", "calibrate", "report"):
             split = getattr(self.spec.data, role)
             if self._streamed:
-                is_trained_on = role == "train"
-                used.setdefault(
-                    split,
-                    self._streamed.usage(split, is_trained_on=is_trained_on),
-                )
+                used[split] = self._streamed.usage(split)
                 continue
             _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
             used[split] = Usage(

@@ -14,6 +14,10 @@ from command_line import (
     start_jax_processes,
     start_workers,
 )
+from etils import epath
+
+from ls_tf.data import tiny_imagenet_stand_in
+from ls_tf.pipeline import stand_in
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +90,53 @@ def test_two_workers_train_the_same_weights(line, engine, unbroken):
         np.testing.assert_allclose(
             mine[name], theirs[name], rtol=1e-4, atol=1e-4, err_msg=name
         )
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A data directory whose stand-in has one picture that is cut short."""
+    folder = tmp_path / "data" / "ls_tf_arrays" / "tiny_imagenet_stand_in-1"
+    encoded = stand_in.encoded
+
+    def cut(number, label, shapes):
+        whole = encoded(number, label, shapes)
+        return whole[:-90] if number == 41 else whole
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stand_in, "encoded", cut)
+        stand_in.write(
+            epath.Path(folder),
+            "tiny_imagenet_stand_in",
+            tiny_imagenet_stand_in.INFO.sizes,
+            classes=(0, 1, 2, 3, 4),
+            shapes=((64, 64),),
+        )
+    return f"--data_dir={tmp_path / 'data'}"
+
+
+def test_a_damaged_picture_ends_the_run_in_one_line(line, engine, damaged):
+    done = line(*FLAGS, engine, damaged, code=2)
+    said = [s for s in done.stderr.splitlines() if s.startswith("ls_tf: ")]
+    assert said == [
+        "ls_tf: tiny_imagenet_stand_in/train: record 41 (train_00000041.JPEG) "
+        "is no whole JPEG: Premature end of JPEG file; prepare the data anew, "
+        "or set data.skip_damaged=true: the next of its class takes its place"
+    ]
+    assert "Traceback" not in done.stderr and "leaked" not in done.stderr
+
+
+def test_a_damaged_picture_is_skipped_if_asked(line, engine, damaged):
+    flags = (*FLAGS, "--set=data.skip_damaged=true")
+    line(*flags, engine, damaged)
+    folder = line.folder_of(*flags)
+    run = json.loads((folder / "run.json").read_text())
+    assert run["outcome"] == "finished"
+    assert run["data"]["train[:150]"] == {
+        "examples": 149,
+        "left_out": {
+            "damaged JPEG, the next of its class taken in its place": 1
+        },
+    }
 
 
 def children(pid):

@@ -186,7 +186,7 @@ def test_a_damaged_picture_is_named(damaged, processes):
     assert "\n" not in message
 
 
-def test_the_record_behind_takes_its_place_if_asked(damaged, whole):
+def test_the_next_of_its_class_takes_its_place_if_asked(damaged, whole):
     made = make(damaged, skips=True)
     batches = joined(all_batches(made))
     assert made.damaged == {6, 7}
@@ -196,17 +196,18 @@ def test_the_record_behind_takes_its_place_if_asked(damaged, whole):
     np.testing.assert_array_equal(
         batches["image"][others], clean["image"][others]
     )
-    # Record 8 stands for both, distorted as they would have been.
+    # The next of its class stands for 6, distorted as 6 would have been.
     records = small_photographs.find(damaged)
+    label = records.read(6).label
+    at = next(i for i in range(8, 70) if records.read(i).label == label)
     step, row = np.argwhere(order == 6)[0]
     epoch = (step * BATCH + row) // 70
     chance = Draws(seeds.philox(SEED, "photograph", int(epoch), 6))
-    example = records.read(8)
     np.testing.assert_array_equal(
         batches["image"][step, row],
-        photographs.recipe(RECIPE).train(example.encoded, chance),
+        photographs.recipe(RECIPE).train(records.read(at).encoded, chance),
     )
-    assert batches["label"][step, row] == example.label
+    np.testing.assert_array_equal(batches["label"], clean["label"])
 
 
 def test_an_evaluation_leaves_no_picture_out(damaged):
@@ -214,6 +215,12 @@ def test_an_evaluation_leaves_no_picture_out(damaged):
     examples = stream.SplitBatches(records, RECIPE, processes=0)
     with pytest.raises(DataError, match=r"record 6 \(train_00000006.JPEG\)"):
         list(examples.batches())
+    examples = stream.SplitBatches(records, RECIPE, processes=0, skips=True)
+    (whole,) = examples.batches()
+    assert examples.damaged == {6, 7}
+    label = records.read(7).label
+    at = next(i for i in range(8, 70) if records.read(i).label == label)
+    np.testing.assert_array_equal(whole["image"][7], whole["image"][at])
 
 
 def children():
@@ -234,6 +241,24 @@ def test_a_process_that_dies_is_said_in_one_line(folder):
     assert message.startswith("small/train: a process that reads and decodes")
     assert "\n" not in message
     made.close()
+    assert not children()
+
+
+def test_too_little_shared_memory_is_said_before(folder, monkeypatch):
+    class Small:
+        f_bavail, f_frsize = 256, 4096
+
+    monkeypatch.setattr(stream.os, "statvfs", lambda path: Small)
+    made = make(folder, processes=2)
+    with pytest.raises(DataError) as caught:
+        made.batches(0, 1, (0, 1))
+    # One piece a batch, two batches ahead: one for each process in the queue,
+    # one behind it, one in the making and one in hand: 8 of 240 KiB.
+    assert str(caught.value) == (
+        "small/train: wanted 2 MiB of shared memory for the batches that are "
+        "made ahead, /dev/shm has 1 free; a container is given more with "
+        "--shm-size"
+    )
     assert not children()
 
 

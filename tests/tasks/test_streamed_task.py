@@ -139,7 +139,7 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
     assert task.data_used["train[:30]"].as_dict() == {
         "examples": 28,
         "left_out": {
-            "damaged JPEG, the record behind it taken in its place": 2
+            "damaged JPEG, the next of its class taken in its place": 2
         },
     }
     assert task.data_used["validation[10:]"].as_dict()["examples"] == 11
