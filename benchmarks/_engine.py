@@ -46,8 +46,8 @@ def random_split(
 class RandomData(Classification):
     """The classification task, data made up instead of loaded."""
 
-    def examples(self, role: str) -> Mapping[str, np.ndarray]:
-        """See ``Task.examples``."""
+    def in_memory(self, role: str) -> Mapping[str, np.ndarray]:
+        """See ``Classification``."""
         split = getattr(self.spec.data, role).partition("[")[0]
         if split not in self._loaded:
             info = registry.get("ls_tf.data", self.spec.data.name).INFO
@@ -71,7 +71,7 @@ class ConstantBatch(RandomData):
         """Makes the batch; see ``Classification``."""
         super().__init__(spec, data_dir, like)
         size = spec.train.global_batch_size
-        train = self.examples("train")
+        train = self.in_memory("train")
         self.resident = {
             "image": (train["image"][:size] / 255).astype(np.float32),
             "label": train["label"][:size],

@@ -244,7 +244,7 @@ class Classification:
     def _resident(
         self, like: "Classification | None"
     ) -> Mapping[str, np.ndarray]:
-        train = self._in_memory("train")
+        train = self.in_memory("train")
         return {
             "image": self._augmentation.prepare(train["image"])
             if like is None
@@ -268,7 +268,7 @@ class Classification:
         """Of the training split; empty where it is streamed."""
         if self._streamed:
             return ""
-        train = self._in_memory("train")
+        train = self.in_memory("train")
         return usage.digest(train["image"], train["label"])
 
     @property
@@ -389,7 +389,7 @@ class Classification:
         """Labels int32 [N] of a role's split."""
         if self._streamed:
             return self._streamed.labels(getattr(self.spec.data, role))
-        return self._in_memory(role)["label"]
+        return self.in_memory(role)["label"]
 
     def examples(
         self, role: str, index: np.ndarray | None = None
@@ -405,12 +405,12 @@ class Classification:
         """
         if self._streamed:
             return self._streamed.examples(getattr(self.spec.data, role), index)
-        arrays = self._in_memory(role)
+        arrays = self.in_memory(role)
         if index is None:
             return arrays
         return {k: v[index] for k, v in arrays.items()}
 
-    def _in_memory(self, role: str) -> Arrays:
+    def in_memory(self, role: str) -> Arrays:
         """Images and labels of a role's split, as stored.
 
         Raises:
@@ -452,7 +452,7 @@ class Classification:
         Raises:
             ValueError: there is no such example or view.
         """
-        images = self._in_memory(role)["image"]
+        images = self.in_memory(role)["image"]
         if len(index) and not 0 <= np.min(index) <= np.max(index) < len(images):
             raise SpecError(
                 f"wanted examples from 0 to {len(images) - 1} of "

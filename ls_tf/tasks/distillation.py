@@ -176,7 +176,7 @@ class Distillation(Classification):
             return None
         if like is not None and like._taught_by is self._taught_by:
             return like.resident["teacher_logits"]
-        return self._logits_of(self._in_memory("train")["image"])
+        return self._logits_of(self.in_memory("train")["image"])
 
     def _logits_of(self, images: np.ndarray) -> np.ndarray:
         parts = [
@@ -198,7 +198,7 @@ class Distillation(Classification):
         if logits is None:
             if every_view:
                 return None
-            logits = self._logits_of(self._in_memory("train")["image"])
+            logits = self._logits_of(self.in_memory("train")["image"])
         if logits.ndim == 2:
             return logits[:, None]
         if every_view:
