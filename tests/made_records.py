@@ -28,6 +28,9 @@ ERRORS = {
     "resnet56_cifar10": 0.065,
     "resnet56_cifar10_short": 0.45,
     "resnet56_cifar100": 0.28,
+    "inception_v4_imagenet": 0.191,
+    "resnet34_cub200": 0.2,
+    "resnet50_tiny_imagenet": 0.27,
 }
 
 
@@ -80,33 +83,22 @@ def diagrams(need):
     return _diagram(rng, shift, "") | _diagram(rng, 0.0, "_scaled")
 
 
-def classes_of(need):
-    """The classes that the experiment projects."""
-    options = next(
-        e.options
-        for e in resolve(need.experiment).spec.evaluators
-        if e.name == "penultimate"
-    )
-    return np.asarray(options.get("classes", (0, 1, 2)), np.int32)
-
-
-def points(need):
+def points(need, role, classes):
     rng = np.random.default_rng(need.seed)
     smoothed = alpha_of(need) > 0
     corners = np.array([[0.0, 0.0], [1.5, 0.0], [0.7, 1.3]])
     centres = corners * (2 if smoothed else 9) + (0 if smoothed else 1)
     labels = np.repeat([0, 1, 2], 100)
     noise = 0.12 if smoothed else 2.0
-    classes = classes_of(need)
     arrays = {"templates": corners, "classes": classes}
-    for split in ("train", "report"):
+    for split in ("train", role):
         cloud = centres[labels] + noise * rng.standard_normal((300, 2))
         arrays[f"{split}_points"] = cloud.astype(np.float32)
         arrays[f"{split}_labels"] = classes[labels]
     return arrays
 
 
-def geometry(need):
+def geometry(need, role):
     base = {
         "tightness": 0.1,
         "tightness_by_centres": 0.05,
@@ -117,7 +109,7 @@ def geometry(need):
     factor = 1 if alpha_of(need) > 0 else 4
     return {
         f"{split}_{k}": factor * v
-        for split in ("train", "report")
+        for split in ("train", role)
         for k, v in base.items()
     }
 
@@ -129,11 +121,20 @@ def measurements(need, changed):
     if need.experiment in distillation_records.EXPERIMENTS:
         return distillation_records.measurements(need, changed)
     plain, scaled = scores(need)
-    return {
+    found = {
         ("classification", "report"): (plain, {}, {}),
         ("reliability", "report"): (plain | scaled, diagrams(need), {}),
-        ("penultimate", "report"): (geometry(need), points(need), {}),
     }
+    for evaluator in resolve(need.experiment).spec.evaluators:
+        if evaluator.name == "penultimate":
+            role = evaluator.role
+            classes = evaluator.options.get("classes", (0, 1, 2))
+            found["penultimate", role] = (
+                geometry(need, role),
+                points(need, role, np.asarray(classes, np.int32)),
+                {},
+            )
+    return found
 
 
 def write(runs_dir, need, *, smoke=False, changed=None):

@@ -19,7 +19,8 @@ outputs are ``stem_3_relu`` and ``mixed_3a`` to ``mixed_7d``.
 """
 
 import math
-from collections.abc import Sequence
+import string
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,15 +235,19 @@ _INCEPTION_C = _Branches(
         (_MEAN, _Conv(1, 1, 256)),
     )
 )
-_BLOCKS = (
-    *(("3a", _MIXED_3A), ("4a", _MIXED_4A), ("5a", _MIXED_5A)),
-    *((f"5{letter}", _INCEPTION_A) for letter in "bcde"),
-    ("6a", _REDUCTION_A),
-    *((f"6{letter}", _INCEPTION_B) for letter in "bcdefgh"),
-    ("7a", _REDUCTION_B),
-    *((f"7{letter}", _INCEPTION_C) for letter in "bcd"),
-)
-_AUXILIARY_AT = "6h"
+_LETTERS = string.ascii_lowercase[1:]  # a reduction is "a"
+
+
+def _blocks(repeats: Sequence[int]) -> Iterator[tuple[str, _Branches]]:
+    yield from (("3a", _MIXED_3A), ("4a", _MIXED_4A), ("5a", _MIXED_5A))
+    for letter in _LETTERS[: repeats[0]]:
+        yield f"5{letter}", _INCEPTION_A
+    yield "6a", _REDUCTION_A
+    for letter in _LETTERS[: repeats[1]]:
+        yield f"6{letter}", _INCEPTION_B
+    yield "7a", _REDUCTION_B
+    for letter in _LETTERS[: repeats[2]]:
+        yield f"7{letter}", _INCEPTION_C
 
 
 def _check(
@@ -251,7 +256,13 @@ def _check(
     auxiliary_head: bool,
     dropout_rate: float,
     width_multiplier: float,
+    repeats: Sequence[int],
 ) -> None:
+    if len(repeats) != 3 or not all(1 <= n <= 25 for n in repeats):
+        raise ValueError(
+            "wanted repeats of three numbers from 1 to 25 (blocks A, B and C),"
+            f" got {tuple(repeats)}"
+        )
     if num_classes < 2:
         raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
     least = _SMALLEST_AUXILIARY if auxiliary_head else _SMALLEST
@@ -312,6 +323,7 @@ def build(
     batch_norm_scale: bool = True,
     batch_norm_momentum: float = 0.9997,
     width_multiplier: float = 1.0,
+    repeats: tuple[int, ...] = (4, 7, 3),
     seed: int,
 ) -> keras.Model:
     """Builds the network.
@@ -323,7 +335,7 @@ def build(
         num_classes: K, 2 or more. Slim has 1001, the first of them unused.
         image_shape: (H, W, C) of one image: (299, 299, 3) on ImageNet, 75 x 75
             or more; 107 x 107 or more with an auxiliary head.
-        auxiliary_head: adds a second classifier behind ``mixed_6h``, whose
+        auxiliary_head: adds a second classifier before ``mixed_7a``, whose
             loss ``train.auxiliary_weight`` weighs. Off, as Kornblith et al.
             have it (see the module); on in slim.
         dropout_rate: fraction of the pooled activations that is dropped in
@@ -334,6 +346,8 @@ def build(
             a run of fewer than some ten thousand steps wants less.
         width_multiplier: the share of all filters that is kept, for tests and
             machines without an accelerator; 1 is the network.
+        repeats: how many blocks there are of the kinds A, B and C, 1 to 25
+            each; (4, 7, 3) is the network.
         seed: the run's seed, for the initial weights and the dropout.
 
     Returns:
@@ -348,7 +362,12 @@ def build(
     Source: see the module.
     """
     _check(
-        num_classes, image_shape, auxiliary_head, dropout_rate, width_multiplier
+        num_classes,
+        image_shape,
+        auxiliary_head,
+        dropout_rate,
+        width_multiplier,
+        repeats,
     )
     style = _Style(
         width_multiplier, batch_norm_momentum, batch_norm_scale, seed
@@ -356,9 +375,10 @@ def build(
     images = keras.Input(shape=tuple(image_shape), name="image")
     x = _sequence(style, images, "stem", _STEM)
     outputs = {}
-    for name, block in _BLOCKS:
+    auxiliary_at = f"6{_LETTERS[repeats[1] - 1]}"  # the last before 7a
+    for name, block in _blocks(repeats):
         x = block(style, x, f"mixed_{name}")
-        if auxiliary_head and name == _AUXILIARY_AT:
+        if auxiliary_head and name == auxiliary_at:
             outputs["auxiliary"] = _auxiliary(style, x, num_classes)
     pooled = layers.GlobalAveragePooling2D(
         data_format="channels_last", dtype="float32", name="pool"

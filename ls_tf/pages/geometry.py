@@ -42,11 +42,13 @@ class Clusters:
         network: its name.
         records: alpha -> record, None without a run.
         evaluator: which projected them.
+        role: of the split that it projected beside the training images.
     """
 
     network: str
     records: Mapping[float, Record | None]
     evaluator: str = "penultimate"
+    role: str = "report"
 
     @property
     def finished(self) -> dict[float, Record]:
@@ -58,7 +60,9 @@ class Clusters:
         return [
             Panel(
                 f"alpha = {a:g}",
-                record.arrays(self.evaluator, "report", projection.FORMS),
+                record.arrays(
+                    self.evaluator, self.role, projection.forms(self.role)
+                ),
             )
             for a, record in self.finished.items()
         ]
@@ -82,8 +86,11 @@ class Shape:
         """One of MEASURES: seed 0 -> value; empty without a run."""
         if self.record is None:
             return {}
-        scalars = self.record.scalars(self.clusters.evaluator, "report")
-        return {0: scalars[f"{self.split}_{scalar}"]}
+        scalars = self.record.scalars(
+            self.clusters.evaluator, self.clusters.role
+        )
+        split = self.clusters.role if self.split == "report" else self.split
+        return {0: scalars[f"{split}_{scalar}"]}
 
     def measure(self, scalar: str) -> float | None:
         """One of MEASURES; None without a run."""

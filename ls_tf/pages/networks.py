@@ -15,7 +15,6 @@ from ls_tf.spec import registry
 SEEDS = (0, 1, 2)
 
 COMMANDS = "The commands for rows without a run are at the end of the page."
-NO_EXPERIMENT = "not implemented in this version"
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class Network:
     """A network on a data set, under one schedule.
 
     ``row`` is its name in ``paper_numbers.csv``; ``detail`` tells it from
-    others of that name. One that is only printed has no ``experiment``.
+    others of that name.
     """
 
     row: str
-    experiment: str = ""
+    experiment: str
     detail: str = ""
 
     @property
@@ -38,8 +37,6 @@ class Network:
     @property
     def factor(self) -> int:
         """What the steps of the full schedule are divided by; 1 if it is it."""
-        if not self.experiment:
-            return 1
         module = registry.get("ls_tf.experiments", self.experiment)
         return getattr(module, "FACTOR", 1)
 
@@ -49,10 +46,8 @@ class Network:
         return self.factor > 1
 
     @property
-    def schedule(self) -> str | None:
-        """The schedule in words; None without an experiment."""
-        if not self.experiment:
-            return None
+    def schedule(self) -> str:
+        """The schedule in words."""
         return f"steps / {self.factor}" if self.is_short else "full"
 
     @property

@@ -21,15 +21,25 @@ _DOTTED: Style = {"linestyle": ":", "linewidth": 1.2}
 _Limits = tuple[tuple[float, float], tuple[float, float]]
 
 
-# What is drawn of a record: three classes, points of two splits.
-FORMS = {
-    "classes": Form("3"),
-    "templates": Form("3 2"),
-    "train_points": Form("points 2"),
-    "train_labels": Form("points"),
-    "report_points": Form("others 2"),
-    "report_labels": Form("others"),
-}
+def forms(role: str = "report") -> dict[str, Form]:
+    """What is drawn of a record: three classes, points of two splits.
+
+    Args:
+        role: of the split beside the training images.
+
+    Returns:
+        dict: the arrays' names and forms.
+
+    Source: ours.
+    """
+    return {
+        "classes": Form("3"),
+        "templates": Form("3 2"),
+        "train_points": Form("points 2"),
+        "train_labels": Form("points"),
+        f"{role}_points": Form("others 2"),
+        f"{role}_labels": Form("others"),
+    }
 
 
 def _splits(arrays: Arrays) -> list[str]:

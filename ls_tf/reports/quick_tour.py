@@ -53,7 +53,7 @@ class _Network:
         """Its penultimate layer."""
         run = self.runs[0]
         return Panel(
-            self.name, run.arrays("penultimate", "report", projection.FORMS)
+            self.name, run.arrays("penultimate", "report", projection.forms())
         )
 
     def difference(self) -> float:

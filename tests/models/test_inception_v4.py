@@ -106,6 +106,20 @@ def test_counts_on_imagenet(options, arithmetic, printed, no_draws):
     assert {x.center for x in norms} == {True}
 
 
+def test_repeats_are_blocks_of_each_kind(no_draws):
+    shape = {"image_shape": (107, 107, 3)}
+    model = build(**THIN | shape, repeats=(1, 2, 1), auxiliary_head=True)
+    blocks = [
+        x.name.removeprefix("mixed_")
+        for x in model.layers
+        if x.name.startswith("mixed_") and x.name.count("_") == 1
+    ]
+    assert blocks == ["3a", "4a", "5a", "5b", "6a", "6b", "6c", "7a", "7b"]
+    # The head is on the last block before the reduction.
+    head = model.get_layer("auxiliary_mean")
+    assert head.input is model.get_layer("mixed_6c").output
+
+
 def test_the_auxiliary_head_adds_its_count(no_draws):
     size = {"num_classes": 1000, "image_shape": (299, 299, 3)}
     head = build(**size, auxiliary_head=True)
@@ -503,6 +517,9 @@ def test_the_smallest_image_that_leaves_something(least, no_draws):
         ({"width_multiplier": 0.0}, "width_multiplier above 0, up to 1"),
         ({"width_multiplier": 1.5}, "width_multiplier above 0, up to 1"),
         ({"batch_norm_momentum": 1.0}, "momentum"),
+        ({"repeats": (4, 7)}, "repeats of three numbers"),
+        ({"repeats": (4, 0, 3)}, "from 1 to 25"),
+        ({"repeats": (4, 26, 3)}, "from 1 to 25"),
     ],
 )
 def test_refuses_in_one_line(changes, message):

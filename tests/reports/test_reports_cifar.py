@@ -146,9 +146,13 @@ def test_a_row_of_table_2_has_the_numbers_of_its_records(quick, built):
     substitute = "CIFAR-10 ResNet-56 (substitute for CIFAR-100)"
     assert table[substitute, "steps / 100", "0.1"]["Müller et al."] == ""
     for alpha in ("0.0", "0.1"):
-        inception = table["ImageNet Inception-v4", "", alpha]
+        inception = table["ImageNet Inception-v4", "full", alpha]
         assert inception["Müller et al."] == "80.9"
-        assert inception["ours, mean"] == "not implemented in this version"
+    row = table["ImageNet Inception-v4", "full", "0.1"]
+    assert close(
+        row["ours, mean"],
+        statistics.fmean(100 * (1 - (0.191 + 0.0002 * s)) for s in range(5)),
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,8 +222,11 @@ def test_a_row_of_table_3_has_the_numbers_of_its_records(quick, built):
         and r["schedule"] == SHORT
     ]
     assert [r["alpha"] for r in short] == ["0.05", "0.1"]
-    others = {r["network"] for r in found if "not implemented" in r["who"]}
-    assert others == {"ImageNet Inception-v4"}
+    inception = [r for r in found if r["network"] == "ImageNet Inception-v4"]
+    assert list(inception[0].values())[2:8] == [
+        "Müller et al.", "0.071", "1.4", "0.022", "0.1", "0.035",
+    ]  # fmt: skip
+    assert float(inception[1]["ECE, smoothed, T=1"]) == 0.03
     table = (folder / "ece.md").read_text()
     assert "| 0.150 | 1.9 | 0.021 | 0.05 | 0.024 |" in table
 
@@ -338,6 +345,30 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
         "automobile",
         "bird",
     ]
+
+
+def test_figure_1_shows_inception_twice(store):
+    records = load(
+        store, "fig1_penultimate", lambda n: n.experiment.startswith("incep")
+    )
+    found = figures(fig1_penultimate, records)
+    assert list(found) == [
+        "penultimate_inception_v4_imagenet",
+        "penultimate_inception_v4_imagenet_similar",
+    ]
+    for figure, names in zip(
+        found.values(),
+        (
+            ["tench", "meerkat", "cleaver"],
+            # By their number: tench is the first of the three.
+            ["toy poodle", "miniature poodle", "tench"],
+        ),
+        strict=True,
+    ):
+        words = [t.get_text() for t in figure.legends[0].get_texts()]
+        assert sorted(words[:3]) == sorted(names)
+        titles = [a.get_title() for a in figure.axes]
+        assert titles[1] == "alpha = 0\nvalidation images"
 
 
 def test_one_network_alone_is_drawn_and_the_other_is_named(quick, built):

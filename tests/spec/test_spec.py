@@ -597,6 +597,7 @@ DEFAULTS = {
         "vocabulary_size": 0,
         "max_length": 256,
         "allow_left_out": 0.5,
+        "skip_damaged": False,
     },
     TrainSpec: {
         "global_batch_size": None,
