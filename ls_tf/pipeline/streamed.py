@@ -4,7 +4,6 @@ import os
 from types import ModuleType
 
 import numpy as np
-from etils import epath
 
 from ls_tf.pipeline import array_cache, contract, shards
 from ls_tf.pipeline.plan import EpochPlan
@@ -90,11 +89,7 @@ class StreamedSplits:
 
     def _read_labels(self, split: str) -> np.ndarray:
         records = self.shards(split)
-        # Anything else that lies there now has other lengths.
-        about = {
-            "count": len(records),
-            "bytes": [epath.Path(f).stat().length for f in records.files],
-        }
+        about = {"count": len(records), "of": records.sha256}
         base = contract.parse_split(split, self._module.INFO.sizes)[0]
         name = f"labels_{base}_{records.start}_{records.stop}"
         folder = array_cache.folder(self._data_dir)
@@ -112,10 +107,10 @@ class StreamedSplits:
 
     def usage(self, split: str) -> Usage:
         """Says what is used of a split, as far as this process knows."""
-        count = len(self.shards(split))
+        count, sha256 = len(self.shards(split)), self.shards(split).sha256
         damaged = self._damaged.get(split)
         if not damaged:
-            return Usage(count)
+            return Usage(count, sha256=sha256)
         reason = "damaged JPEG, the next of its class taken in its place"
         left_out = LeftOut(reason, len(damaged), f"record {min(damaged)}")
-        return Usage(count - len(damaged), (left_out,))
+        return Usage(count - len(damaged), (left_out,), sha256=sha256)

@@ -113,6 +113,11 @@ def about_data(tasks: Sequence["Task"]) -> About:
             plan = task.plan(step, 1)
             arrays |= {f"{k} of batch {step}": v for k, v in plan.items()}
         run = f" of run {number}" if number else ""
+        if not task.resident:  # its files stand for what is streamed
+            about |= {
+                f"files of {split}{run}": used.sha256[:12]
+                for split, used in task.data_used.items()
+            }
         about |= {k + run: digest(v)[:12] for k, v in arrays.items()}
         about[f"steps{run}"] = task.total_steps
     return {**about, **_sources(provenance.sources())}

@@ -265,9 +265,9 @@ class Classification:
         return frequencies.astype(np.float32)
 
     def _digest_of_images(self) -> str:
-        """Of the training split; empty where it is streamed."""
+        """Of the training split; that of a streamed one is its files'."""
         if self._streamed:
-            return ""
+            return self._streamed.shards(self.spec.data.train).sha256
         train = self.in_memory("train")
         return usage.digest(train["image"], train["label"])
 

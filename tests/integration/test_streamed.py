@@ -65,7 +65,8 @@ def test_a_killed_run_ends_as_if_unbroken(line, engine, unbroken):
     ).read_text()
     run = json.loads((folder / "run.json").read_text())
     assert run["outcome"] == "finished"
-    assert run["data"]["train[:150]"] == {"examples": 150, "left_out": {}}
+    used = run["data"]["train[:150]"]
+    assert (used["examples"], used["left_out"]) == (150, {})
 
 
 def test_two_replicas_train_the_same_weights(line, engine, unbroken):
@@ -131,11 +132,10 @@ def test_a_damaged_picture_is_skipped_if_asked(line, engine, damaged):
     folder = line.folder_of(*flags)
     run = json.loads((folder / "run.json").read_text())
     assert run["outcome"] == "finished"
-    assert run["data"]["train[:150]"] == {
-        "examples": 149,
-        "left_out": {
-            "damaged JPEG, the next of its class taken in its place": 1
-        },
+    used = run["data"]["train[:150]"]
+    assert used["examples"] == 149
+    assert used["left_out"] == {
+        "damaged JPEG, the next of its class taken in its place": 1
     }
 
 

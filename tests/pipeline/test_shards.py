@@ -260,3 +260,13 @@ def test_the_description_is_that_of_tfds(tmp_path, known):
 
 def test_info_is_of_records():
     assert isinstance(imagenet.INFO, RecordInfo)
+
+
+def test_other_records_have_another_digest(tmp_path):
+    for name, damaged in (("a", ()), ("b", ()), ("c", (3,))):
+        small_photographs.write(tmp_path / name, damaged)
+    one, same, other = (
+        small_photographs.find(tmp_path / name).sha256 for name in "abc"
+    )
+    assert one == same != other
+    assert small_photographs.find(tmp_path / "a", "train[:9]").sha256 != one

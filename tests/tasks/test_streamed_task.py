@@ -133,7 +133,8 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
     with pytest.raises(DataError, match="is no whole JPEG"):
         make().feed(0, 9)
     task = make(**{"data.skip_damaged": True})
-    everything = {"examples": 30, "left_out": {}}
+    files = small_photographs.find(folder, "train[:30]").sha256
+    everything = {"examples": 30, "left_out": {}, "sha256": files}
     assert task.data_used["train[:30]"].as_dict() == everything
     task.feed(0, 9)
     assert task.data_used["train[:30]"].as_dict() == {
@@ -141,5 +142,6 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
         "left_out": {
             "damaged JPEG, the next of its class taken in its place": 2
         },
+        "sha256": files,
     }
     assert task.data_used["validation[10:]"].as_dict()["examples"] == 11
