@@ -184,7 +184,9 @@ def stacked(
 def padded(plan: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
     """Fills a plan up to the compiled size; the fill is never run."""
     return {
-        k: np.concatenate([v, np.repeat(v[:1], size - len(v), axis=0)])
+        k: v
+        if len(v) == size
+        else np.concatenate([v, np.repeat(v[:1], size - len(v), axis=0)])
         for k, v in plan.items()
     }
 

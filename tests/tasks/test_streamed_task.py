@@ -1,5 +1,6 @@
 """The task on photographs that are streamed."""
 
+import dataclasses
 import sys
 
 import keras
@@ -12,8 +13,8 @@ from ls_tf.pipeline import array_cache, stream
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.plan import EpochPlan
 from ls_tf.protocols import Batches
-from ls_tf.spec import SpecError, override
-from ls_tf.tasks import classification
+from ls_tf.spec import SpecError, TeacherSpec, override
+from ls_tf.tasks import classification, distillation
 
 SMALL = {
     "model.options.hidden": (8,),
@@ -145,3 +146,32 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
         "sha256": files,
     }
     assert task.data_used["validation[10:]"].as_dict()["examples"] == 11
+
+
+def test_a_teacher_sees_the_same_distorted_photographs(folder):
+    spec = override(
+        fc_digits.SPEC,
+        {
+            **SMALL,
+            "task": "distillation",
+            "alpha": 0.0,
+            "train.smoothing": "uniform",
+        },
+    )
+    spec = dataclasses.replace(spec, teacher=TeacherSpec("fc_digits"))
+    taught_by = distillation.Teacher(
+        override(fc_digits.SPEC, {**SMALL, "seed": 7}), lambda model: None
+    )
+    task = distillation.build(spec, data_dir=None, teacher=taught_by)
+    assert task.resident == {}
+    draws = {k: v[0] for k, v in task.feed(0, 1).items()}
+    batch = task.batch({}, draws)
+    teacher = classification.build_model(taught_by.spec)
+    images = draws["image"].astype(np.float32) / 255
+    np.testing.assert_allclose(
+        np.asarray(batch["teacher_logits"]),
+        np.asarray(teacher(images, training=False)["logits"]),
+        atol=1e-5,
+    )
+    with pytest.raises(SpecError, match="its photographs are streamed"):
+        task.teacher_logits(every_view=False)
