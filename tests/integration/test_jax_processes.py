@@ -2,11 +2,18 @@
 
 import json
 import shutil
+import subprocess
 import time
 
 import numpy as np
 import pytest
-from command_line import Line, arrays, assert_equal_bits, start_jax_processes
+from command_line import (
+    Line,
+    arrays,
+    assert_equal_bits,
+    free_ports,
+    start_jax_processes,
+)
 from etils import epath
 
 from ls_tf.running import peers
@@ -177,6 +184,28 @@ def test_another_number_of_processes_is_refused(line):
         assert " and 1 more for worker 0 " in said
         assert said.endswith(" and 2 more for worker 1")
     assert not line.runs.exists()
+
+
+def test_one_that_is_late_is_waited_for(line):
+    (port,) = free_ports(1)
+
+    def start(index):
+        return line.start(
+            *SMOKE,
+            JAX,
+            "--strategy=multi_worker",
+            f"--coordinator=127.0.0.1:{port}",
+            "--processes=2",
+            f"--process={index}",
+        )
+
+    # Worker 0 is late for the other: nobody listens when that one comes.
+    late = start(1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        late.wait(2)
+    for _, err in ended([late, start(0)]):
+        assert lines(err) == []
+    assert list(line.runs.glob("fc_digits/smoke/seed=0/run.json"))
 
 
 def test_one_that_never_comes_is_named(line):
