@@ -8,6 +8,7 @@ number, which finds by itself which records it needs; Grain hands the pieces
 over in order, through shared memory.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -269,6 +270,8 @@ class _Maker:
         # Grain has flags of its own, which no command of ours parses.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
+        if count:
+            _start_tracker()
         each = -(-ahead // count) if count else 0
         _check_shared_memory(pieces, count * (2 * each + 2))
         data = grain.MapDataset.source(pieces).to_iter_dataset(
@@ -307,8 +310,11 @@ class _Maker:
             yield piece
 
     def close(self) -> None:
-        """Ends the processes."""
+        """Ends the processes, and gives back the memory that they shared."""
         self._finalizer()
+        # Grain's iterator refers to itself, and to its last pieces.
+        self._iterator = None
+        gc.collect()
 
 
 def _check_shared_memory(pieces: Pieces, count: int) -> None:
@@ -335,6 +341,26 @@ def _check_shared_memory(pieces: Pieces, count: int) -> None:
             f"{free / 2**20:.0f} free; a container is given more with "
             "--shm-size"
         )
+
+
+def _start_tracker() -> None:
+    """Starts Python's process that tidies shared memory, without its words.
+
+    Grain gives memory back in a thread of its own. What that has not come to
+    at the program's end is tidied by the tracker, which warns of a leak.
+    """
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    quiet = f"ignore::UserWarning:{resource_tracker.__name__}"
+    os.environ["PYTHONWARNINGS"] = f"{before},{quiet}" if before else quiet
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _close(iterator: Any) -> None:
