@@ -11,9 +11,11 @@ Run: python run_experiment.py --flagfile=flags/inception_v4_held_out.flags
 import dataclasses
 
 from ls_tf.experiments import inception_v4_imagenet
+from ls_tf.experiments.inception_v4_imagenet import IMAGES
 from ls_tf.spec import EvaluatorSpec, override
 
 _WHOLE = inception_v4_imagenet.SPEC
+_TRAINED = IMAGES - 50_000
 
 SPEC = override(
     dataclasses.replace(
@@ -31,8 +33,8 @@ SPEC = override(
     ),
     {
         # TFDS has mixed the images when it wrote its files.
-        "data.train": "train[:-50000]",
-        "data.report": "train[-50000:]",
+        "data.train": f"train[:{_TRAINED}]",
+        "data.report": f"train[{_TRAINED}:]",
         "data.same_split_reason": "",
         # Kornblith et al. 2019, from memory: up to 300 epochs.
         "train.epochs": 300,

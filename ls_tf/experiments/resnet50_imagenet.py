@@ -80,8 +80,8 @@ SPEC = ExperimentSpec(
     ),
     smoke={
         "model.options.blocks": (1, 1),
-        "model.options.widths": (8, 8),
-        "model.options.stem_width": 8,
+        "model.options.widths": (16, 16),
+        "model.options.stem_width": 16,
         "data.name": "imagenet_stand_in",
         "data.augmentation": "imagenet_32",
         "data.train": "train[:64]",

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from ls_tf.measuring import measure
-from ls_tf.pipeline import corpus, loading, shards
+from ls_tf.pipeline import contract, corpus, loading, shards
 from ls_tf.pipeline.contract import DataError, DatasetInfo, RecordInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
 
 DOCUMENTED = [
     (package, name)
@@ -273,3 +274,16 @@ def test_a_report_says_what_it_requires(name):
     assert callable(module.build)
     for need in module.REQUIRES:
         registry.check("ls_tf.experiments", need.experiment)
+
+
+@pytest.mark.parametrize("smoke", [False, True], ids=["whole", "smoke"])
+@pytest.mark.parametrize("name", registry.names("ls_tf.experiments"))
+def test_the_splits_of_an_experiment_exist(name, smoke):
+    data = resolve(name, smoke=smoke).spec.data
+    info = registry.get("ls_tf.data", data.name, "data set").INFO
+    sizes = info.sizes
+    if not sizes:  # the user's own files
+        return
+    for split in (data.train, data.calibrate, data.report):
+        _, start, stop = contract.parse_split(split, sizes)
+        assert 0 <= start < stop
