@@ -426,7 +426,9 @@ def _take_leave(
     elif code == BAD_INPUT and any("multi" in word for word in argv):
         with contextlib.suppress(SpecError):
             place = _place(argv)
-            peers.tell_absence(place, reason, peers.REFUSED_SECONDS)
+            # "multi" may be in another word: learning_rate_multipliers.
+            if place.count > 1:
+                peers.tell_absence(place, reason, peers.REFUSED_SECONDS)
 
 
 def _place(argv: Sequence[str]) -> Place:
