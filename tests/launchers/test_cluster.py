@@ -47,8 +47,8 @@ def test_a_function_that_ray_ends_stops_its_job(tmp_path):
     """Ray raises KeyboardInterrupt in the main thread."""
     source = (
         "import signal, time\n"
-        "open('begun', 'w').close()\n"
         "try:\n"
+        "    open('begun', 'w').close()\n"
         "    time.sleep(30)\n"
         "except KeyboardInterrupt:\n"
         "    time.sleep(0.3)\n"
