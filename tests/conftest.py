@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ls_tf import stopping
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What nohup or a script's "&" has ignored is ignored by all that is started,
@@ -19,6 +21,12 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # For the processes that tests start: a proxy that nobody is.
 _NOWHERE = "http://127.0.0.1:9"
 _NEAR = "localhost,127.0.0.1,::1"
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_abandoned(monkeypatch):
+    """What a stop has left running in one test is not the next one's."""
+    monkeypatch.setattr(stopping._requests, "is_abandoned", False)
 
 
 class NetworkBlockedError(OSError):

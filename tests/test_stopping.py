@@ -228,7 +228,6 @@ def test_a_long_call_of_a_library_is_left_to_itself(heard):
     finally:
         go_on.set()
         timer.join()
-        stopping._requests.is_abandoned = False
 
 
 # --- The process's own: a watch, and a second signal --------------------------
