@@ -8,6 +8,7 @@ Cost: not measured here.
 Run: python run_experiment.py --flagfile=flags/resnet34_cub200.flags
 """
 
+from ls_tf.experiments.resnet50_imagenet import FORM, SMOKE
 from ls_tf.spec import (
     DataSpec,
     EvaluatorSpec,
@@ -35,19 +36,7 @@ def falling(
 
 SPEC = ExperimentSpec(
     task="classification",
-    model=Part(
-        "resnet",
-        {
-            "block": "basic",
-            "blocks": (3, 4, 6, 3),
-            "widths": (64, 128, 256, 512),
-            "stem_width": 64,
-            "stem_kernel": 7,
-            "stem_downsampling": True,
-            "shortcut": "projection",
-            "init": "he",
-        },
-    ),
+    model=Part("resnet", {"block": "basic", "blocks": (3, 4, 6, 3), **FORM}),
     data=DataSpec(
         "cub200",
         train="train",
@@ -82,17 +71,10 @@ SPEC = ExperimentSpec(
         EvaluatorSpec("classification", "train"),
     ),
     smoke={
-        "model.options.blocks": (1, 1),
-        # Not 8: TensorFlow's convolutions of 8 channels on a CPU (oneDNN)
-        # write where they must not on images of this size, and crash.
-        "model.options.widths": (16, 16),
-        "model.options.stem_width": 16,
+        **SMOKE,
         "data.name": "cub200_stand_in",
-        "data.train": "train[:64]",
         "data.calibrate": "test[:64]",
         "data.report": "test[:64]",
-        "train.steps": 2,
-        "train.global_batch_size": 8,
         "evaluators.2.options.per_class": 2,
     },
 )
