@@ -28,8 +28,9 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
     * A batch that is taken in micro-batches has one mean for each of them.
 
     On TensorFlow a batch of images on one replica goes through TensorFlow's
-    fused kernel, which computes the same in fewer passes; see
-    ``_fused_batch_norm.py``.
+    fused kernel, which computes the same in fewer passes, and on several
+    through the same kernel with what they have in common; see
+    ``fused_batch_norm.py``.
 
     Source: Ioffe and Szegedy 2015; T2T's ``batch_norm_relu``.
     """
@@ -89,14 +90,18 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
             from ls_tf.layers import fused_batch_norm as fused
 
             if fused.fits(inputs):
-                return self._fused(inputs, fused.normalize)
+                return self._fused(
+                    inputs,
+                    fused.normalize_over_replicas
+                    if self.synchronized
+                    else fused.normalize,
+                )
         return super().call(inputs, training=training, mask=mask)
 
     def _takes_the_kernel(self) -> bool:
         """Whether nothing is asked that TensorFlow's kernel lacks."""
         return bool(
             keras.backend.backend() == "tensorflow"
-            and not self.synchronized
             and self.trainable
             and self.scale
             and self.center
@@ -105,9 +110,8 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
         )
 
     def _fused(self, inputs: Any, normalize: Any) -> Any:
-        outputs, mean, variance = normalize(
-            inputs, self.gamma.value, self.beta.value, self.epsilon
-        )
+        gamma, beta = map(keras.ops.convert_to_tensor, (self.gamma, self.beta))
+        outputs, mean, variance = normalize(inputs, gamma, beta, self.epsilon)
         for moving, batch in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
