@@ -73,4 +73,4 @@ def test_the_layer_passes_its_tests_on_jax():
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "8 passed" in done.stdout

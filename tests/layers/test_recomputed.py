@@ -6,9 +6,11 @@ import pytest
 from both import BACKEND
 from keras import layers, ops
 
+from ls_tf.experiments import resnet56_cifar10
 from ls_tf.layers.batch_norm import BatchNorm
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.recomputed import Recomputed
+from ls_tf.models import inception_v4, resnet
 
 WIDTH, DEPTH, BATCH = 8, 20, 512
 NOISY = 4  # each fourth block has dropout
@@ -24,8 +26,11 @@ def deep():
         if number % NOISY == 0:
             y = Dropout(0.2, seed=number, name=f"dropout_{number}")(y)
         x = layers.Add(name=f"add_{number}")([x, y])
+        if number == DEPTH // 2:
+            head = layers.Dense(5, name="auxiliary")(x)
     logits = layers.Dense(5, name="logits")(x)
-    return keras.Model(images, {"logits": logits, "penultimate": x})
+    outputs = {"auxiliary": head, "logits": logits, "penultimate": x}
+    return keras.Model(images, outputs)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,10 @@ def images():
 
 def loss_of(outputs):
     weights = np.cos(np.arange(BATCH * 5, dtype=np.float32)).reshape(BATCH, 5)
-    return ops.sum(weights * outputs["logits"] ** 2)
+    assert set(outputs) == {"auxiliary", "logits", "penultimate"}
+    side = ops.sum(ops.sin(outputs["auxiliary"] * weights))
+    pulled = 0.1 * ops.sum(outputs["penultimate"] ** 2)
+    return ops.sum(weights * outputs["logits"] ** 2) + side + pulled
 
 
 def trained(model, forward, images):
@@ -94,8 +102,10 @@ def trained(model, forward, images):
 @pytest.fixture(scope="module")
 def both(model, images):
     recomputed = Recomputed(model)
-    # 67 layers in parts of eight, and what is left to the next sum.
-    assert recomputed.num_parts == 7
+    # 68 layers in parts of eight and what is left to the next sum: a block has
+    # three and a fourth one four; the head at the side is of the fifth part.
+    ends = (1, 4, 7, 10, 12, 15, 18)
+    assert recomputed.cuts == [f"add_{number}" for number in ends]
     return (
         trained(model, lambda x: model(x, training=True), images),
         trained(model, recomputed, images),
@@ -128,6 +138,54 @@ def test_xla_needs_less_memory(both):
     activation = BATCH * WIDTH * 4
     assert kept > 2 * DEPTH * activation
     assert recomputed < 0.65 * kept
+
+
+def at_blocks(group, blocks):
+    return [f"group_{group}_block_{number}_add" for number in blocks]
+
+
+def test_resnet_56_is_cut_behind_its_sums():
+    model = resnet.build(
+        num_classes=10,
+        image_shape=(32, 32, 3),
+        seed=0,
+        **resnet56_cifar10.SPEC.model.options,
+    )
+    assert Recomputed(model).cuts == [
+        *at_blocks(1, (2, 4, 6, 8)),
+        *at_blocks(2, (1, 3, 5, 7, 9)),
+        *at_blocks(3, (2, 4, 6, 8)),
+    ]
+
+
+def test_a_chain_is_cut_anywhere():
+    x = images = keras.Input((4,))
+    for number in range(1, 10):
+        x = layers.Dense(3, name=f"dense_{number}")(x)
+    model = keras.Model(images, {"logits": x})
+    assert Recomputed(model).cuts == ["dense_3", "dense_6"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_head", [False, True])
+def test_inception_v4_is_cut_behind_its_blocks(has_head):
+    model = inception_v4.build(
+        num_classes=10,
+        image_shape=(107, 107, 3),
+        width_multiplier=0.02,
+        auxiliary_head=has_head,
+        seed=0,
+    )
+    # 492 layers in parts of 22: the stem and 3a have 14, 4a 19, 5a 5, blocks A
+    # 23, B 32 and C 34, 6a 14 and 7a 20. The head's 9 stand before 7a is done.
+    reduction = ["mixed_7a"] if has_head else []
+    assert Recomputed(model).cuts == [
+        "mixed_4a",
+        *(f"mixed_5{letter}" for letter in "bcde"),
+        *(f"mixed_6{letter}" for letter in "bcdefgh"),
+        *reduction,
+        *(f"mixed_7{letter}" for letter in "bcd"),
+    ]
 
 
 def test_a_model_that_cannot_be_cut_is_refused():
