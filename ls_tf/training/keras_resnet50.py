@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-OPTION, STRIDE = "bottleneck_stride", "1x1"
+STRIDE = "1x1"
 
 _MORE_EPSILON = 1.001e-5 - 1e-5
 _CONV = ("kernel", "bias")

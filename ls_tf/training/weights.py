@@ -1,10 +1,11 @@
 """The weights of others that a network starts from, before its first step.
 
 A file is ours, ``.npz`` or ``.safetensors``, with the names of a checkpoint
-(``model/0003/hidden_1/kernel``) or their last words (``hidden_1/kernel``); or
-``.h5``, Keras applications' ResNet-50. A checkpoint's ``arrays.safetensors``
-will do: what it holds of the optimizer and of noise is left out; its weights
-are those of its last step, not their average.
+(``model/0003/hidden_1/kernel``) or their last words (``hidden_1/kernel``), or
+with those of torchvision's ResNets (``layer1.0.conv1.weight``); or ``.h5``,
+Keras applications' ResNet-50. A checkpoint's ``arrays.safetensors`` will do:
+what it holds of the optimizer and of noise is left out; its weights are those
+of its last step, not their average.
 
 Every weight of the network is in the file, in its shape, and nothing else is:
 but for the classifier, which is drawn where the file has none or has one of
@@ -25,12 +26,14 @@ from safetensors import numpy as safetensors
 from ls_tf.records.arrays import DamageError, decode_npz
 from ls_tf.records.reading import reading
 from ls_tf.spec import Part, SpecError
-from ls_tf.training import keras_resnet50
+from ls_tf.training import keras_resnet50, torchvision_resnet
 from ls_tf.training.checkpoints import CheckpointError
 from ls_tf.training.engine import Network
 from ls_tf.training.naming import named
 
 _WHAT = "file of weights"
+# What of a ResNet has neither names nor shapes.
+_STRIDE, _DEFAULT_STRIDE = "bottleneck_stride", "3x3"
 # Last layers: theirs is the number of classes.
 _CLASSIFIERS = ("logits", "auxiliary_logits")
 _PLACE = re.compile(r"model/([0-9]{4}/.+)")
@@ -114,7 +117,10 @@ def of_beginning(part: Part, model: Any) -> Start:
         data = _path(part).read_bytes()
         given = _decoded(data, part.weights)
     if part.weights.endswith(".h5"):
-        _refuse_other_stride(part)
+        _refuse_other_stride(part, "ResNet-50", keras_resnet50.STRIDE)
+    elif torchvision_resnet.is_theirs(given):
+        _refuse_other_stride(part, "ResNet", torchvision_resnet.STRIDE)
+        given = torchvision_resnet.as_ours(given)
     arrays, drawn = _fitted(given, model, part.weights)
     return Start(part.weights, hashlib.sha256(data).hexdigest(), arrays, drawn)
 
@@ -139,17 +145,16 @@ def _decoded(data: bytes, file: str) -> dict[str, np.ndarray]:
     return loaded
 
 
-def _refuse_other_stride(part: Part) -> None:
-    """Refuses a network in which Keras's weights mean something else.
+def _refuse_other_stride(part: Part, network: str, wanted: str) -> None:
+    """Refuses a network in which others' weights mean something else.
 
     Of another network the names and shapes tell; a stride has none.
     """
-    option, wanted = keras_resnet50.OPTION, keras_resnet50.STRIDE
-    got = part.options.get(option, "3x3")
+    got = part.options.get(_STRIDE, _DEFAULT_STRIDE)
     if part.name == "resnet" and got != wanted:
         raise SpecError(
-            f"model.weights: the ResNet-50 of {part.weights} wants "
-            f"model.options.{option}={wanted}, got {got}"
+            f"model.weights: the {network} of {part.weights} wants "
+            f"model.options.{_STRIDE}={wanted}, got {got}"
         )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from ls_tf.models import resnet
+from ls_tf.training import torchvision_resnet
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,39 +32,6 @@ NAMES = (
 )
 REFERENCES = resnet.REFERENCE[-len(NAMES) :]
 SIDE = 64
-_OF_A_NORM = {
-    "weight": "gamma",
-    "bias": "beta",
-    "running_mean": "moving_mean",
-    "running_var": "moving_variance",
-}
-
-
-def ours(name):
-    """Our name of a weight, as in ``layer2.0.downsample.1.bias``."""
-    *words, last = name.split(".")
-    if words == ["fc"]:
-        return f"logits/{'kernel' if last == 'weight' else last}"
-    if len(words) == 1:
-        place = "stem"
-        kind, number = words[0].rstrip("0123456789"), ""
-    else:
-        group, block, part, *more = words
-        place = f"group_{group.removeprefix('layer')}_block_{int(block) + 1}"
-        if part == "downsample":
-            place, number = f"{place}_shortcut", ""
-            kind = "bn" if more == ["1"] else "conv"
-        else:
-            kind, number = part[:-1], f"_{part[-1]}"
-    if kind == "conv":
-        return f"{place}_conv{number}/kernel"
-    return f"{place}_norm{number}/{_OF_A_NORM[last]}"
-
-
-def turned(value):
-    """A weight as Keras has it: outputs last."""
-    axes = {4: (2, 3, 1, 0), 2: (1, 0)}
-    return value.transpose(axes[value.ndim]) if value.ndim in axes else value
 
 
 @pytest.mark.parametrize(
@@ -84,10 +52,14 @@ def test_the_forward_pass_is_torchvisions(
     options = {**reference.options, "image_shape": (SIDE, SIDE, 3)}
     model = resnet.build(**options, seed=0)
     variables = {v.path: v for v in model.variables}
-    for key, value in theirs.items():
-        if key.startswith("state/"):
-            name_of_ours = ours(key.removeprefix("state/"))
-            variables.pop(name_of_ours).assign(turned(value))
+    state = {
+        key.removeprefix("state/"): value
+        for key, value in theirs.items()
+        if key.startswith("state/")
+    }
+    assert torchvision_resnet.is_theirs(state)
+    for key, value in torchvision_resnet.as_ours(state).items():
+        variables.pop(key).assign(value)
     assert not variables
     wanted = theirs["logits"]
     found = np.asarray(model(theirs["images"])["logits"])

@@ -28,7 +28,7 @@ def main(name, side, out):
         images=images,
         logits=logits.numpy(),
         parameters=sum(p.numel() for p in network.parameters()),
-        **{f"state/{k}": v.numpy() for k, v in state if v.ndim},
+        **{f"state/{k}": v.numpy() for k, v in state},
     )
 
 
