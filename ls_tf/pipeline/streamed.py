@@ -1,5 +1,6 @@
 """The splits of a data set that is streamed, as a task has them."""
 
+import dataclasses
 import os
 from types import ModuleType
 
@@ -107,10 +108,16 @@ class StreamedSplits:
 
     def usage(self, split: str) -> Usage:
         """Says what is used of a split, as far as this process knows."""
-        count, sha256 = len(self.shards(split)), self.shards(split).sha256
+        records = self.shards(split)
         damaged = self._damaged.get(split)
+        usage = Usage(
+            len(records),
+            sha256=records.sha256,
+            sampled_sha256=records.sampled_sha256,
+        )
         if not damaged:
-            return Usage(count, sha256=sha256)
+            return usage
         reason = "damaged JPEG, the next of its class taken in its place"
         left_out = LeftOut(reason, len(damaged), f"record {min(damaged)}")
-        return Usage(count - len(damaged), (left_out,), sha256=sha256)
+        used = len(records) - len(damaged)
+        return dataclasses.replace(usage, examples=used, left_out=(left_out,))

@@ -9,6 +9,13 @@ import numpy as np
 
 from ls_tf.pipeline.contract import DataError
 from ls_tf.records import arrays as arrays_of_files
+from ls_tf.records.files import RunError
+
+# Fields of what a run was begun on, and what messages call them.
+_DIGESTS = {
+    "sha256": "SHA-256",
+    "sampled_sha256": "SHA-256 of its sampled records",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Usage:
         wanted: subwords asked for; 0 where none are learnt.
         learnt: how many there are.
         sha256: of what is used; empty where that is not looked at.
+        sampled_sha256: of the few streamed records that are looked at; empty
+            for what is not streamed.
     """
 
     examples: int
@@ -45,6 +54,7 @@ class Usage:
     wanted: int = 0
     learnt: int = 0
     sha256: str = ""
+    sampled_sha256: str = ""
 
     @property
     def total(self) -> int:
@@ -59,12 +69,32 @@ class Usage:
     def as_dict(self) -> dict[str, Any]:
         """The entry of a run's record."""
         subwords = {"wanted": self.wanted, "learnt": self.learnt}
+        digests = {name: getattr(self, name) for name in _DIGESTS}
         return {
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
             **(subwords if self.wanted else {}),
-            **({"sha256": self.sha256} if self.sha256 else {}),
+            **{name: value for name, value in digests.items() if value},
         }
+
+    def after(self, entry: Mapping[str, Any]) -> "Usage":
+        """What is used, as far as this process and one before it know.
+
+        Args:
+            entry: of the record that the earlier one left; of damaged
+                examples it says how many it met, and not which.
+
+        Returns:
+            Usage: of what is left out for one reason, the larger count.
+        """
+        counts = {part.reason: part for part in self.left_out}
+        for reason, count in entry.get("left_out", {}).items():
+            if count > counts.get(reason, LeftOut(reason, 0, "")).count:
+                known = counts.get(reason, LeftOut(reason, count, "unknown"))
+                counts[reason] = dataclasses.replace(known, count=count)
+        left_out = tuple(counts.values())
+        used = self.total - sum(part.count for part in left_out)
+        return dataclasses.replace(self, examples=used, left_out=left_out)
 
     def refuse(self, where: str, allowed: float) -> None:
         """Refuses data of which too much is left out.
@@ -113,16 +143,28 @@ def refuse_other(
 
     Raises:
         DataError: one line.
+        RunError: the record counts more or fewer examples than there are.
 
     Source: ours.
     """
     for name, entry in recorded.items():
-        then, now = entry.get("sha256"), data.get(name, Usage(0)).sha256
-        if then and now and then != now:
-            raise DataError(
-                f"run {run} was begun on other data: {name} had the SHA-256 "
-                f"{then[:12]} then and has {now[:12]} now; put back what it "
-                "was, or make the run anew in another --runs_dir"
+        usage = data.get(name, Usage(0))
+        for of, kind in _DIGESTS.items():
+            then, now = entry.get(of), getattr(usage, of)
+            if then and now and then != now:
+                raise DataError(
+                    f"run {run} was begun on other data: {name} had the "
+                    f"{kind} {then[:12]} then and has {now[:12]} now; put "
+                    "back what it was, or make the run anew in another "
+                    "--runs_dir"
+                )
+        out = sum(entry["left_out"].values())
+        if usage.sampled_sha256 and entry["examples"] + out != usage.total:
+            raise RunError(
+                f"run {run}: its run.json is damaged: of {name} it counts "
+                f"{entry['examples']} {usage.kind} used and {out} left out, "
+                f"wanted {usage.total} in all; put back what was written, or "
+                "make the run anew in another --runs_dir"
             )
 
 

@@ -158,6 +158,7 @@ _USED = fields(
     wanted=COUNT,
     learnt=COUNT,
     sha256=TEXT,
+    sampled_sha256=TEXT,
 )
 RUN = fields(
     {

@@ -118,6 +118,10 @@ def about_data(tasks: Sequence["Task"]) -> About:
                 f"files of {split}{run}": used.sha256[:12]
                 for split, used in task.data_used.items()
             }
+            about |= {
+                f"records of {split}{run}": used.sampled_sha256[:12]
+                for split, used in task.data_used.items()
+            }
         about |= {k + run: digest(v)[:12] for k, v in arrays.items()}
         about[f"steps{run}"] = task.total_steps
     return {**about, **_sources(provenance.sources())}

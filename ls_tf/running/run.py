@@ -69,6 +69,8 @@ class Run:
         # None in a process that writes no record.
         self._directory: RunDirectory | None = None
         self._summaries = Summaries(None, 0)
+        # What the record said of the data before this process went on.
+        self._used_before: Mapping[str, Any] = {}
         self._saver = Saver(self.checkpoint_folder)
         self._learning_rate = assembly.learning_rate_at(
             self._spec, self.task.total_steps
@@ -161,6 +163,8 @@ class Run:
         self._measure_if_due()
 
     def _begin_record(self, directory: RunDirectory) -> None:
+        if self.step:
+            self._used_before = directory.run.get("data", {})
         directory.begin(
             self.step,
             steps=self.task.total_steps,
@@ -182,8 +186,10 @@ class Run:
 
     def _data_used(self) -> dict[str, Any]:
         """What is used of the data; damaged photographs show as they come."""
-        used = self.task.data_used
-        return {name: part.as_dict() for name, part in used.items()}
+        return {
+            name: part.after(self._used_before.get(name, {})).as_dict()
+            for name, part in self.task.data_used.items()
+        }
 
     # --- From step to step --------------------------------------------------
 

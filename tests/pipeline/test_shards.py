@@ -1,6 +1,7 @@
 """Records of photographs where they lie, and what is said where they do not."""
 
 import dataclasses
+import hashlib
 import json
 import types
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import small_photographs
 import tensorflow_datasets as tfds
+from array_record.python import array_record_module
 from etils import epath
 
 from ls_tf.data import imagenet
@@ -270,3 +272,30 @@ def test_other_records_have_another_digest(tmp_path):
     )
     assert one == same != other
     assert small_photographs.find(tmp_path / "a", "train[:9]").sha256 != one
+
+
+def test_the_sampled_records_are_the_first_and_the_last_of_each_file(tmp_path):
+    """64 records in the first file of 70, and a part of 3 to 67."""
+    small_photographs.write(tmp_path)
+    found = small_photographs.find(tmp_path, "train[3:67]").sampled_sha256
+    files = sorted(tmp_path.glob("*train*"))
+    told = hashlib.sha256()
+    for file, numbers in zip(files, [(3, 63), (0, 2)], strict=True):
+        reader = array_record_module.ArrayRecordReader(str(file))
+        for number in numbers:
+            told.update(hashlib.sha256(reader.read([number])[0]).digest())
+        reader.close()
+    assert found == told.hexdigest()
+
+
+def test_a_damaged_record_that_is_sampled_is_named(tmp_path):
+    small_photographs.write(tmp_path)
+    file = next(iter(sorted(tmp_path.glob("*train*"))))
+    data = bytearray(file.read_bytes())
+    data[100:400] = bytes(300)
+    file.write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        small_photographs.find(tmp_path).sampled_sha256  # noqa: B018
+    assert str(caught.value).startswith(
+        f"small/train: cannot read record 0 or 63 of {file}: "
+    )

@@ -8,6 +8,7 @@ import pytest
 from ls_tf.pipeline import usage
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.usage import LeftOut, Usage
+from ls_tf.records.files import RunError
 
 USED = Usage(
     5,
@@ -65,7 +66,55 @@ def test_digest_is_that_of_types_shapes_and_values():
 
 
 def test_a_digest_that_differs_is_refused():
-    then = {"train": {"sha256": "a" * 64}, "test": {}, "gone": {"sha256": "c"}}
+    digests = {
+        "train": {"sha256": "a" * 64},
+        "test": {},
+        "gone": {"sha256": "c"},
+    }
+    then = {
+        name: {"examples": 1, "left_out": {}, **more}
+        for name, more in digests.items()
+    }
     usage.refuse_other("r", then, {"train": Usage(1, sha256="a" * 64)})
     with pytest.raises(DataError, match="run r was begun on other data: train"):
         usage.refuse_other("r", then, {"train": Usage(1, sha256="b" * 64)})
+
+
+def test_sampled_records_that_differ_are_refused():
+    then = {
+        name: {"examples": 1, "left_out": {}, **digests}
+        for name, digests in (
+            ("train", {"sha256": "a", "sampled_sha256": "b"}),
+            ("test", {"sha256": "a"}),  # an older record
+        )
+    }
+    now = dict.fromkeys(
+        ("train", "test"), Usage(1, sha256="a", sampled_sha256="c")
+    )
+    usage.refuse_other("r", then, {"test": now["test"]})
+    with pytest.raises(DataError, match="the SHA-256 of its sampled records b"):
+        usage.refuse_other("r", then, now)
+
+
+@pytest.mark.parametrize(("examples", "left_out"), [(7, 1), (6, 99), (0, 0)])
+def test_a_count_that_cannot_be_is_refused(examples, left_out):
+    now = {"train": Usage(7, sampled_sha256="a")}
+    good = {"train": {"examples": 5, "left_out": {"bad": 2}}}
+    usage.refuse_other("r", good, now)
+    then = {"train": {"examples": examples, "left_out": {"bad": left_out}}}
+    with pytest.raises(RunError) as caught:
+        usage.refuse_other("r", then, now)
+    assert str(caught.value) == (
+        f"run r: its run.json is damaged: of train it counts {examples} "
+        f"examples used and {left_out} left out, wanted 7 in all; put back "
+        "what was written, or make the run anew in another --runs_dir"
+    )
+
+
+def test_the_larger_count_of_two_processes_stays():
+    met = Usage(8, (LeftOut("bad", 2, "record 3"),))
+    for before, wanted in (({}, 2), ({"bad": 1}, 2), ({"bad": 4}, 4)):
+        found = met.after({"examples": 0, "left_out": before}).as_dict()
+        assert found == {"examples": 10 - wanted, "left_out": {"bad": wanted}}
+    found = Usage(10).after({"left_out": {"bad": 4}}).as_dict()
+    assert found == {"examples": 6, "left_out": {"bad": 4}}

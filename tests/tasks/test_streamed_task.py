@@ -134,8 +134,12 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
     with pytest.raises(DataError, match="is no whole JPEG"):
         make().feed(0, 9)
     task = make(**{"data.skip_damaged": True})
-    files = small_photographs.find(folder, "train[:30]").sha256
-    everything = {"examples": 30, "left_out": {}, "sha256": files}
+    records = small_photographs.find(folder, "train[:30]")
+    digests = {
+        "sha256": records.sha256,
+        "sampled_sha256": records.sampled_sha256,
+    }
+    everything = {"examples": 30, "left_out": {}, **digests}
     assert task.data_used["train[:30]"].as_dict() == everything
     task.feed(0, 9)
     assert task.data_used["train[:30]"].as_dict() == {
@@ -143,7 +147,7 @@ def test_damaged_photographs_are_counted(tmp_path, folder):
         "left_out": {
             "damaged JPEG, the next of its class taken in its place": 2
         },
-        "sha256": files,
+        **digests,
     }
     assert task.data_used["validation[10:]"].as_dict()["examples"] == 11
 
