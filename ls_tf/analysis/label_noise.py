@@ -105,7 +105,7 @@ def loss(
     """
     q = agreement(kind, p, a, num_classes)
     other = (1 - np.asarray(p, np.float64)) / _others(num_classes)
-    result: Array = -special.xlogy(q, p) - special.xlogy(1 - q, other)
+    result: Array = 0.0 - special.xlogy(q, p) - special.xlogy(1 - q, other)
     return result
 
 
