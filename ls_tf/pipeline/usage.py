@@ -46,6 +46,8 @@ class Usage:
         sha256: of what is used; empty where that is not looked at.
         sampled_sha256: of the few streamed records that are looked at; empty
             for what is not streamed.
+        relabelled: how many have a wrong label on purpose; None where none
+            is meant to.
     """
 
     examples: int
@@ -55,6 +57,7 @@ class Usage:
     learnt: int = 0
     sha256: str = ""
     sampled_sha256: str = ""
+    relabelled: int | None = None
 
     @property
     def total(self) -> int:
@@ -70,9 +73,11 @@ class Usage:
         """The entry of a run's record."""
         subwords = {"wanted": self.wanted, "learnt": self.learnt}
         digests = {name: getattr(self, name) for name in _DIGESTS}
+        noise = {"relabelled": self.relabelled}
         return {
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
+            **({} if self.relabelled is None else noise),
             **(subwords if self.wanted else {}),
             **{name: value for name, value in digests.items() if value},
         }

@@ -157,6 +157,7 @@ _USED = fields(
     {"examples": COUNT, "left_out": named(COUNT)},
     wanted=COUNT,
     learnt=COUNT,
+    relabelled=COUNT,
     sha256=TEXT,
     sampled_sha256=TEXT,
 )

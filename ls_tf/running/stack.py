@@ -23,10 +23,11 @@ from ls_tf.spec.resolve import RunIdentity, loss_numbers, resolve
 from ls_tf.spec.values import shown
 
 # What may differ inside one program: numbers that the loss takes as
-# arguments, and the seed, which chooses weights, data order and teacher.
+# arguments, the labels, and the seed, which chooses weights, data order and
+# teacher.
 FIELDS = tuple(
     sorted(
-        ["seed", "teacher.seed"]
+        ["seed", "teacher.seed", "data.label_kept"]
         + [SHORT_OF.get(path, path) for path, _ in LOSS_NUMBERS.values()]
     )
 )
@@ -152,6 +153,8 @@ def _seed(text: str | None, seed: int | None) -> int | None:
 def _kind(identity: RunIdentity) -> str:
     """What the runs of one stack have in common."""
     spec = override(identity.spec, {"train.alpha": 0.0, "seed": 0})
+    clean = dataclasses.replace(spec.data, label_kept=1.0)
+    spec = dataclasses.replace(spec, data=clean)
     if spec.loss is not None:
         numbers = loss_numbers(spec)
         rest = {k: v for k, v in spec.loss.options.items() if k not in numbers}

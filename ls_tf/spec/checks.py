@@ -4,6 +4,7 @@ A record's plain data becomes a specification here too, checked alike.
 """
 
 import dataclasses
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from ls_tf.spec.experiment import (
     LOSS_NUMBERS,
     LOSS_STANDS_FOR,
     WEIGHTS,
+    DataSpec,
     EvaluatorSpec,
     ExperimentSpec,
     TeacherSpec,
@@ -29,6 +31,8 @@ from ls_tf.spec.values import (
     nearest,
     shown,
 )
+
+_SUM_TOLERANCE = 1e-6  # of probabilities, as they are typed
 
 
 def from_dict(data: Mapping[str, Any]) -> ExperimentSpec:
@@ -115,6 +119,7 @@ def check(spec: ExperimentSpec) -> None:
         0 <= d.allow_left_out <= 1,
         f"data.allow_left_out: wanted 0 to 1, got {d.allow_left_out}",
     )
+    _check_label_noise(d)
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
@@ -122,6 +127,41 @@ def check(spec: ExperimentSpec) -> None:
         _check_stood_for(spec, spec.loss.name)
     _check_weights(spec)
     check_bounds(spec)
+
+
+def _check_label_noise(data: DataSpec) -> None:
+    """Refuses changes of labels that no chance can make."""
+    path, rows = "data.label_transition", data.label_transition
+    _require(
+        0 <= data.label_kept <= 1,
+        f"data.label_kept: wanted 0 to 1, got {data.label_kept}",
+    )
+    _require(
+        not rows or data.label_kept == 1,
+        f"{path}: wanted none beside data.label_kept={data.label_kept}",
+    )
+    for number, row in enumerate(rows):
+        _require(
+            len(row) == len(rows),
+            f"{path}.{number}: wanted {len(rows)} probabilities, one for each "
+            f"row, got {len(row)}",
+        )
+        _require(
+            min(row) >= 0 and abs(math.fsum(row) - 1) <= _SUM_TOLERANCE,
+            f"{path}.{number}: wanted probabilities that sum to 1, got "
+            f"{shown(row)}",
+        )
+    name = "data.noisy_labels"
+    _require_name(
+        data.noisy_labels,
+        ("train", "all"),
+        f"{name}: got {shown(data.noisy_labels)}; ",
+    )
+    _require(
+        data.has_label_noise or data.noisy_labels == DataSpec.noisy_labels,
+        f"{name}: wanted {DataSpec.noisy_labels}, no label is changed, got "
+        f"{data.noisy_labels}",
+    )
 
 
 def _check_weights(spec: ExperimentSpec) -> None:

@@ -50,6 +50,19 @@ class DataSpec:
     # Of photographs that are streamed: whether the next one of its class
     # takes the place of a damaged one; else the run ends.
     skip_damaged: bool = False
+    # Labels that are wrong on purpose, by the run's seed: how often one is
+    # kept (else it is one of the other classes, each equally likely), or, for
+    # each true class, the probabilities of what is observed in its place.
+    label_kept: float = 1.0
+    label_transition: tuple[tuple[float, ...], ...] = ()
+    # "train" | "all": the splits that are measured on too, each by its own
+    # chance
+    noisy_labels: str = "train"
+
+    @property
+    def has_label_noise(self) -> bool:
+        """Whether any label is changed."""
+        return self.label_kept < 1 or bool(self.label_transition)
 
 
 @dataclass(frozen=True)

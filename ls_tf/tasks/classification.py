@@ -16,6 +16,7 @@ from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, contract, loading, plan, usage
+from ls_tf.pipeline.label_noise import LabelNoise
 from ls_tf.pipeline.stream import Stream
 from ls_tf.pipeline.streamed import StreamedSplits
 from ls_tf.pipeline.usage import Usage
@@ -124,7 +125,7 @@ class Classification:
     """
 
     logged: tuple[str, ...] = ("loss", "nll", "accuracy")
-    own_resident: tuple[str, ...] = ()
+    own_resident: tuple[str, ...] = ("label",)
     one_shape = True
 
     def __init__(
@@ -154,6 +155,7 @@ class Classification:
         )
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
         self._augmentation = augment.augmentation(spec.data.augmentation)
+        self._noise = LabelNoise(spec.data, self._data.INFO, spec.seed)
         self._streamed = self._streamed_splits()
         self._num_examples = (
             len(self._streamed.shards(spec.data.train))
@@ -190,9 +192,10 @@ class Classification:
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = self._class_frequencies()
-        self._train_sha256: str = (
-            self._digest_of_images() if like is None else like._train_sha256
+        clean = like is not None and not (
+            spec.data.has_label_noise or like.spec.data.has_label_noise
         )
+        self._sha256: dict[str, str] = like._sha256 if like and clean else {}
 
     def _check_auxiliary(self) -> None:
         """Refuses a weight of what is not there.
@@ -264,12 +267,14 @@ class Classification:
         frequencies: np.ndarray = counts / self._num_examples
         return frequencies.astype(np.float32)
 
-    def _digest_of_images(self) -> str:
-        """Of the training split; that of a streamed one is its files'."""
-        if self._streamed:
-            return self._streamed.shards(self.spec.data.train).sha256
-        train = self.in_memory("train")
-        return usage.digest(train["image"], train["label"])
+    def _digest_of(self, role: str, split: str) -> str:
+        """Of the training split, and of others whose labels are changed."""
+        if split != self.spec.data.train and not self._noise.changes(split):
+            return ""
+        if split not in self._sha256:
+            arrays = self.in_memory(role)
+            self._sha256[split] = usage.digest(arrays["image"], arrays["label"])
+        return self._sha256[split]
 
     @property
     def data_used(self) -> Mapping[str, Usage]:
@@ -283,9 +288,10 @@ class Classification:
             _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
             used[split] = Usage(
                 stop - start,
-                sha256=self._train_sha256
-                if split == self.spec.data.train
-                else "",
+                sha256=self._digest_of(role, split),
+                relabelled=self._noise.relabelled(split)
+                if self._noise.changes(split)
+                else None,
             )
         return used
 
@@ -411,7 +417,7 @@ class Classification:
         return {k: v[index] for k, v in arrays.items()}
 
     def in_memory(self, role: str) -> Arrays:
-        """Images and labels of a role's split, as stored.
+        """Images of a role's split as stored, and the labels that are used.
 
         Raises:
             SpecError: they are streamed.
@@ -426,7 +432,11 @@ class Classification:
             self._loaded[split] = loading.load(
                 self._data, split, data_dir=self._data_dir
             )
-        return self._loaded[split]
+        loaded = self._loaded[split]
+        if not self._noise.changes(split):
+            return loaded
+        label = self._noise.observed(split, loaded["label"])
+        return {**loaded, "label": label}
 
     @property
     def num_views(self) -> int | None:

@@ -155,7 +155,7 @@ class Distillation(Classification):
         logits = self._stored_logits(like)
         if logits is not None:
             self.resident = {**self.resident, "teacher_logits": logits}
-            self.own_resident = ("teacher_logits",)
+            self.own_resident = (*self.own_resident, "teacher_logits")
 
     def _stored_logits(self, like: "Distillation | None") -> np.ndarray | None:
         """The teacher's logits on all views; None if it runs beside.

@@ -91,6 +91,11 @@ class Translation:
             raise SpecError(
                 "train.remat: wanted false, a Transformer keeps its activations"
             )
+        if spec.data.has_label_noise:
+            raise SpecError(
+                "data.label_kept, data.label_transition: wanted a data set of "
+                f"images, {spec.data.name} holds texts"
+            )
         tokens = spec.train.global_batch_tokens
         if tokens is None:
             raise SpecError(

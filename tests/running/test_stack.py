@@ -79,7 +79,9 @@ def test_runs_that_differ_in_more_are_apart():
     steps = [resolve("fc_digits", changed={"train.steps": n}) for n in (5, 6)]
     other = resolve("fc_digits", changed={"alpha": 0.3, "train.steps": 5})
     assert stack.groups([*steps, other]) == [[steps[0], other], [steps[1]]]
-    with pytest.raises(SpecError, match="may differ in alpha, seed"):
+    with pytest.raises(
+        SpecError, match="may differ in alpha, data.label_kept, seed"
+    ):
         stack.check(steps, "jax")
     with pytest.raises(SpecError, match="wants --engine=jax, got tensorflow"):
         stack.check([steps[0], other], "tensorflow")
@@ -88,6 +90,7 @@ def test_runs_that_differ_in_more_are_apart():
 def test_the_numbers_of_the_runs_loss_can_differ():
     assert set(stack.FIELDS) == {
         "alpha",
+        "data.label_kept",
         "seed",
         "teacher.beta",
         "teacher.seed",

@@ -598,6 +598,9 @@ DEFAULTS = {
         "max_length": 256,
         "allow_left_out": 0.5,
         "skip_damaged": False,
+        "label_kept": 1.0,
+        "label_transition": (),
+        "noisy_labels": "train",
     },
     TrainSpec: {
         "global_batch_size": None,

@@ -120,7 +120,7 @@ def test_the_table_equals_the_teacher_beside_the_student(
     tabled = make(teacher=teacher_with_table, **{"data.augmentation": "shift2"})
     table = tabled.resident["teacher_logits"]
     assert table.shape == (1297, 25, 10) and table.dtype == np.float16
-    assert tabled.own_resident == ("teacher_logits",)
+    assert tabled.own_resident == ("label", "teacher_logits")
     for step in (0, 3, 9):
         draws, batch = batch_of(tabled, step)
         _, other = batch_of(beside, step)
