@@ -146,7 +146,7 @@ def _blocked_network(request, monkeypatch):
 
 @pytest.fixture
 def two_losses_more(tmp_path):
-    """Losses ``confidence_penalty`` and ``angle`` beside the package's own."""
+    """Losses ``poly1`` and ``angle`` beside the package's own."""
     import made_losses
 
     folder = tmp_path / "losses"

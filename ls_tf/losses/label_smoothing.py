@@ -45,6 +45,11 @@ class Loss:
                 f"wanted a spread of {', '.join(SPREADS)}, got {self.spread!r}"
             )
 
+    @property
+    def needs_frequencies(self) -> bool:
+        """Whether the classes' frequencies are mixed in."""
+        return self.spread == "prior"
+
     def __call__(self, answers: Answers) -> Tensor:
         """See ``objective.loss.Loss``."""
         return label_smoothing.sparse_loss(

@@ -38,12 +38,15 @@ class Answers:
             split.
         teacher_logits: float32 [..., K], on the same augmented views; None
             without a teacher.
+        draws: int32 [..., n], drawn anew for each step, evenly from 0 to
+            2**31 - 1; None for a loss that asks for none.
     """
 
     labels: Any
     logits: Any
     prior: np.ndarray
     teacher_logits: Any = None
+    draws: Any = None
 
     @property
     def num_classes(self) -> int:
@@ -52,7 +55,12 @@ class Answers:
 
 
 class Loss(Protocol):
-    """What is minimised, example by example."""
+    """What is minimised, example by example.
+
+    It may say two things more: ``num_draws``, how many numbers of
+    ``Answers.draws`` each example has, and ``needs_frequencies``, whether it
+    reads ``Answers.prior``, which takes a pass over streamed labels.
+    """
 
     # Whether it is one of a student, who has a teacher's logits.
     needs_teacher: ClassVar[bool]
@@ -92,6 +100,16 @@ def build(spec: ExperimentSpec, default: Part) -> Loss:
     except (TypeError, ValueError) as error:
         raise SpecError(f"loss '{part.name}': {error}") from error
     return loss
+
+
+def num_draws(loss: Any) -> int:
+    """How many numbers a loss draws for each example of a step."""
+    return int(getattr(loss, "num_draws", 0))
+
+
+def needs_frequencies(loss: Any) -> bool:
+    """Whether a loss reads how often each class occurs."""
+    return bool(getattr(loss, "needs_frequencies", False))
 
 
 def hyperparameters(loss: Any) -> dict[str, float]:

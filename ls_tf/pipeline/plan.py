@@ -33,6 +33,7 @@ class EpochPlan:
         batch_size: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        num_draws: int = 0,
     ) -> None:
         """Sets up the plan; draws nothing yet.
 
@@ -41,6 +42,7 @@ class EpochPlan:
             batch_size: examples B of a step, over all devices.
             seed: the run's seed.
             augmentation: what to draw for each example; None for nothing.
+            num_draws: how many numbers the loss draws for each example.
 
         Raises:
             ValueError: if ``batch_size`` is not in 1 .. N.
@@ -54,6 +56,7 @@ class EpochPlan:
         self.batch_size = batch_size
         self._seed = seed
         self._augmentation = augmentation
+        self._num_draws = num_draws
         self._epochs: dict[int, dict[str, np.ndarray]] = {}
 
     def steps(self, start: int, count: int) -> dict[str, np.ndarray]:
@@ -65,7 +68,8 @@ class EpochPlan:
 
         Returns:
             ``index`` int32 [count, B], positions in the split, and what the
-            augmentation draws, int32 [count, B, ...].
+            augmentation draws, int32 [count, B, ...]; where the loss draws,
+            ``loss_draws`` int32 [count, B, num_draws], from 0 to 2**31 - 1.
 
         Raises:
             ValueError: if ``start`` or ``count`` is too small.
@@ -105,6 +109,12 @@ class EpochPlan:
             if self._augmentation is not None:
                 rng = seeds.philox(self._seed, "augment", epoch)
                 rows |= self._augmentation.draw(rng, self.num_examples)
+            if self._num_draws:
+                words = seeds.philox(
+                    self._seed, "loss", epoch
+                ).bit_generator.random_raw(self.num_examples * self._num_draws)
+                draws = (words >> np.uint64(33)).astype(np.int32)
+                rows["loss_draws"] = draws.reshape(-1, self._num_draws)
             while len(self._epochs) >= _KEPT_EPOCHS:
                 del self._epochs[next(iter(self._epochs))]
             self._epochs[epoch] = rows

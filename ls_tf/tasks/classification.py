@@ -170,6 +170,7 @@ class Classification:
             batch_size(spec),
             spec.seed,
             None if self._streamed else self._augmentation,
+            objective.num_draws(self._loss),
         )
         self._stream = self._training_stream()
         self.steps_at_once = (
@@ -261,7 +262,7 @@ class Classification:
         To count streamed labels takes a pass over the records: where the loss
         has no use for them, they are no numbers.
         """
-        if self._streamed and getattr(self._loss, "spread", "") != "prior":
+        if self._streamed and not objective.needs_frequencies(self._loss):
             return np.full(self._num_classes, np.nan, np.float32)
         counts = np.bincount(self.labels("train"), minlength=self._num_classes)
         frequencies: np.ndarray = counts / self._num_examples
@@ -316,7 +317,7 @@ class Classification:
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """See ``Task.batch``: ``image``, ``label`` and ``weight``."""
+        """See ``Task.batch``: ``image``, ``label``, ``weight``, draws."""
         index = draws["index"]
         if self._streamed:
             label = draws["label"]
@@ -324,11 +325,14 @@ class Classification:
         else:
             label = ops.take(resident["label"], index, axis=0)
             image = self._augment(resident["image"], index, draws)
-        return {
+        batch = {
             "image": image,
             "label": label,
             "weight": ops.ones(ops.shape(label), "float32"),
         }
+        if "loss_draws" in draws:
+            batch["loss_draws"] = draws["loss_draws"]
+        return batch
 
     @staticmethod
     def own_loss(spec: ExperimentSpec) -> Part:
@@ -353,6 +357,7 @@ class Classification:
             logits=logits,
             prior=self._prior,
             teacher_logits=batch.get("teacher_logits"),
+            draws=batch.get("loss_draws"),
         )
         loss = objective.with_numbers(self._loss, hyperparameters)
         losses = loss(answers)

@@ -107,6 +107,12 @@ class Translation:
         self._loss = objective.build(
             spec, Part("label_smoothing", {"spread": spec.train.smoothing})
         )
+        if objective.num_draws(self._loss):
+            raise SpecError(
+                f"loss.name: wanted a loss that draws nothing, "
+                "task 'translation' gives it no draws, got "
+                f"'{spec.loss.name if spec.loss else ''}'"
+            )
         self._corpus: corpus.Corpus = (
             corpus.load(
                 registry.get("ls_tf.data", spec.data.name, "data set"),

@@ -46,8 +46,12 @@ def answers(name, shape=(6,), seed=0):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 5, shape).astype(np.int32)
     student, teacher = rng.standard_normal((2, *shape, 5)).astype(np.float32)
-    taught = loss_class(name).needs_teacher
-    return Answers(labels, student, PRIOR, 2 * teacher if taught else None)
+    taught, draws = loss_class(name).needs_teacher, None
+    if number := objective.num_draws(loss_class(name)):
+        draws = rng.integers(0, 2**31, (*shape, number)).astype(np.int32)
+    return Answers(
+        labels, student, PRIOR, 2 * teacher if taught else None, draws
+    )
 
 
 def replaced(a, **changes):
@@ -110,6 +114,7 @@ def test_a_loss_gives_a_float32_number_for_each_example(name, shape):
             ("labels", a.labels),
             ("logits", a.logits),
             ("teacher_logits", a.teacher_logits),
+            ("draws", a.draws),
         )
     }
     again = ops.convert_to_numpy(loss(replaced(a, **turned)))

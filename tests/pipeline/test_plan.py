@@ -134,3 +134,25 @@ def test_a_batch_that_does_not_fit_is_refused(batch):
 def test_steps_that_do_not_exist_are_refused(start, count):
     with pytest.raises(ValueError, match=f"start={start} and count={count}"):
         EpochPlan(10, 4, 0).steps(start, count)
+
+
+def test_the_loss_draws_numbers_of_its_own():
+    plain, drawing = EpochPlan(10, 4, 7), EpochPlan(10, 4, 7, num_draws=2)
+    found = drawing.steps(0, 8)
+    assert found["loss_draws"].shape == (8, 4, 2)
+    assert found["loss_draws"].dtype == np.int32
+    assert found["loss_draws"].min() >= 0
+    # Nothing else is drawn otherwise, and a cut makes no difference.
+    np.testing.assert_array_equal(found["index"], plain.steps(0, 8)["index"])
+    assert plain.steps(0, 1).keys() == {"index"}
+    again = EpochPlan(10, 4, 7, num_draws=2)
+    parts = [again.steps(3, 5), again.steps(0, 3)]
+    np.testing.assert_array_equal(
+        np.concatenate([p["loss_draws"] for p in parts[::-1]]),
+        found["loss_draws"],
+    )
+    # Each epoch and seed has others, and both halves of the range occur.
+    assert len(np.unique(found["loss_draws"])) == 64
+    assert 20 < (found["loss_draws"] >= 2**30).sum() < 44
+    other = EpochPlan(10, 4, 8, num_draws=2).steps(0, 8)["loss_draws"]
+    assert not np.intersect1d(other, found["loss_draws"]).size

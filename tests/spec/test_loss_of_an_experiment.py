@@ -19,11 +19,13 @@ from ls_tf.spec import (
     digest,
     from_dict,
     override,
+    registry,
 )
 from ls_tf.spec.resolve import loss_numbers, resolve
 
 ROOT = pathlib.Path(__file__).parents[2]
 STUDENT = "fc_digits_student"
+LOSSES = registry.names("ls_tf.losses")
 
 
 def refused(experiment="fc_digits", **arguments):
@@ -98,9 +100,8 @@ def test_another_loss_than_the_experiment_names():
     [
         (
             {"loss.name": "label_smoothin"},
-            "no loss 'label_smoothin'; existing: label_smoothing, "
-            "logit_matching, smoothed_targets, soft_targets; did you mean "
-            "'label_smoothing'?",
+            f"no loss 'label_smoothin'; existing: {', '.join(LOSSES)}; did "
+            "you mean 'label_smoothing'?",
         ),
         ({"loss": "label_smoothing"}, "wanted one of loss.name, loss.options"),
         ({"loss.nam": "x"}, "no field 'loss.nam'; existing: name, options"),
@@ -169,9 +170,9 @@ def test_a_number_without_use():
 
 
 def test_a_file_is_a_loss(two_losses_more):
-    penalty = {"loss.name": "confidence_penalty", "loss.options.weight": "1"}
+    penalty = {"loss.name": "poly1", "loss.options.weight": "1"}
     found = resolve("fc_digits", changed={**penalty, "alpha": 0})
-    assert found.spec.loss == Part("confidence_penalty", {"weight": 1.0})
+    assert found.spec.loss == Part("poly1", {"weight": 1.0})
     assert loss_numbers(found.spec) == {"weight"}
     assert "takes no alpha, got 0.1" in refused(changed=penalty)
     angle = {"loss.name": "angle", "loss.options.centred": "false"}
@@ -191,7 +192,7 @@ def random_loss(rng):
         [
             ("fc_digits", "label_smoothing", {"spread": spread}, "alpha"),
             ("fc_digits", "smoothed_targets", {}, "alpha"),
-            ("fc_digits", "confidence_penalty", {"weight": 1e-9}, None),
+            ("fc_digits", "poly1", {"weight": 1e-9}, None),
             (STUDENT, "soft_targets", {}, "teacher.student_temperature"),
             (
                 STUDENT,
@@ -209,7 +210,7 @@ def random_loss(rng):
     changed |= {f"loss.options.{k}": v for k, v in options.items()}
     if beside and rng.random() < 0.5:
         changed[beside] = 1
-    if name == "confidence_penalty":
+    if name == "poly1":
         changed["alpha"] = 0
     return experiment, changed
 

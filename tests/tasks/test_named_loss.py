@@ -19,7 +19,7 @@ SMALL = {"model.options.hidden": (8,), "train.steps": 10}
 TEACHER = override(fc_digits.SPEC, {"model.options.hidden": (6,), "seed": 3})
 PENALTY = {
     "alpha": 0,
-    "loss.name": "confidence_penalty",
+    "loss.name": "poly1",
     "loss.options.weight": 0.5,
 }
 
@@ -59,15 +59,41 @@ def test_a_classifier_takes_the_loss_that_is_named(two_losses_more):
     assert task.hyperparameters == {"weight": 0.5}
     batch = batch_of(task)
     _, log_p = logits_and_log_p(task, batch)
-    hard = -log_p[np.arange(50), np.asarray(batch["label"])].sum()
-    entropy = -(np.exp(log_p) * log_p).sum()
+    mine = log_p[np.arange(50), np.asarray(batch["label"])]
+    hard, lacking = -mine.sum(), (1 - np.exp(mine)).sum()
     sums = sums_of(task, batch)
-    assert sums["loss"] == pytest.approx(hard - 0.5 * entropy, rel=1e-5)
+    assert sums["loss"] == pytest.approx(hard + 0.5 * lacking, rel=1e-5)
     # The plain NLL is logged beside whatever is minimised.
     assert sums["nll"] == pytest.approx(hard, rel=1e-5)
     # A compiled step's number counts, not the specification's.
     other = sums_of(task, batch, weight=ops.convert_to_tensor(0.25))
-    assert other["loss"] == pytest.approx(hard - 0.25 * entropy, rel=1e-5)
+    assert other["loss"] == pytest.approx(hard + 0.25 * lacking, rel=1e-5)
+
+
+def test_labels_are_disturbed_by_the_draws_of_the_step():
+    task = classifier(**{"loss.name": "disturb_label", "alpha": 0.5})
+    assert task.hyperparameters == {"alpha": 0.5}
+    batch = batch_of(task)
+    _, log_p = logits_and_log_p(task, batch)
+    labels, draws = np.asarray(batch["label"]), np.asarray(batch["loss_draws"])
+    np.testing.assert_array_equal(draws, task.plan(0, 1)["loss_draws"][0])
+    for alpha in (0.5, 0.9):
+        chosen = draws[:, 0] < alpha * 2**31
+        disturbed = np.where(chosen, draws[:, 1] % 10, labels)
+        assert 10 < (disturbed != labels).sum() < 50
+        found = sums_of(task, batch, alpha=ops.convert_to_tensor(alpha))
+        want = -log_p[np.arange(50), disturbed].sum()
+        assert found["loss"] == pytest.approx(want, rel=1e-5)
+        # What is logged is of the labels as they are.
+        want = -log_p[np.arange(50), labels].sum()
+        assert found["nll"] == pytest.approx(want, rel=1e-5)
+
+
+def test_a_translation_draws_no_labels():
+    changed = {**small_translation.CHANGES, "loss.name": "disturb_label"}
+    spec = resolve("transformer_numbers", changed=changed).spec
+    with pytest.raises(SpecError, match="gives it no draws, got 'disturb_la"):
+        translation.build(spec, data_dir=None)
 
 
 @pytest.mark.parametrize("centred", [True, False])
