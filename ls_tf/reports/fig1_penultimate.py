@@ -5,7 +5,7 @@ so. ``--run_missing`` trains the headline runs: AlexNet on CIFAR-10 and
 ResNet-56 on CIFAR-100, alpha 0 and 0.1, seed 0, at full schedule. That is hours
 on a GPU and days on a CPU. The others are made by the commands on the page.
 
-Source: Mueller et al. 2019, figure 1.
+Source: Mueller et al. 2019, figure 1; Wagner et al. 2023, figure 2, CIFAR.
 Run: python run_experiment.py --report=fig1_penultimate
 """
 
@@ -32,6 +32,7 @@ _FOR_2 = f"substitute for {_ROW_2}"
 
 
 _IMAGENET = {0: "tench", 299: "meerkat", 499: "cleaver"}
+_WAGNERS_100 = {0: "apple", 1: "aquarium_fish", 2: "baby"}
 _POODLES = {265: "toy poodle", 266: "miniature poodle", 0: "tench"}
 
 
@@ -43,13 +44,20 @@ class _Shown:
     place: str
     names: Mapping[int, str]
     role: str = "report"
+    # What sets it apart from another picture of the same network.
+    variant: str = ""
+    images: str = "validation images"  # of the role
 
     @property
     def label(self) -> str:
         """Its name in tables."""
-        if self.role == "report":
-            return self.network.label
-        return f"{self.network.label}, similar classes"
+        return ", ".join(filter(None, (self.network.label, self.variant)))
+
+    @property
+    def file(self) -> str:
+        """The name of its picture."""
+        words = ["penultimate", self.network.experiment, *self.variant.split()]
+        return "_".join(words[:3])
 
 
 _SHOWN = (
@@ -62,7 +70,21 @@ _SHOWN = (
     _Shown(cifar.RESNET_10, _FOR_2, _CIFAR10),
     _Shown(cifar.RESNET_10_SHORT, f"{_FOR_2}, shortened", _CIFAR10),
     _Shown(photographs.INCEPTION, "figure 1, row 3", _IMAGENET),
-    _Shown(photographs.INCEPTION, "figure 1, row 4", _POODLES, "calibrate"),
+    _Shown(
+        photographs.INCEPTION,
+        "figure 1, row 4",
+        _POODLES,
+        "calibrate",
+        "similar classes",
+    ),
+    _Shown(
+        cifar.RESNET_100,
+        "Wagner et al. 2023, figure 2",
+        _WAGNERS_100,
+        "calibrate",
+        "first classes",
+        "test images",
+    ),
 )
 _HEADLINE = (cifar.ALEXNET, cifar.RESNET_100)
 
@@ -82,11 +104,10 @@ def _picture(shown: _Shown, clusters: geometry.Clusters) -> Picture:
     return Picture(
         projection_row(
             clusters.panels(),
-            _SPLITS | {shown.role: _SPLITS["report"]},
+            _SPLITS | {shown.role: shown.images},
             shown.names,
         ),
-        f"penultimate_{shown.network.experiment}"
-        + ("" if shown.role == "report" else "_similar"),
+        shown.file,
         f"{shown.label} ({shown.place}; {steps} steps, seed 0): "
         f"{', '.join(shown.names.values())}. Crosses are the templates. The "
         "axes of both splits of a network are the same; those of the two "

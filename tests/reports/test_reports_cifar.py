@@ -317,7 +317,7 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
     assert list(found) == [
         f"penultimate_{n.experiment}"
         for n in (cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT)
-    ]
+    ] + ["penultimate_resnet56_cifar100_first"]
     figure = found[f"penultimate_{cifar.RESNET_100.experiment}"]
     axes = figure.axes
     assert [a.get_title() for a in axes] == [
@@ -345,6 +345,16 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
         "automobile",
         "bird",
     ]
+    # The replication's classes, of the same networks, on test images.
+    figure = found["penultimate_resnet56_cifar100_first"]
+    words = figure.legends[0].get_texts()
+    assert [t.get_text() for t in words[:3]] == [
+        "apple",
+        "aquarium_fish",
+        "baby",
+    ]
+    titles = [a.get_title() for a in figure.axes]
+    assert titles[1] == "alpha = 0\ntest images"
 
 
 def test_figure_1_shows_inception_twice(store):
