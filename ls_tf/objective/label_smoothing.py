@@ -55,7 +55,17 @@ def check_alpha(alpha: Any) -> None:
     check_number(alpha, "alpha in [0, 1]", lambda a: 0 <= a <= 1)
 
 
-def _check_p(p: Any) -> None:
+def check_p(p: Any) -> None:
+    """Refuses a probability on the label outside (0, 1].
+
+    Args:
+        p: a number; a tensor of a compiled function is let through unchecked.
+
+    Raises:
+        ValueError: if ``p`` is a number outside (0, 1].
+
+    Source: ours.
+    """
     check_number(
         p, "p, the probability on the label, in (0, 1]", lambda p: 0 < p <= 1
     )
@@ -146,7 +156,7 @@ def p_to_alpha(p: Any, num_classes: int) -> Any:
 
     Source: ours, from the two definitions of the module docstring.
     """
-    _check_p(p)
+    check_p(p)
     return eps_to_alpha(1 - p, num_classes)
 
 
@@ -340,5 +350,5 @@ def target_loss(labels: Any, logits: Any, *, p: Any) -> Any:
 
     Source: the literature on label noise writes the target in this form.
     """
-    _check_p(p)
+    check_p(p)
     return _mixed(labels, logits, 1 - p, "others", None)

@@ -29,6 +29,7 @@ _KINDS: dict[str, Any] = {
     "tuple[float, ...]": tuple[float, ...],
     "tuple[str, ...]": tuple[str, ...],
     "tuple[int | str, ...]": tuple[int | str, ...],
+    "tuple[tuple[float, ...], ...]": tuple[tuple[float, ...], ...],
 }
 _KINDS |= {f"{name} | None": kind | None for name, kind in _KINDS.items()}
 # What a part of a package is called, where it is not the singular.

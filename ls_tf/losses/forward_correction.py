@@ -1,0 +1,50 @@
+"""The network's answer goes through the label noise before it is compared."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ls_tf.objective import noisy_labels
+from ls_tf.objective.loss import Answers
+from ls_tf.protocols import Tensor
+
+EXAMPLE = {"kept": 0.8}  # to be tried with: 1 is the plain loss
+
+
+@dataclass(frozen=True)
+class Loss:
+    """``-log sum_j p_j P(label | true class j)``, in nats.
+
+    Attributes:
+        kept: how often a label is the true class, in [0, 1]; else it is any
+            other one, each equally likely. 1 is the plain loss.
+        transition: instead, a row for each true class: the probabilities of
+            what is observed of it.
+
+    Raises:
+        ValueError: if they are not as above, or if both are given.
+
+    Source: Patrini et al. 2017, section 4.2; Chen et al. 2020, section 4.
+    """
+
+    kept: float = 1.0
+    transition: tuple[tuple[float, ...], ...] = ()
+
+    needs_teacher: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        """Checks the options."""
+        noisy_labels.check_kept(self.kept)
+        noisy_labels.check_rows(self.transition)
+        if self.transition and self.kept != 1:
+            raise ValueError(
+                f"wanted kept or a transition, got kept={self.kept} and both"
+            )
+
+    def __call__(self, answers: Answers) -> Tensor:
+        """See ``objective.loss.Loss``."""
+        return noisy_labels.forward_loss(
+            answers.labels,
+            answers.logits,
+            kept=self.kept,
+            transition=self.transition,
+        )
