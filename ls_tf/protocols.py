@@ -97,6 +97,23 @@ class Classifier(Protocol):
         """
 
     @property
+    def image_shape(self) -> tuple[int, ...]:
+        """(H, W, C) of the images as they are stored."""
+
+    def outputs_of(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """The model's outputs on any images, uint8 [n, *image_shape]."""
+
+    def other_data(self, name: str, split: str) -> Arrays:
+        """Another data set, its images scaled to ``image_shape``.
+
+        Returns:
+            dict: ``image`` uint8 [n, *image_shape] and ``label`` int32 [n].
+
+        Raises:
+            SpecError: it is not there, or not of images in memory.
+        """
+
+    @property
     def num_views(self) -> int | None:
         """How many augmented views an image has, as training sees them.
 

@@ -23,6 +23,13 @@ class ClassificationModel(Protocol):
     def num_views(self) -> int | None:
         """See ``Classifier.num_views``."""
 
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """See ``Classifier.image_shape``."""
+
+    def other_data(self, name: str, split: str) -> Arrays:
+        """See ``Classifier.other_data``."""
+
     def labels(self, role: str) -> np.ndarray:
         """See ``Classifier.labels``."""
 
@@ -51,6 +58,7 @@ class ModelClassifier:
         self.spec, self.model = task.spec, task.model
         self._task, self._network = task, network
         self._outputs: dict[str, Mapping[str, np.ndarray]] = {}
+        self._others: dict[tuple[str, str], Arrays] = {}
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -73,6 +81,21 @@ class ModelClassifier:
                 self._task.examples(role)
             )
         return self._outputs[split]
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """See ``Classifier.image_shape``."""
+        return self._task.image_shape
+
+    def outputs_of(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
+        """See ``Classifier.outputs_of``."""
+        return self._network.predict({"image": images})
+
+    def other_data(self, name: str, split: str) -> Arrays:
+        """See ``Classifier.other_data``."""
+        if (name, split) not in self._others:
+            self._others[name, split] = self._task.other_data(name, split)
+        return self._others[name, split]
 
     @property
     def num_views(self) -> int | None:

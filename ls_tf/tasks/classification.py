@@ -15,7 +15,7 @@ from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, contract, loading, plan, usage
+from ls_tf.pipeline import augment, contract, fitting, loading, plan, usage
 from ls_tf.pipeline.label_noise import LabelNoise
 from ls_tf.pipeline.stream import Stream
 from ls_tf.pipeline.streamed import StreamedSplits
@@ -442,6 +442,26 @@ class Classification:
             return loaded
         label = self._noise.observed(split, loaded["label"])
         return {**loaded, "label": label}
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """See ``Classifier.image_shape``.
+
+        Raises:
+            SpecError: they are photographs of many shapes.
+        """
+        if self._streamed:
+            raise SpecError(
+                f"{self.spec.data.name}: wanted images of one shape, its "
+                "photographs have many"
+            )
+        return tuple(self._data.INFO.image_shape)
+
+    def other_data(self, name: str, split: str) -> Arrays:
+        """See ``Classifier.other_data``."""
+        return fitting.load(
+            name, split, self.image_shape, data_dir=self._data_dir
+        )
 
     @property
     def num_views(self) -> int | None:

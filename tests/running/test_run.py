@@ -43,6 +43,7 @@ class View:
 
     class_names = tuple("ab")
     num_views = 1
+    image_shape = (1, 1, 1)
 
     def __init__(self, spec):
         self.spec, self.model = spec, None
@@ -53,6 +54,12 @@ class View:
     def outputs(self, role, index=None):
         logits = np.array([[1.0, 0.0], [2.0, 0.0]], np.float32)
         return {"logits": logits, "penultimate": logits}
+
+    def outputs_of(self, images):
+        raise NotImplementedError
+
+    def other_data(self, name, split):
+        raise NotImplementedError
 
     def views(self, role, index, view):
         raise NotImplementedError

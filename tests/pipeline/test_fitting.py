@@ -1,0 +1,73 @@
+"""Images of one data set in the shape of another's."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from ls_tf.data import digits
+from ls_tf.pipeline import fitting
+from ls_tf.spec import SpecError
+
+
+def test_the_same_shape_is_left_alone():
+    images = np.arange(24, dtype=np.uint8).reshape(2, 3, 4, 1)
+    assert fitting.fitted(images, (3, 4, 1)) is images
+
+
+def test_a_row_of_two_pixels_by_hand():
+    # Twice as wide: centres at -1/4, 1/4, 3/4 and 5/4 of the old ones.
+    images = np.array([0, 200], np.uint8).reshape(1, 1, 2, 1)
+    found = fitting.fitted(images, (1, 4, 3))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(
+        found[0, 0], [[0] * 3, [50] * 3, [150] * 3, [200] * 3]
+    )
+
+
+def test_colours_become_grey():
+    red = np.zeros((1, 2, 2, 3), np.uint8)
+    red[..., 0] = 200
+    found = fitting.fitted(red, (4, 4, 1))
+    np.testing.assert_array_equal(found, np.full((1, 4, 4, 1), 60))
+
+
+def test_against_scipy():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 8, 8, 1), np.uint8)
+    found = fitting.fitted(images, (28, 28, 1))
+    want = np.stack(
+        [
+            ndimage.zoom(
+                image[..., 0].astype(float),
+                28 / 8,
+                order=1,
+                mode="nearest",
+                grid_mode=True,
+            )
+            for image in images
+        ]
+    )
+    np.testing.assert_allclose(found[..., 0], want, atol=0.51)
+
+
+def test_digits_as_large_as_mnist():
+    found = fitting.load("digits", "test", (28, 28, 1), data_dir=None)
+    assert found["image"].shape == (500, 28, 28, 1)
+    np.testing.assert_array_equal(
+        found["label"], digits.load("test", data_dir=None)["label"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "message"),
+    [
+        ("nosuch", "test", "no data set 'nosuch'"),
+        ("numbers_ende", "test", "wanted a data set of images"),
+        ("imagenet_stand_in", "test", "wanted a data set of images"),
+        ("digits", "dev", "no split 'dev'"),
+    ],
+)
+def test_refusals(name, split, message):
+    with pytest.raises(SpecError, match=message) as caught:
+        fitting.load(name, split, (28, 28, 1), data_dir=None)
+    assert "\n" not in str(caught.value)
