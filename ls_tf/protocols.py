@@ -96,9 +96,12 @@ class Classifier(Protocol):
             the split's order, every example once.
         """
 
-    @property
     def image_shape(self) -> tuple[int, ...]:
-        """(H, W, C) of the images as they are stored."""
+        """(H, W, C) of the images as they are stored.
+
+        Raises:
+            SpecError: they are photographs of many shapes.
+        """
 
     def outputs_of(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """The model's outputs on any images, uint8 [n, *image_shape]."""

@@ -83,6 +83,6 @@ class Evaluator:
     def _images(self, network: Classifier, name: str) -> np.ndarray:
         if name == _NOISE:
             rng = seeds.philox(network.spec.seed, _NAME, _NOISE)
-            shape = (self.count, *network.image_shape)
+            shape = (self.count, *network.image_shape())
             return rng.integers(0, 256, shape, np.uint8)
         return network.other_data(name, "test")["image"][: self.count]

@@ -23,7 +23,6 @@ class ClassificationModel(Protocol):
     def num_views(self) -> int | None:
         """See ``Classifier.num_views``."""
 
-    @property
     def image_shape(self) -> tuple[int, ...]:
         """See ``Classifier.image_shape``."""
 
@@ -82,10 +81,9 @@ class ModelClassifier:
             )
         return self._outputs[split]
 
-    @property
     def image_shape(self) -> tuple[int, ...]:
         """See ``Classifier.image_shape``."""
-        return self._task.image_shape
+        return self._task.image_shape()
 
     def outputs_of(self, images: np.ndarray) -> Mapping[str, np.ndarray]:
         """See ``Classifier.outputs_of``."""

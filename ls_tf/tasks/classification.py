@@ -157,6 +157,8 @@ class Classification:
         self._augmentation = augment.augmentation(spec.data.augmentation)
         self._noise = LabelNoise(spec.data, self._data.INFO, spec.seed)
         self._streamed = self._streamed_splits()
+        if self._streamed:
+            self.own_resident = ()  # labels come with the photographs
         self._num_examples = (
             len(self._streamed.shards(spec.data.train))
             if self._streamed
@@ -443,7 +445,6 @@ class Classification:
         label = self._noise.observed(split, loaded["label"])
         return {**loaded, "label": label}
 
-    @property
     def image_shape(self) -> tuple[int, ...]:
         """See ``Classifier.image_shape``.
 
@@ -460,7 +461,7 @@ class Classification:
     def other_data(self, name: str, split: str) -> Arrays:
         """See ``Classifier.other_data``."""
         return fitting.load(
-            name, split, self.image_shape, data_dir=self._data_dir
+            name, split, self.image_shape(), data_dir=self._data_dir
         )
 
     @property

@@ -43,7 +43,9 @@ class View:
 
     class_names = tuple("ab")
     num_views = 1
-    image_shape = (1, 1, 1)
+
+    def image_shape(self):
+        return (1, 1, 1)
 
     def __init__(self, spec):
         self.spec, self.model = spec, None
