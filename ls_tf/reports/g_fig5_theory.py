@@ -30,10 +30,7 @@ def _figure() -> Figure:
 def build(records: declared.Records) -> Iterable[Block]:
     """Builds the page."""
     del records  # it needs none
-    yield Text(
-        f"{noise.WORDS} MNIST and CIFAR-10 have ten classes. Reports g_fig5 "
-        "and g_fig6 put trained networks beside this landscape."
-    )
+    yield Text(f"{noise.WORDS} MNIST and CIFAR-10 have ten classes.")
     yield Picture(
         _figure(),
         "landscape",
