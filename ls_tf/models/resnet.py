@@ -117,6 +117,17 @@ REFERENCE = (
         groups=32,
         group_width=8,
     ),
+    Reference(
+        {
+            **_HE_CIFAR,
+            "blocks": (2, 2, 2, 2),
+            "widths": (20, 40, 80, 160),
+            "stem_width": 20,
+            "shortcut": "projection",
+        },
+        1_094_750,
+        "Chen et al. 2020, App. C: ResNet18 of 1,000,000; count derived",
+    ),
 )
 
 _BLOCKS = ("pre_activation", "basic", "bottleneck")

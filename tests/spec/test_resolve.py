@@ -292,7 +292,10 @@ def random_changes(rng, experiment):
         "optimizer.options.new.deeper": [1, "word", {"k": ((1,), {"z": 2})}],
         "schedule.options.end": [*numbers, None, "none"],
     }
-    evaluators = resolve(experiment).spec.evaluators
+    spec = resolve(experiment).spec
+    if spec.loss is not None:  # it takes no alpha
+        del possible["alpha"]
+    evaluators = spec.evaluators
     for index, evaluator in enumerate(evaluators):
         if evaluator.name == "penultimate":
             options = f"evaluators.{index}.options"
