@@ -32,7 +32,7 @@ KINDS = ("alpha", "beta", "gamma")
 
 # Of the logit of p: beyond, 1 - p is lost in double precision.
 _LARGEST_LOGIT = 36.0
-_GRID = 4001  # logits of p among which a minimum is looked for
+_GRID = 1001  # logits of p among which a minimum is looked for
 _SUM_TOLERANCE = 1e-6
 
 
@@ -152,7 +152,7 @@ def _minimum(function: Callable[[Array], Array], least: float) -> float:
         lambda x: float(function(np.asarray(x))),
         bounds=bounds,
         method="bounded",
-        options={"xatol": 1e-10},
+        options={"xatol": 1e-8},
     )
     return float(refined.x)
 

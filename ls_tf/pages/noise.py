@@ -14,7 +14,11 @@ from ls_tf.analysis import label_noise
 from ls_tf.pages import canvas, declared
 from ls_tf.pages.blocks import Table
 
-_DASHES = {"alpha": "-", "beta": "--", "gamma": "-."}
+STYLES = {  # colour and line of a type
+    "alpha": (canvas.BLUE, "-"),
+    "beta": (canvas.VERMILION, "--"),
+    "gamma": (canvas.GREEN, "-."),
+}
 WORDS = (
     "p is the probability that the target puts on its class, p = 1 without "
     "smoothing; a is how often a label is kept; M is the number of classes. "
@@ -101,7 +105,7 @@ def curves(names: Sequence[Curve], titles: Sequence[str]) -> Figure:
     """
     figure = Figure(figsize=(7, 5), layout="constrained")
     axes = figure.subplots()
-    rates = np.linspace(0, 1, 1001)
+    rates = np.linspace(0, 1, 501)
     kinds = {kind for kind, _ in names}
     colours = (
         *(canvas.BLUE, canvas.VERMILION, canvas.GREEN),
@@ -114,7 +118,7 @@ def curves(names: Sequence[Curve], titles: Sequence[str]) -> Figure:
             rates,
             best(kind, classes, rates),
             color=colour,
-            linestyle=_DASHES[kind] if len(kinds) > 1 else "-",
+            linestyle=STYLES[kind][1] if len(kinds) > 1 else "-",
             label=title,
             linewidth=1.8,
         )

@@ -1,0 +1,93 @@
+"""The error over the smoothing, and how many minima it has.
+
+The page is built from whatever records there are.
+
+Source: Chen et al. 2020, figure 10.
+Run: python run_experiment.py --report=g_fig10
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ls_tf.pages import (
+    canvas,
+    declared,
+    networks,
+    noise,
+    noise_curves,
+    noise_runs,
+)
+from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.declared import Records
+from ls_tf.pages.noise_runs import Sweep
+
+TITLE = "Label noise: two minima of the error over p"
+PARTIAL = True
+
+# The paper shows four examples and does not say which.
+_RATES = (0.3, *noise_runs.SLICES)
+_SWEEPS = tuple(Sweep(n, _RATES, noise_runs.FINE) for n in noise_runs.MNIST)
+REQUIRES = noise_runs.needs(*_SWEEPS)
+
+
+def _minima(errors: np.ndarray) -> list[int] | None:
+    """The places that are lower than both neighbours; None of gaps."""
+    if np.isnan(errors).any():
+        return None
+    padded = np.concatenate([[np.inf], errors, [np.inf]])
+    below = (padded[1:-1] < padded[:-2]) & (padded[1:-1] < padded[2:])
+    return np.flatnonzero(below).tolist()
+
+
+def _figure(sweep: Sweep, values: np.ndarray) -> Figure:
+    figure = Figure(figsize=(12, 3.6), layout="constrained")
+    targets = np.array(sweep.targets)
+    panels = figure.subplots(1, len(sweep.rates))
+    for axes, a, errors in zip(panels, sweep.rates, values.T, strict=True):
+        axes.plot(targets, errors, "o-", color=canvas.BLUE, markersize=4)
+        noise_curves.mark(axes, targets, errors, canvas.VERMILION)
+        axes.set_title(f"a = {a:g}", fontsize=11)
+        axes.set_xlabel("p")
+        canvas.plain(axes)
+    panels[0].set_ylabel("test error, %")
+    return figure
+
+
+def build(records: Records) -> Iterable[Block]:
+    """Builds the page."""
+    grids = {s: s.values(records, noise_runs.error) for s in _SWEEPS}
+    yield Text(
+        f"{noise.WORDS} The paper finds two minima of the error over p where a "
+        "is .85 or less: one at a small p, one at p = 1, without smoothing. "
+        "One curve has many small dents of chance; what is listed below is "
+        f"every point lower than both its neighbours. {networks.COMMANDS}"
+    )
+    rows = []
+    for sweep, values in grids.items():
+        if noise_runs.is_there(values):
+            yield Picture(
+                _figure(sweep, values),
+                f"errors_{sweep.network.experiment}",
+                f"{sweep.network.label}: test error on clean labels, means "
+                "over seeds; a ring is the lowest. As figure 10 of Chen et "
+                "al. 2020.",
+            )
+        for a, errors in zip(sweep.rates, values.T, strict=True):
+            places = _minima(errors)
+            words = places and ", ".join(
+                f"{sweep.targets[k]:g} ({errors[k]:.2f} %)" for k in places
+            )
+            rows.append((sweep.network.label, a, words))
+    yield declared.table(
+        "minima",
+        "The p of every minimum of the error over p, and the error there.",
+        rows,
+        ("network", lambda row: row[0], ""),
+        ("a", lambda row: row[1], "g"),
+        ("minima", lambda row: declared.or_no_run(row[2]), ""),
+    )
+    yield noise_runs.grid_table(
+        "errors", "Test error on clean labels, %.", grids, ".2f"
+    )
