@@ -40,6 +40,8 @@ class Answers:
             without a teacher.
         draws: int32 [..., n], drawn anew for each step, evenly from 0 to
             2**31 - 1; None for a loss that asks for none.
+        learnt: float32 [K, K], the target of each label that was learnt from
+            the epoch before; None for a loss that asks for none.
     """
 
     labels: Any
@@ -47,6 +49,7 @@ class Answers:
     prior: np.ndarray
     teacher_logits: Any = None
     draws: Any = None
+    learnt: Any = None
 
     @property
     def num_classes(self) -> int:
@@ -57,9 +60,10 @@ class Answers:
 class Loss(Protocol):
     """What is minimised, example by example.
 
-    It may say two things more: ``num_draws``, how many numbers of
-    ``Answers.draws`` each example has, and ``needs_frequencies``, whether it
-    reads ``Answers.prior``, which takes a pass over streamed labels.
+    It may say three things more: ``num_draws``, how many numbers of
+    ``Answers.draws`` each example has; ``needs_frequencies``, whether it
+    reads ``Answers.prior``, which takes a pass over streamed labels; and
+    ``learns_targets``, whether it reads ``Answers.learnt``.
     """
 
     # Whether it is one of a student, who has a teacher's logits.
@@ -110,6 +114,11 @@ def num_draws(loss: Any) -> int:
 def needs_frequencies(loss: Any) -> bool:
     """Whether a loss reads how often each class occurs."""
     return bool(getattr(loss, "needs_frequencies", False))
+
+
+def learns_targets(loss: Any) -> bool:
+    """Whether a loss, or its class, reads targets of the epoch before."""
+    return bool(getattr(loss, "learns_targets", False))
 
 
 def hyperparameters(loss: Any) -> dict[str, float]:

@@ -34,6 +34,7 @@ class EpochPlan:
         seed: int,
         augmentation: Augmentation | None = None,
         num_draws: int = 0,
+        tells_epoch: bool = False,
     ) -> None:
         """Sets up the plan; draws nothing yet.
 
@@ -43,6 +44,7 @@ class EpochPlan:
             seed: the run's seed.
             augmentation: what to draw for each example; None for nothing.
             num_draws: how many numbers the loss draws for each example.
+            tells_epoch: whether to say which epoch each step is of.
 
         Raises:
             ValueError: if ``batch_size`` is not in 1 .. N.
@@ -57,6 +59,7 @@ class EpochPlan:
         self._seed = seed
         self._augmentation = augmentation
         self._num_draws = num_draws
+        self._tells_epoch = tells_epoch
         self._epochs: dict[int, dict[str, np.ndarray]] = {}
 
     def steps(self, start: int, count: int) -> dict[str, np.ndarray]:
@@ -69,7 +72,9 @@ class EpochPlan:
         Returns:
             ``index`` int32 [count, B], positions in the split, and what the
             augmentation draws, int32 [count, B, ...]; where the loss draws,
-            ``loss_draws`` int32 [count, B, num_draws], from 0 to 2**31 - 1.
+            ``loss_draws`` int32 [count, B, num_draws], from 0 to 2**31 - 1;
+            and where that is asked for ``epoch`` int32 [count, B], that of
+            the step's first example, for all of them.
 
         Raises:
             ValueError: if ``start`` or ``count`` is too small.
@@ -90,12 +95,17 @@ class EpochPlan:
             rows = self._epoch(epoch)
             pieces.append({key: row[first:last] for key, row in rows.items()})
             position += last - first
-        return {
+        plan = {
             key: np.concatenate([piece[key] for piece in pieces]).reshape(
                 count, self.batch_size, *pieces[0][key].shape[1:]
             )
             for key in pieces[0]
         }
+        if self._tells_epoch:
+            positions = np.arange(start, start + count) * self.batch_size
+            epochs = (positions // self.num_examples).astype(np.int32)
+            plan["epoch"] = np.repeat(epochs[:, None], self.batch_size, axis=1)
+        return plan
 
     def _epoch(self, epoch: int) -> dict[str, np.ndarray]:
         """Gives order and draws of one epoch; row i is its i-th example."""

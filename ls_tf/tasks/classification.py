@@ -11,9 +11,10 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
+from ls_tf.layers import label_memory
 from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
-from ls_tf.objective import label_smoothing
+from ls_tf.objective import label_smoothing, learnt_targets
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import augment, contract, fitting, loading, plan, usage
 from ls_tf.pipeline.label_noise import LabelNoise
@@ -70,7 +71,19 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
         keras.config.set_dtype_policy(before)
     if not isinstance(model, keras.Model):
         raise TypeError(f"model '{spec.model.name}' built a {type(model)}")
-    return model
+    return _remembering(model, spec, info.num_classes)
+
+
+def _remembering(
+    model: keras.Model, spec: ExperimentSpec, num_classes: int
+) -> keras.Model:
+    """The model, with what a loss has to keep of it."""
+    if spec.loss is None:
+        return model
+    loss = registry.get("ls_tf.losses", spec.loss.name, "loss").Loss
+    if not objective.learns_targets(loss):
+        return model
+    return label_memory.remembering(model, num_classes)
 
 
 def answering(model: keras.Model) -> keras.Model:
@@ -173,6 +186,7 @@ class Classification:
             spec.seed,
             None if self._streamed else self._augmentation,
             objective.num_draws(self._loss),
+            objective.learns_targets(self._loss),
         )
         self._stream = self._training_stream()
         self.steps_at_once = (
@@ -332,9 +346,8 @@ class Classification:
             "label": label,
             "weight": ops.ones(ops.shape(label), "float32"),
         }
-        if "loss_draws" in draws:
-            batch["loss_draws"] = draws["loss_draws"]
-        return batch
+        told = ("loss_draws", "epoch")
+        return batch | {k: draws[k] for k in told if k in draws}
 
     @staticmethod
     def own_loss(spec: ExperimentSpec) -> Part:
@@ -360,6 +373,7 @@ class Classification:
             prior=self._prior,
             teacher_logits=batch.get("teacher_logits"),
             draws=batch.get("loss_draws"),
+            learnt=self._learnt(batch, logits),
         )
         loss = objective.with_numbers(self._loss, hyperparameters)
         losses = loss(answers)
@@ -369,6 +383,15 @@ class Classification:
                 dataclasses.replace(answers, logits=auxiliary)
             )
         return self._sums(batch, logits, losses)
+
+    def _learnt(self, batch: Mapping[str, Tensor], logits: Tensor) -> Tensor:
+        """The targets of the epoch before; adds the batch to this one's."""
+        if not objective.learns_targets(self._loss):
+            return None
+        memory = self.model.get_layer(label_memory.NAME)
+        memory.begin(batch["epoch"][0])
+        memory.add(learnt_targets.seen(batch["label"], logits))
+        return memory.targets.value
 
     def _sums(
         self, batch: Mapping[str, Tensor], logits: Tensor, losses: Tensor

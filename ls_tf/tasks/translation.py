@@ -107,10 +107,12 @@ class Translation:
         self._loss = objective.build(
             spec, Part("label_smoothing", {"spread": spec.train.smoothing})
         )
-        if objective.num_draws(self._loss):
+        if objective.num_draws(self._loss) or objective.learns_targets(
+            self._loss
+        ):
             raise SpecError(
-                f"loss.name: wanted a loss that draws nothing, "
-                "task 'translation' gives it no draws, got "
+                "loss.name: wanted a loss that draws and learns nothing, "
+                "task 'translation' gives it no draws or targets, got "
                 f"'{spec.loss.name if spec.loss else ''}'"
             )
         self._corpus: corpus.Corpus = (

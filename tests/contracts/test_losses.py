@@ -49,9 +49,11 @@ def answers(name, shape=(6,), seed=0):
     taught, draws = loss_class(name).needs_teacher, None
     if number := objective.num_draws(loss_class(name)):
         draws = rng.integers(0, 2**31, (*shape, number)).astype(np.int32)
-    return Answers(
-        labels, student, PRIOR, 2 * teacher if taught else None, draws
-    )
+    learnt = None
+    if objective.learns_targets(loss_class(name)):
+        learnt = rng.dirichlet(np.ones(5), 5).astype(np.float32)
+    teacher = 2 * teacher if taught else None
+    return Answers(labels, student, PRIOR, teacher, draws, learnt)
 
 
 def replaced(a, **changes):

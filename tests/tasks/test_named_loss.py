@@ -89,11 +89,44 @@ def test_labels_are_disturbed_by_the_draws_of_the_step():
         assert found["nll"] == pytest.approx(want, rel=1e-5)
 
 
-def test_a_translation_draws_no_labels():
-    changed = {**small_translation.CHANGES, "loss.name": "disturb_label"}
+@pytest.mark.parametrize("name", ["disturb_label", "online_label_smoothing"])
+def test_a_translation_neither_draws_nor_learns_labels(name):
+    changed = {**small_translation.CHANGES, "loss.name": name}
     spec = resolve("transformer_numbers", changed=changed).spec
-    with pytest.raises(SpecError, match="gives it no draws, got 'disturb_la"):
+    with pytest.raises(SpecError, match=f"no draws or targets, got '{name}'"):
         translation.build(spec, data_dir=None)
+
+
+def test_targets_are_learnt_from_the_epoch_before():
+    # 1,297 images in batches of 500: two steps, then one of both epochs.
+    changes = {
+        "loss.name": "online_label_smoothing",
+        "alpha": 0.4,
+        "train.global_batch_size": 500,
+    }
+    task = classifier(**changes)
+    resident = {k: ops.convert_to_tensor(v) for k, v in task.resident.items()}
+    plan = task.plan(0, 5)
+    np.testing.assert_array_equal(plan["epoch"][:, 0], [0, 0, 0, 1, 1])
+    targets, sums = np.full((10, 10), 0.1), np.zeros((10, 10))
+    for step in range(5):
+        batch = task.batch(resident, {k: v[step] for k, v in plan.items()})
+        _, log_p = logits_and_log_p(task, batch)
+        labels = np.asarray(batch["label"])
+        if step == 3:
+            some = sums.sum(1) > 0
+            assert some.any() and not some.all()  # it has not been trained
+            targets[some] = sums[some] / sums[some].sum(1, keepdims=True)
+            sums[:] = 0
+        right = log_p.argmax(1) == labels
+        np.add.at(sums, labels[right], np.exp(log_p[right]))
+        hard = -log_p[np.arange(500), labels].sum()
+        soft = -(targets[labels] * log_p).sum()
+        found = sums_of(task, batch)["loss"]
+        assert found == pytest.approx(0.6 * hard + 0.4 * soft, rel=1e-5)
+    memory = task.model.get_layer("label_memory")
+    np.testing.assert_allclose(memory.sums.numpy(), sums, rtol=1e-4)
+    assert int(memory.epoch.numpy()) == 1
 
 
 @pytest.mark.parametrize("centred", [True, False])
