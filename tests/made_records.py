@@ -2,6 +2,7 @@
 
 import zlib
 
+import bench_records
 import distillation_records
 import numpy as np
 import translation_records
@@ -123,6 +124,8 @@ def measurements(need, changed):
         return translation_records.measurements(need, changed)
     if need.experiment in distillation_records.EXPERIMENTS:
         return distillation_records.measurements(need, changed)
+    if need.experiment in bench_records.EXPERIMENTS:
+        return bench_records.measurements(need, points)
     plain, scaled = scores(need)
     if need.experiment.startswith("noise_"):
         return {("classification", "report"): (plain, {}, {})}
