@@ -4,7 +4,7 @@ Source: ours; the recipe of ``fc_mnist`` (Mueller et al. 2019, App. A.5) at
 its full length of 100 epochs, a third as wide, and with the last 10,000
 training images held out: a method's one number is chosen by the NLL there. As
 it stands the labels are hard; a method is ``--alpha`` or ``--set=loss.name``.
-Run: python run_experiment.py --experiment=bench_mnist --set=loss.name=focal
+Run: python run_experiment.py --experiment=bench_mnist
 """
 
 import dataclasses

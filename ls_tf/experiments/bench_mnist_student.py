@@ -3,7 +3,7 @@
 Source: ours; the loss of Mueller et al. 2019, section 4: the teacher's
 probabilities alone, at temperature 1, with an eighth of the units.
 ``--set=teacher.changes.loss.name=focal`` is the student of another method.
-Run: python run_experiment.py --experiment=bench_mnist_student --run_missing
+Run: python run_experiment.py --experiment=bench_mnist_student
 """
 
 import dataclasses
