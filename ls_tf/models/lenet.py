@@ -14,6 +14,7 @@ from keras import layers
 
 from ls_tf import seeds
 from ls_tf.layers.initializers import PhiloxVarianceScaling
+from ls_tf.layers.patch_convolution import PatchConv2D
 from ls_tf.layers.reference import Reference
 
 _KERNEL = 5
@@ -99,11 +100,10 @@ def build(
     images = keras.Input(shape=tuple(image_shape), name="image")
     x = images
     for number, count in enumerate(filters, start=1):
-        x = layers.Conv2D(
+        x = PatchConv2D(
             count,
             _KERNEL,
             activation="relu",
-            data_format="channels_last",
             **_weights(f"conv_{number}", seed),
         )(x)
         x = layers.MaxPooling2D(
