@@ -182,7 +182,7 @@ class Page:
             if finished:
                 yield Picture(
                     reliability.reliability_figure(panels(diagrams)),
-                    f"reliability_{network.experiment}",
+                    f"reliability_{network.file}",
                     f"{network.label} ({place}; {networks.steps(finished)} "
                     "steps, seed 0). 15 bins, empty bins left out; underneath, "
                     f"how many {self.noun} each bin rests on "

@@ -21,18 +21,30 @@ COMMANDS = "The commands for rows without a run are at the end of the page."
 class Network:
     """A network on a data set, under one schedule.
 
-    ``row`` is its name in ``paper_numbers.csv``; ``detail`` tells it from
-    others of that name.
+    ``row`` is its name in ``paper_numbers.csv``; ``detail`` and ``precision``
+    tell it from others of that name.
     """
 
     row: str
     experiment: str
     detail: str = ""
+    precision: str = ""  # where it is not the experiment's
 
     @property
     def name(self) -> str:
-        """Data, network and detail, without the schedule."""
-        return ", ".join(w for w in (self.row, self.detail) if w)
+        """Data, network, detail and precision, without the schedule."""
+        words = (self.row, self.detail, self.precision)
+        return ", ".join(w for w in words if w)
+
+    @property
+    def file(self) -> str:
+        """A word for the names of its pictures."""
+        return "_".join(filter(None, (self.experiment, self.precision)))
+
+    def changes(self, alpha: float) -> dict[str, Any]:
+        """What its run at one alpha changes of the experiment."""
+        precision = {"train.precision": self.precision}
+        return {"alpha": alpha, **(precision if self.precision else {})}
 
     @property
     def factor(self) -> int:
@@ -81,7 +93,7 @@ def needs(
         for seed in seeds:
             yield Need(
                 network.experiment,
-                {"alpha": alpha},
+                network.changes(alpha),
                 seed,
                 optional=seed != 0 or alpha not in headline,
                 row=f"{network.label}, alpha = {alpha:g}",
@@ -106,7 +118,7 @@ def runs(
     records: Mapping[Need, Record], network: Network, alpha: float
 ) -> dict[int, Record]:
     """Picks a network's records: seed -> record."""
-    return tables.by_seed(records, network.experiment, {"alpha": alpha})
+    return tables.by_seed(records, network.experiment, network.changes(alpha))
 
 
 @dataclass(frozen=True)

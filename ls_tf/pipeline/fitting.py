@@ -18,7 +18,8 @@ def load(
         name: of the data set.
         split: as in ``loading.load``.
         shape: (H, W, C) of the images to give.
-        data_dir: see ``loading.load``.
+        data_dir: see ``loading.load``; not looked at for a set that comes
+            with a package, so that a prepared file may hold the other one.
 
     Returns:
         ``image`` uint8 [N, H, W, C] and ``label`` int32 [N].
@@ -34,6 +35,8 @@ def load(
         raise SpecError(
             f"{name}: wanted a data set of images that fit in memory"
         )
+    if info.tfds is None:
+        data_dir = None
     try:
         arrays = loading.load(module, split, data_dir=data_dir)
     except DataError as error:

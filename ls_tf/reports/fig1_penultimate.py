@@ -56,18 +56,20 @@ class _Shown:
     @property
     def file(self) -> str:
         """The name of its picture."""
-        words = ["penultimate", self.network.experiment, *self.variant.split()]
+        words = ["penultimate", self.network.file, *self.variant.split()]
         return "_".join(words[:3])
 
 
 _SHOWN = (
     _Shown(cifar.ALEXNET, _ROW_1, _CIFAR10),
+    _Shown(cifar.ALEXNET_BFLOAT16, _ROW_1, _CIFAR10),
     _Shown(cifar.ALEXNET_24, _ROW_1, _CIFAR10),
     _Shown(cifar.ALEXNET_TENTH, f"{_ROW_1}, shortened", _CIFAR10),
     _Shown(cifar.ALEXNET_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
     _Shown(cifar.ALEXNET_24_SHORT, f"{_ROW_1}, shortened", _CIFAR10),
     _Shown(cifar.RESNET_100, _ROW_2, _CIFAR100),
     _Shown(cifar.RESNET_10, _FOR_2, _CIFAR10),
+    _Shown(cifar.RESNET_10_BFLOAT16, _FOR_2, _CIFAR10),
     _Shown(cifar.RESNET_10_SHORT, f"{_FOR_2}, shortened", _CIFAR10),
     _Shown(photographs.INCEPTION, "figure 1, row 3", _IMAGENET),
     _Shown(

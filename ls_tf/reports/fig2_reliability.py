@@ -37,11 +37,13 @@ _ALEXNET_PLACE = f"{_SUBSTITUTE}; Wagner et al. figure 9"
 _PLACES = {
     cifar.RESNET_100: f"{_MUELLER}; Wagner et al. figure 3a",
     cifar.ALEXNET: _ALEXNET_PLACE,
+    cifar.ALEXNET_BFLOAT16: _ALEXNET_PLACE,
     cifar.ALEXNET_24: _ALEXNET_PLACE,
     cifar.ALEXNET_TENTH: f"{_SUBSTITUTE}, shortened",
     cifar.ALEXNET_SHORT: f"{_SUBSTITUTE}, shortened",
     cifar.ALEXNET_24_SHORT: f"{_SUBSTITUTE}, shortened",
     cifar.RESNET_10: _ALEXNET_PLACE,
+    cifar.RESNET_10_BFLOAT16: _ALEXNET_PLACE,
     cifar.RESNET_10_SHORT: f"{_SUBSTITUTE}, shortened",
     photographs.INCEPTION: "Müller et al. figure 2, right",
 }

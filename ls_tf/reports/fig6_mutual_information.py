@@ -30,7 +30,11 @@ PARTIAL = True
 
 _FULL = networks.Network("CIFAR-10 ResNet-56", "resnet56_cifar10_teacher")
 _SHORT = networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
-_NETWORKS = {_FULL: "curves", _SHORT: "curves_short"}
+_NETWORKS = {
+    _FULL: "curves",
+    cifar.RESNET_10_BFLOAT16: "curves_bfloat16",
+    _SHORT: "curves_short",
+}
 _ALPHAS = (0.0, 0.1)
 _STYLES = {0.0: (canvas.BLUE, "o"), 0.1: (canvas.VERMILION, "D")}
 

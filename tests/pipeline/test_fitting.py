@@ -1,11 +1,13 @@
 """Images of one data set in the shape of another's."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from ls_tf.data import digits
-from ls_tf.pipeline import fitting
+from ls_tf.pipeline import fitting, prepared
 from ls_tf.spec import SpecError
 
 
@@ -55,6 +57,17 @@ def test_digits_as_large_as_mnist():
     assert found["image"].shape == (500, 28, 28, 1)
     np.testing.assert_array_equal(
         found["label"], digits.load("test", data_dir=None)["label"]
+    )
+
+
+def test_digits_beside_a_prepared_file_of_another_set(tmp_path):
+    path = tmp_path / "other.npz"
+    info = dataclasses.replace(digits.INFO, name="other", sizes={"test": 500})
+    arrays = digits.load("test", data_dir=None)
+    prepared.write(path, experiment="x", info=info, splits={"test": arrays})
+    found = fitting.load("digits", "train", (8, 8, 1), data_dir=str(path))
+    np.testing.assert_array_equal(
+        found["image"], digits.load("train", data_dir=None)["image"]
     )
 
 
