@@ -1,0 +1,46 @@
+"""Which form layers take, and that it can be chosen."""
+
+import keras
+import pytest
+
+from ls_tf.layers import kernels
+
+JAX = keras.backend.backend() == "jax"
+
+
+def test_a_cpu_keeps_keras_own_forms():
+    assert not kernels.fused()
+
+
+def test_a_form_is_chosen_for_a_while():
+    with kernels.using("fused"):
+        assert kernels.fused() == JAX
+        with kernels.using("keras"):
+            assert not kernels.fused()
+        assert kernels.fused() == JAX
+    assert not kernels.fused()
+
+
+def test_a_choice_ends_with_an_error():
+    with pytest.raises(KeyError), kernels.using("fused"):
+        raise KeyError
+    assert not kernels.fused()
+
+
+@pytest.mark.skipif(not JAX, reason="JAX alone has fused forms")
+def test_a_gpu_takes_the_fused_forms(monkeypatch):
+    import jax
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert kernels.fused()
+    with kernels.using("keras"):
+        assert not kernels.fused()
+
+
+def test_another_form_is_refused():
+    with (
+        pytest.raises(ValueError, match="wanted a form of keras, fused, got"),
+        kernels.using("quick"),
+    ):
+        pass
+    assert not kernels.fused()
