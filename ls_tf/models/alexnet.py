@@ -14,6 +14,7 @@ import keras
 from ls_tf import seeds
 from ls_tf.layers.initializers import PhiloxTruncatedNormal
 from ls_tf.layers.local_response_norm import LocalResponseNormalization
+from ls_tf.layers.max_pool import MaxPool
 from ls_tf.layers.reference import Reference
 
 _TUTORIAL = (
@@ -69,10 +70,8 @@ def _conv(name: str, bias: float, seed: int) -> keras.layers.Conv2D:
     )
 
 
-def _pool(name: str) -> keras.layers.MaxPooling2D:
-    return keras.layers.MaxPooling2D(
-        3, 2, padding="same", data_format="channels_last", name=name
-    )
+def _pool(name: str) -> MaxPool:
+    return MaxPool(3, 2, padding="same", data_format="channels_last", name=name)
 
 
 def _norm(name: str) -> LocalResponseNormalization:

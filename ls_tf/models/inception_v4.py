@@ -34,6 +34,7 @@ from ls_tf.layers.initializers import (
     PhiloxTruncatedNormal,
     PhiloxVarianceScaling,
 )
+from ls_tf.layers.max_pool import MaxPool
 from ls_tf.layers.reference import Reference
 
 Tensor = Any
@@ -144,9 +145,7 @@ class _Pool:
                 data_format="channels_last",
                 name=f"{name}_mean",
             )(x)
-        return layers.MaxPooling2D(
-            3, 2, data_format="channels_last", name=f"{name}_max"
-        )(x)
+        return MaxPool(3, 2, data_format="channels_last", name=f"{name}_max")(x)
 
 
 @dataclass(frozen=True)

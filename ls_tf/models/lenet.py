@@ -14,6 +14,7 @@ from keras import layers
 
 from ls_tf import seeds
 from ls_tf.layers.initializers import PhiloxVarianceScaling
+from ls_tf.layers.max_pool import MaxPool
 from ls_tf.layers.patch_convolution import PatchConv2D
 from ls_tf.layers.reference import Reference
 
@@ -106,9 +107,7 @@ def build(
             activation="relu",
             **_weights(f"conv_{number}", seed),
         )(x)
-        x = layers.MaxPooling2D(
-            2, 2, data_format="channels_last", name=f"pool_{number}"
-        )(x)
+        x = MaxPool(2, 2, data_format="channels_last", name=f"pool_{number}")(x)
     x = layers.Flatten(name="flatten")(x)
     x = layers.Dense(hidden, activation="relu", **_weights("hidden", seed))(x)
     # float32 whatever the policy: the losses need the logits' full precision.

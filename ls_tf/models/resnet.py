@@ -25,6 +25,7 @@ from keras import layers, ops
 from ls_tf import seeds
 from ls_tf.layers.batch_norm import BatchNorm
 from ls_tf.layers.initializers import PhiloxVarianceScaling
+from ls_tf.layers.max_pool import MaxPool
 from ls_tf.layers.reference import Reference
 
 Tensor = Any
@@ -385,9 +386,7 @@ def _stem(
     if downsampling:
         # Zeros around are as good as minus infinity: a ReLU's are the least.
         x = _padding("stem_pool_padding", 1)(x)
-        x = layers.MaxPooling2D(
-            3, 2, data_format="channels_last", name="stem_pool"
-        )(x)
+        x = MaxPool(3, 2, data_format="channels_last", name="stem_pool")(x)
     return x
 
 
