@@ -3,8 +3,9 @@
 import keras
 import numpy as np
 import pytest
-from both import compiled, gradient, tensorflow_only
+from both import BACKEND, compiled, gradient, tensorflow_only
 
+from ls_tf.layers import kernels
 from ls_tf.layers.local_response_norm import LocalResponseNormalization
 
 TUTORIAL = {"depth_radius": 4, "bias": 1.0, "alpha": 0.001 / 9, "beta": 0.75}
@@ -16,6 +17,15 @@ CASES = [
     {**STRONG, "depth_radius": 1, "beta": 0.5},
     {**STRONG, "depth_radius": 20, "beta": 1.3},
 ]
+
+
+# TensorFlow has one form.
+@pytest.fixture(
+    autouse=True, params=kernels.FORMS if BACKEND == "jax" else ["keras"]
+)
+def form(request):
+    with kernels.using(request.param):
+        yield request.param
 
 
 def layer(**options):
@@ -116,6 +126,45 @@ def test_a_mixed_policy_computes_in_float32():
     np.testing.assert_allclose(
         np.asarray(keras.ops.cast(found, "float32")), expected, rtol=2**-8
     )
+
+
+def test_forms_differ_by_rounding_also_in_a_stack_and_in_bfloat16(form):
+    if form == "keras":
+        pytest.skip("both are taken, once")
+    import jax
+
+    x = keras.ops.cast(images(channels=64), "bfloat16")
+    weights = keras.ops.cast(np.cos(images(channels=64)), "bfloat16")
+    norm = LocalResponseNormalization(**STRONG, name="norm")
+    norm.dtype_policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
+    found = {}
+    for form in kernels.FORMS:
+        with kernels.using(form):
+            y, pull = jax.vjp(jax.vmap(norm), x)
+            found[form] = [y, *pull(weights)]
+            if form == "fused":
+                # Of the forward pass the input is kept, and nothing else.
+                (kept,) = jax.tree.leaves(pull)
+                np.testing.assert_array_equal(kept, x)
+    for fused, own in zip(found["fused"], found["keras"], strict=True):
+        assert fused.dtype == own.dtype == "bfloat16"
+        np.testing.assert_allclose(
+            np.asarray(fused, "float32"),
+            np.asarray(own, "float32"),
+            rtol=2**-7,
+            atol=2**-8,
+        )
+
+
+def test_no_matrix_is_multiplied_in_the_fused_form(form):
+    if BACKEND != "jax":
+        pytest.skip("of JAX")
+    import jax
+
+    norm = layer(**TUTORIAL)
+    step = jax.grad(lambda x: keras.ops.sum(norm(x)))
+    program = str(jax.make_jaxpr(step)(images()))
+    assert ("dot_general" in program) == (form == "keras")
 
 
 def test_a_batch_of_unknown_size_and_the_configuration():
