@@ -1,8 +1,11 @@
 """Batch normalization over the whole batch, on one device or on several."""
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
+
+from ls_tf.layers import kernels
 
 
 class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -30,7 +33,8 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
     On TensorFlow a batch of images on one replica goes through TensorFlow's
     fused kernel, which computes the same in fewer passes, and on several
     through the same kernel with what they have in common; see
-    ``fused_batch_norm.py``.
+    ``fused_batch_norm.py``. On JAX an accelerator, and several devices of any
+    kind, take a form of few passes and meetings; see ``batch_norm_jax.py``.
 
     Source: Ioffe and Szegedy 2015; T2T's ``batch_norm_relu``.
     """
@@ -86,32 +90,12 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
         Returns:
             Of the shape of ``inputs``, in the layer's compute type.
         """
-        if training and mask is None and self._takes_the_kernel():
-            from ls_tf.layers import fused_batch_norm as fused
-
-            if fused.fits(inputs):
-                return self._fused(
-                    inputs,
-                    fused.normalize_over_replicas
-                    if self.synchronized
-                    else fused.normalize,
-                )
-        return super().call(inputs, training=training, mask=mask)
-
-    def _takes_the_kernel(self) -> bool:
-        """Whether nothing is asked that TensorFlow's kernel lacks."""
-        return bool(
-            keras.backend.backend() == "tensorflow"
-            and self.trainable
-            and self.scale
-            and self.center
-            and not self.renorm
-            and self.axis in (-1, 3)
-        )
-
-    def _fused(self, inputs: Any, normalize: Any) -> Any:
-        gamma, beta = map(keras.ops.convert_to_tensor, (self.gamma, self.beta))
-        outputs, mean, variance = normalize(inputs, gamma, beta, self.epsilon)
+        normalize = None
+        if training and mask is None and self.trainable and not self.renorm:
+            normalize = self._normalize(inputs)
+        if normalize is None:
+            return super().call(inputs, training=training, mask=mask)
+        outputs, mean, variance = normalize(inputs)
         for moving, batch in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
@@ -120,6 +104,48 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
                 moving * self.momentum + batch * (1.0 - self.momentum)
             )
         return keras.ops.cast(outputs, self.compute_dtype)
+
+    def _normalize(self, inputs: Any) -> Callable[[Any], Any] | None:
+        """What normalizes inputs in place of Keras's operations.
+
+        Returns:
+            From inputs to outputs and the batch's mean and variance; None
+            where something is asked that the backend's own form lacks.
+        """
+        if self.axis not in (-1, len(inputs.shape) - 1):
+            return None
+        if keras.backend.backend() == "tensorflow":
+            return self._on_tensorflow(inputs)
+        if kernels.fused(over_batch=True):
+            return self._on_jax(inputs)
+        return None
+
+    def _on_tensorflow(self, inputs: Any) -> Callable[[Any], Any] | None:
+        from ls_tf.layers import fused_batch_norm as fused
+
+        if not (self.scale and self.center and fused.fits(inputs)):
+            return None
+        normalize = (
+            fused.normalize_over_replicas
+            if self.synchronized
+            else fused.normalize
+        )
+        gamma, beta = map(keras.ops.convert_to_tensor, (self.gamma, self.beta))
+        return lambda x: normalize(x, gamma, beta, self.epsilon)
+
+    def _on_jax(self, inputs: Any) -> Callable[[Any], Any] | None:
+        from ls_tf.layers import batch_norm_jax
+
+        devices = kernels.devices()
+        if not batch_norm_jax.fits(inputs, devices):
+            return None
+        mean = keras.ops.convert_to_tensor(self.moving_mean)
+        ones, zeros = keras.ops.ones_like(mean), keras.ops.zeros_like(mean)
+        gamma = keras.ops.convert_to_tensor(self.gamma) if self.scale else ones
+        beta = keras.ops.convert_to_tensor(self.beta) if self.center else zeros
+        return lambda x: batch_norm_jax.normalize(
+            x, gamma, beta, mean, self.epsilon, devices
+        )
 
 
 def _replicas(value: Any) -> int:

@@ -8,20 +8,27 @@ own, is merged into few. On a CPU the operations are the quicker ones.
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 
 FORMS = ("keras", "fused")
 
 _forced: str | None = None
+_devices: Any = None
 
 
-def fused() -> bool:
+def fused(*, over_batch: bool = False) -> bool:
     """Whether a layer that is being traced takes its fused form.
 
     By default that is on JAX with a GPU. Ask while a layer is called, not when
     it is built: a layer has the same variables and configuration in both forms.
     TensorFlow has no fused forms.
+
+    Args:
+        over_batch: the layer adds up over the batch. Its fused form is then
+            the quicker one on a TPU too, and wherever the batch is divided
+            among devices, which have to meet for each sum.
     """
     if keras.backend.backend() != "jax":
         return False
@@ -29,7 +36,33 @@ def fused() -> bool:
         return _forced == "fused"
     import jax
 
-    return jax.default_backend() == "gpu"
+    if over_batch and _devices is not None:
+        return True
+    return jax.default_backend() in (("gpu", "tpu") if over_batch else ("gpu",))
+
+
+def devices() -> Any:
+    """The devices of the batch of the program that is being traced.
+
+    Returns:
+        JAX's mesh and the name of its axis; None where the batch is whole.
+    """
+    return _devices
+
+
+@contextlib.contextmanager
+def dividing(devices: Any) -> Iterator[None]:
+    """Traces a training program whose batch is divided among devices.
+
+    Args:
+        devices: as ``devices()`` gives them.
+    """
+    global _devices
+    before, _devices = _devices, devices
+    try:
+        yield
+    finally:
+        _devices = before
 
 
 @contextlib.contextmanager

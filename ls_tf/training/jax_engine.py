@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from ls_tf import stopping
+from ls_tf.layers import kernels
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
@@ -292,7 +293,12 @@ class JaxEngine:
                 self._stepped, donate_argnums=0, out_shardings=(states, whole)
             )
             more = (_draws_of_step(draws, 0),)
-        with jax.default_matmul_precision(self._precision):
+        # Layers that add up over the batch have the devices meet themselves.
+        meeting = (self._placement.mesh, AXIS)
+        with (
+            jax.default_matmul_precision(self._precision),
+            kernels.dividing(meeting if self.num_replicas > 1 else None),
+        ):
             compiled = program.lower(
                 self._state, self._resident, self._hyperparameters, *more
             ).compile()

@@ -17,6 +17,7 @@ class Placement:
     Attributes:
         devices: of all processes.
         mine: those of this process.
+        mesh: the devices with their axis named, ``AXIS``.
         num_workers: how many processes there are.
     """
 
@@ -26,13 +27,13 @@ class Placement:
         here = jax.process_index()
         self.mine = [d for d in self.devices if d.process_index == here]
         self.num_workers = len({d.process_index for d in self.devices})
-        self._mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
+        self.mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
         self._agreed: Any = None
 
     def sharding(self, *axes: str | None) -> NamedSharding:
         """How an array lies; without axes every device has the whole."""
         spec: Any = PartitionSpec
-        return NamedSharding(self._mesh, spec(*axes))
+        return NamedSharding(self.mesh, spec(*axes))
 
     def put(self, value: Any, sharding: NamedSharding) -> Any:
         """Puts an array of the host on the devices.
