@@ -8,14 +8,16 @@ own, is merged into few. On a CPU the operations are the quicker ones.
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import keras
 
 FORMS = ("keras", "fused")
 
-_forced: str | None = None
-_devices: Any = None
+# Of a thread: programs of both forms can be traced side by side.
+_forced: ContextVar[str | None] = ContextVar("form", default=None)
+_divided: ContextVar[Any] = ContextVar("devices", default=None)
 
 
 def fused(*, over_batch: bool = False) -> bool:
@@ -32,11 +34,12 @@ def fused(*, over_batch: bool = False) -> bool:
     """
     if keras.backend.backend() != "jax":
         return False
-    if _forced is not None:
-        return _forced == "fused"
+    forced = _forced.get()
+    if forced is not None:
+        return forced == "fused"
     import jax
 
-    if over_batch and _devices is not None:
+    if over_batch and _divided.get() is not None:
         return True
     return jax.default_backend() in (("gpu", "tpu") if over_batch else ("gpu",))
 
@@ -47,7 +50,7 @@ def devices() -> Any:
     Returns:
         JAX's mesh and the name of its axis; None where the batch is whole.
     """
-    return _devices
+    return _divided.get()
 
 
 @contextlib.contextmanager
@@ -57,12 +60,11 @@ def dividing(devices: Any) -> Iterator[None]:
     Args:
         devices: as ``devices()`` gives them.
     """
-    global _devices
-    before, _devices = _devices, devices
+    before = _divided.set(devices)
     try:
         yield
     finally:
-        _devices = before
+        _divided.reset(before)
 
 
 @contextlib.contextmanager
@@ -78,11 +80,10 @@ def using(form: str) -> Iterator[None]:
     Raises:
         ValueError: it is none.
     """
-    global _forced
     if form not in FORMS:
         raise ValueError(f"wanted a form of {', '.join(FORMS)}, got {form!r}")
-    before, _forced = _forced, form
+    before = _forced.set(form)
     try:
         yield
     finally:
-        _forced = before
+        _forced.reset(before)

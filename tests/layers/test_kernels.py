@@ -1,5 +1,7 @@
 """Which form layers take, and that it can be chosen."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import pytest
 
@@ -44,3 +46,8 @@ def test_another_form_is_refused():
     ):
         pass
     assert not kernels.fused()
+
+
+def test_a_form_is_that_of_a_thread():
+    with kernels.using("fused"), ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(kernels.fused).result()
