@@ -233,6 +233,74 @@ def _git(*words: str, folder: Path = ROOT) -> str | None:
         return None
 
 
+def record(
+    name: str,
+    *,
+    about: Mapping[str, Any],
+    timings: Mapping[str, Timing],
+    results: Mapping[str, Any],
+    targets: Sequence[Target],
+    skipped: Mapping[str, str],
+    settings: Mapping[str, Any],
+    others: Mapping[str, str | None],
+    commit_id: str | None = None,
+) -> dict[str, Any]:
+    """Makes the record of a benchmark.
+
+    Args:
+        name: the benchmark.
+        about: ``machine()``, taken before the work.
+        timings: seconds per unit of each case.
+        results: numbers derived from these.
+        targets: promises.
+        skipped: case -> why it was not run.
+        settings: what was chosen: sizes, rounds.
+        others: versions of packages that not every benchmark has.
+        commit_id: where the tree is a copy without git: what it is a copy of.
+
+    Returns:
+        dict: what the JSON file holds.
+    """
+    changed = _git("status", "--porcelain", "--untracked-files=no")
+    return {
+        "version": RECORD_VERSION,
+        "benchmark": name,
+        "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+        "git": {
+            "commit": commit(ROOT) or commit_id,
+            "dirty": None if changed is None else bool(changed),
+        },
+        "versions": versions(
+            "tensorflow", "jax", "keras", "numpy", "torch", "pillow"
+        )
+        | dict(others),
+        "machine": dict(about),
+        "settings": dict(settings),
+        "timings": {k: v.record() for k, v in timings.items()},
+        "results": dict(results),
+        "targets": [{**asdict(t), "met": t.met} for t in targets],
+        "skipped": dict(skipped),
+    }
+
+
+def write(folder: Path, made: Mapping[str, Any]) -> Path:
+    """Writes a record; the file is whole at any instant.
+
+    Args:
+        folder: made if it is not there.
+        made: of ``record``.
+
+    Returns:
+        The file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{made['benchmark']}.json"
+    beside = path.with_suffix(".json.new")
+    beside.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
+    beside.replace(path)
+    return path
+
+
 def finish(
     name: str,
     flags: argparse.Namespace,
@@ -248,51 +316,36 @@ def finish(
     """Prints the targets and writes the record if ``--out`` gives a folder.
 
     Args:
-        name: the benchmark.
+        name: see ``record``, as all but the following.
         flags: those of ``arguments``, and its own.
-        about: ``machine()``, taken before the work.
-        timings: seconds per unit of each case.
-        results: numbers derived from these.
+        about: the machine.
+        timings: seconds.
+        results: numbers.
         targets: promises.
-        skipped: case -> why it was not run.
-        settings: what was chosen: sizes, rounds; default: the flags but for
-            the machine's own paths.
-        others: versions of packages that not every benchmark has.
+        skipped: default: none.
+        settings: default: the flags but for the machine's own paths.
+        others: default: none.
     """
     if settings is None:
         settings = {
             k: str(v) for k, v in vars(flags).items() if k not in _PATHS
         }
-    changed = _git("status", "--porcelain", "--untracked-files=no")
-    made = {
-        "version": RECORD_VERSION,
-        "benchmark": name,
-        "date": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
-        "git": {
-            "commit": commit(ROOT),
-            "dirty": None if changed is None else bool(changed),
-        },
-        "versions": versions(
-            "tensorflow", "jax", "keras", "numpy", "torch", "pillow"
-        )
-        | dict(others or {}),
-        "machine": dict(about),
-        "settings": dict(settings),
-        "timings": {k: v.record() for k, v in timings.items()},
-        "results": dict(results),
-        "targets": [{**asdict(t), "met": t.met} for t in targets],
-        "skipped": dict(skipped or {}),
-    }
+    made = record(
+        name,
+        about=about,
+        timings=timings,
+        results=results,
+        targets=targets,
+        skipped=skipped or {},
+        settings=settings,
+        others=others or {},
+    )
     for target in targets:
         print(target.line())
     for case, why in (skipped or {}).items():
         print(f"skipped: {case}: {why}")
-    if flags.out is None:
-        return
-    flags.out.mkdir(parents=True, exist_ok=True)
-    path = flags.out / f"{name}.json"
-    path.write_text(json.dumps(made, indent=2) + "\n", "utf-8")
-    print(path)
+    if flags.out is not None:
+        print(write(flags.out, made))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -4,9 +4,13 @@ What the images show does not change the time of a step; that one pixel in
 five is not black, as in MNIST, keeps the activations of a usual size.
 """
 
+import functools
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 import numpy as np
 
 from ls_tf.data import mnist
@@ -16,6 +20,7 @@ from ls_tf.running.session import Machine, Session
 from ls_tf.spec import ExperimentSpec, registry
 from ls_tf.spec.resolve import resolve
 from ls_tf.tasks.classification import Classification
+from ls_tf.training.engine import Recipe, max_chunk
 
 EXPERIMENT = "fc_mnist"
 # Random labels at the experiment's rate of 1 could end in a loss that is no
@@ -43,16 +48,53 @@ def random_split(
     return {"image": image, "label": label}
 
 
+def macs(model: Any) -> tuple[int, int]:
+    """Multiplications of one example's forward pass: all, the first layer's.
+
+    Only those of convolutions and dense layers; not those with the matrix of
+    ones that stands for a sum over channels, which other ways do not need.
+    """
+    found = []
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            continue
+        count = 1
+        for size in (*layer.output.shape[1:-1], *layer.kernel.shape):
+            count *= int(size)
+        found.append(count)
+    return sum(found), found[0]
+
+
+@functools.cache
+def session(engine: str) -> Session:
+    """The process's devices; opened once, for it costs seconds.
+
+    Args:
+        engine: its name.
+    """
+    return Session(Machine(engine=engine))
+
+
 class RandomData(Classification):
     """The classification task, data made up instead of loaded."""
 
     def in_memory(self, role: str) -> Mapping[str, np.ndarray]:
         """See ``Classification``."""
         split = getattr(self.spec.data, role).partition("[")[0]
-        if split not in self._loaded:
-            info = registry.get("ls_tf.data", self.spec.data.name).INFO
-            self._loaded[split] = random_split(split, info)
-        return self._loaded[split]
+        return _made(self.spec.data.name, split)
+
+
+_MAKING = threading.Lock()
+_MADE: dict[tuple[str, str], Mapping[str, np.ndarray]] = {}
+
+
+def _made(name: str, split: str) -> Mapping[str, np.ndarray]:
+    """A data set's split; made once, whichever thread asks first."""
+    with _MAKING:
+        if (name, split) not in _MADE:
+            info = registry.get("ls_tf.data", name).INFO
+            _MADE[name, split] = random_split(split, info)
+        return _MADE[name, split]
 
 
 class ConstantBatch(RandomData):
@@ -117,8 +159,6 @@ class Steps:
             networks: how many are stacked.
             changed: other fields of the experiment.
         """
-        from ls_tf.training.engine import Recipe
-
         specs = [
             resolve(
                 experiment,
@@ -140,17 +180,24 @@ class Steps:
                 lambda built: assembly.optimizer(spec, built.total_steps),
             )
 
-        opened = Session(Machine(engine=engine))
-        self._engine = opened.engine(self.spec, assembly.transform(self.spec))
+        opened = session(engine)
+        self._engine: Any = opened.engine(
+            self.spec, assembly.transform(self.spec)
+        )
         self._engine.build([recipe(spec) for spec in specs])
         self.task = self._engine.networks[0].task
         self._step = 0
+
+    @property
+    def call_steps(self) -> int:
+        """The most steps of one compiled call."""
+        return max_chunk(self.spec)
 
     def run(self, count: int) -> None:
         """Runs the next steps in one compiled call, as the loop does.
 
         Args:
-            count: how many; at most ``log_every_steps`` of the experiment.
+            count: how many; at most ``call_steps``.
 
         Raises:
             RuntimeError: the steps ended early: the loss was not finite.
@@ -162,3 +209,37 @@ class Steps:
                     f"wanted {count} steps of finite loss, got {losses}"
                 )
         self._step += count
+
+    def compile(self) -> None:
+        """Compiles the steps of a whole call; on JAX only."""
+        engine = self._engine
+        plan = engine._feed(self._step, self.call_steps)
+        engine._program_for(engine._placed(plan))
+
+    def device_seconds(self, calls: int) -> float:
+        """The seconds of a whole call where the next one waits behind it.
+
+        What the host does between two calls is left out: the plan is the same
+        in all of them, and nothing is fetched before the last. JAX's scan only.
+
+        Args:
+            calls: how many.
+
+        Returns:
+            Of one call.
+        """
+        engine = self._engine
+        plan = engine._placed(engine._feed(self._step, self.call_steps))
+        program = engine._program_for(plan)
+        count = np.int32(self.call_steps)
+        began = time.perf_counter()
+        for _ in range(calls):
+            engine._state, _, logs = program(
+                engine._state,
+                engine._resident,
+                engine._hyperparameters,
+                plan,
+                count,
+            )
+        np.asarray(logs["loss"])
+        return (time.perf_counter() - began) / calls

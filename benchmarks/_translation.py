@@ -57,13 +57,17 @@ def changes(settings: Mapping[str, Any]) -> dict[str, Any]:
         **layers,
         "train.global_batch_tokens": settings["batch"] * settings["target"],
         "train.xla": settings["xla"],
+        "train.precision": settings.get("precision", "float32"),
     }
 
 
 def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
     """An engine built as a run builds it, on a task of random pairs."""
+    from _engine import session
+
+    from ls_tf.objective import loss as objective
     from ls_tf.running import assembly
-    from ls_tf.running.session import Machine, Session
+    from ls_tf.spec import Part
     from ls_tf.spec.resolve import resolve
     from ls_tf.tasks.translation import Translation, build_model
     from ls_tf.training.engine import Recipe
@@ -85,7 +89,10 @@ def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
                 )
                 for side in ("source", "target")
             }
-            self.hyperparameters = {"alpha": spec.train.alpha}
+            own = Part("label_smoothing", {"spread": spec.train.smoothing})
+            self._loss = objective.build(spec, own)
+            self.hyperparameters = objective.hyperparameters(self._loss)
+            self._prior = np.full(vocabulary, 1 / vocabulary, np.float32)
             self.model = build_model(spec, vocabulary)
 
         def plan(self, start: int, count: int) -> dict[str, np.ndarray]:
@@ -104,8 +111,7 @@ def network(settings: Mapping[str, Any]) -> tuple[Any, Any]:
             }
 
     spec = resolve(EXPERIMENT, changed=changes(settings), seed=0).spec
-    opened = Session(Machine(engine=settings["engine"]))
-    engine = opened.engine(spec, assembly.transform(spec))
+    engine = session(settings["engine"]).engine(spec, assembly.transform(spec))
     made: Any = RandomPairs
     recipe = Recipe(
         lambda like: made(spec),

@@ -47,25 +47,6 @@ _STEP_TARGETS = {"alexnet": (1.6, 0.6), "resnet56": (1.2, 0.8)}
 # --- Our side, in a process of its own ----------------------------------------
 
 
-def macs(model: Any) -> tuple[int, int]:
-    """Multiplications of one example's forward pass: all, the first layer's.
-
-    Only those of convolutions and dense layers; not those with the matrix of
-    ones that stands for a sum over channels, which other ways do not need.
-    """
-    import keras
-
-    found = []
-    for layer in model.layers:
-        if not isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
-            continue
-        count = 1
-        for size in (*layer.output.shape[1:-1], *layer.kernel.shape):
-            count *= int(size)
-        found.append(count)
-    return sum(found), found[0]
-
-
 def _timed(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
@@ -74,7 +55,7 @@ def _timed(work: Callable[[], Any]) -> float:
 
 def _steps(models: list[str], batch: int) -> tuple[dict[str, Work], Any]:
     """The steps; and each model's multiplications."""
-    from _engine import Steps
+    from _engine import Steps, macs
 
     works: dict[str, Work] = {}
     counts = {}
