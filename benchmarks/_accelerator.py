@@ -93,7 +93,7 @@ class Products:
         self.flop = 2.0 * size**3
         self._count = 2 if tiny else 10
         kind = "bfloat16" if precision == "bfloat16" else "float32"
-        products = "float32" if precision == "bfloat16" else precision
+        products = None if precision == "bfloat16" else precision
         keys = jax.random.split(jax.random.key(0))
         self._arrays = [jax.random.normal(k, (size, size), kind) for k in keys]
         self._product: Any = jax.jit(

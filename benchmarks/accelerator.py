@@ -33,6 +33,7 @@ GROUPS = (
     ("decoding", "transformer", "lenet"),
 )
 PARTS = tuple(part for group in GROUPS for part in group)
+DEFAULT = GROUPS[0] + GROUPS[1]
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16")
 TRAINED = (
     ("alexnet_cifar10", "bfloat16"),
@@ -58,7 +59,8 @@ WANTED_MS = {
 }
 WANTED_STACK = (30, 4.0)
 _ROUNDS = 5  # of a rehearsal: one
-_GAP_CALLS = 4
+_GAP_CALLS = 2
+_RATE_SECONDS = 1.0  # at most: a product repeats itself
 _RECORDS = _common.ROOT / "results" / "benchmarks"
 
 
@@ -204,8 +206,11 @@ class Bench:
 
     def _timed(self, part: str, names: Sequence[str]) -> dict[str, Timing]:
         """Seconds per unit, in turn, until the part's time box is over."""
-        each = self._flags.seconds / self._rounds
-        ends = time.perf_counter() + 5 + 2 * self._flags.seconds * len(names)
+        total = self._flags.seconds
+        if part == "rates":
+            total = min(total, _RATE_SECONDS)
+        each = total / self._rounds
+        ends = time.perf_counter() + 5 + 2 * total * len(names)
         seconds: dict[str, list[float]] = {name: [] for name in names}
         for number in range(-1, self._rounds):
             for name in names:
@@ -415,8 +420,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--parts",
         type=_parts,
-        default=PARTS,
-        help=f"some of {','.join(PARTS)}; default: all",
+        default=DEFAULT,
+        help=f"some of {','.join(PARTS)}, or all; default: "
+        + ",".join(DEFAULT),
     )
     add(
         "--seconds",
