@@ -3,7 +3,8 @@
 Some of Keras's layers are one operation of a backend, with a gradient of its
 own. On a GPU XLA expands a few of these to many passes over the activations,
 and the same result written as plain arithmetic, with a gradient rule of its
-own, is merged into few. On a CPU the operations are the quicker ones.
+own, is merged into few. A CPU keeps Keras's operations, so that the numbers of
+its runs stay as they are to the bit.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""Maximum pooling of images in the form that is quicker on the device."""
+"""Maximum pooling of images, in the form that suits the device."""
 
 from typing import Any
 

@@ -147,6 +147,8 @@ def _backward(
     """
     (code,) = kept
     rows, columns = axes
+    # In memory: each input of a window would otherwise compute it once more.
+    dy = lax.optimization_barrier(dy)  # type: ignore[no-untyped-call]
     batch, channels = dy.shape[0], dy.shape[3]
     shape = (
         *(batch, rows.blocks, rows.stride),
