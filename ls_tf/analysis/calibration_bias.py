@@ -75,8 +75,8 @@ def debiased_ece(
     Raises:
         ValueError: as ``equal_mass_bins``.
 
-    Source: Kumar et al. 2019, section 5 and App. D (for the L1 error by
-    drawing; here by the mean of a folded normal distribution).
+    Source: Kumar et al. 2019 (arXiv 1909.10155), whose code draws for the L1
+    error; here by the mean of a folded normal distribution.
     """
     count, mean, accuracy = equal_mass_bins(confidence, correct, num_bins)
     gap = np.abs(mean - accuracy)
@@ -106,7 +106,7 @@ def debiased_squared_error(
     Raises:
         ValueError: as ``equal_mass_bins``, or no bin with two examples.
 
-    Source: Kumar et al. 2019, definition 5.1.
+    Source: Kumar et al. 2019 (arXiv 1909.10155), debiased estimator.
     """
     count, mean, accuracy = equal_mass_bins(confidence, correct, num_bins)
     kept = count > 1
@@ -133,7 +133,7 @@ def monotone_sweep_ece(
     Raises:
         ValueError: as ``equal_mass_bins``.
 
-    Source: Roelofs et al. 2022 (arXiv 2012.08668), algorithm 1.
+    Source: Roelofs et al. 2022 (arXiv 2012.08668), monotonic sweep.
     """
     conf, hits = _predictions(confidence, correct)
     found = equal_mass_bins(conf, hits, 1)
@@ -165,9 +165,8 @@ def smooth_ece(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     Raises:
         ValueError: bad shapes or values.
 
-    Source: Blasiok and Nakkiran 2023 (arXiv 2309.12236), definition 4.1 and
-    algorithm 1; the reflected Gaussian by a cosine transform on 4,096 cells:
-    ours.
+    Source: Blasiok and Nakkiran 2023 (arXiv 2309.12236), smECE; the reflected
+    Gaussian by a cosine transform on 4,096 cells: ours.
     """
     conf, hits = _predictions(confidence, correct)
     cell = np.minimum((conf * _CELLS).astype(np.int64), _CELLS - 1)
@@ -217,7 +216,7 @@ def bootstrap(
     Raises:
         ValueError: too few resamples or a level out of range.
 
-    Source: Davison and Hinkley 1997, section 2.4 (basic bootstrap interval).
+    Source: Davison and Hinkley 1997, basic bootstrap interval.
     """
     outputs.check_count(resamples, "resamples", 10)
     if not 0 < level < 1:

@@ -406,7 +406,8 @@ def forward_loss(transition: npt.ArrayLike) -> float:
     Raises:
         ValueError: on a bad matrix.
 
-    Source: Patrini et al. 2017, section 4; Chen et al. 2020, section 4.
+    Source: Patrini et al. 2017 (arXiv 1609.03683), forward correction; Chen
+    et al. 2020, equation 18.
     """
     matrix = check_transition(transition)
     return float(special.entr(matrix).sum() / len(matrix))

@@ -71,8 +71,7 @@ def nc1(activations: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     Raises:
         ValueError: as ``class_means``, or all class means are one.
 
-    Source: Papyan et al. 2020, section 3; Guo et al. 2024 (arXiv
-    2402.03979), section 3.
+    Source: Papyan et al. 2020; Guo et al. 2024 (arXiv 2402.03979).
     """
     rows, ids = _checked(activations, labels)
     means = class_means(rows, ids)
@@ -101,8 +100,7 @@ def nc2(vectors: npt.ArrayLike) -> float:
     Raises:
         ValueError: fewer than two vectors, or all equal.
 
-    Source: Zhu et al. 2021, section 5; Guo et al. 2024 (arXiv 2402.03979),
-    section 3.
+    Source: Zhu et al. 2021; Guo et al. 2024 (arXiv 2402.03979).
     """
     rows = outputs.finite(vectors, "vectors")
     rows = rows - rows.mean(axis=0)
@@ -123,7 +121,7 @@ def nc3(means: npt.ArrayLike, templates: npt.ArrayLike) -> float:
     Raises:
         ValueError: shapes that differ, or a product of 0.
 
-    Source: Zhu et al. 2021, section 5; Guo et al. 2024, section 3.
+    Source: Zhu et al. 2021; Guo et al. 2024 (arXiv 2402.03979).
     """
     rows, others = (
         outputs.finite(means, "means"),
@@ -166,7 +164,7 @@ def logit_gap(
     Raises:
         ValueError: a number out of range.
 
-    Source: Guo et al. 2024 (arXiv 2402.03979), theorem 3.1, for equal
+    Source: Guo et al. 2024 (arXiv 2402.03979), global minimisers, for equal
     classes and no bias.
     """
     outputs.check_count(num_classes, "num_classes", 2)
@@ -209,7 +207,7 @@ def minimiser(
     Raises:
         ValueError: as ``logit_gap``, or a decay of 0.
 
-    Source: Guo et al. 2024 (arXiv 2402.03979), theorem 3.1.
+    Source: Guo et al. 2024 (arXiv 2402.03979), global minimisers.
     """
     if not (templates_decay > 0 and activations_decay > 0):
         raise ValueError("wanted decays of more than 0")
@@ -243,7 +241,7 @@ def class_separation(
     Raises:
         ValueError: as ``class_means``; a row of 0; or all of one direction.
 
-    Source: Kornblith et al. 2021 (arXiv 2010.16402), section 3.3, R^2.
+    Source: Kornblith et al. 2021 (arXiv 2010.16402), class separation R^2.
     """
     rows, ids = _checked(activations, labels)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -60,7 +60,8 @@ def normalised_confidence(logits: npt.ArrayLike, order: float = 2.0) -> Array:
         order: p of the norm, 1 or more.
 
     Returns:
-        float64 [N], at most 1; 0 for a row of equal logits.
+        float64 [N], at most 1; 0 for a row of equal logits. Of two classes it
+        is one number for all rows, and ranks nothing.
 
     Raises:
         ValueError: bad shapes, values or order.
@@ -92,8 +93,7 @@ def curve(score: npt.ArrayLike, correct: npt.ArrayLike) -> Curve:
     Raises:
         ValueError: bad shapes, or a score that is NaN.
 
-    Source: El-Yaniv and Wiener 2010; Geifman et al. 2019 (arXiv 1805.08206),
-    section 2.
+    Source: El-Yaniv and Wiener 2010; Geifman et al. 2019 (arXiv 1805.08206).
     """
     values, hits = outputs.real(score, "scores"), np.asarray(correct)
     if values.ndim != 1 or not len(values) or hits.shape != values.shape:
@@ -121,7 +121,7 @@ def area(found: Curve) -> float:
     Returns:
         float in [0, 1]; lower is better.
 
-    Source: Geifman et al. 2019 (arXiv 1805.08206), equation 3 (AURC).
+    Source: Geifman et al. 2019 (arXiv 1805.08206), AURC.
     """
     return float(found.risk.mean())
 
@@ -135,8 +135,8 @@ def least_area(found: Curve) -> float:
     Returns:
         float in [0, 1].
 
-    Source: Geifman et al. 2019, section 3; here of the finite sample, where
-    they take its limit, e + (1 - e) log(1 - e).
+    Source: Geifman et al. 2019, E-AURC; here of the finite sample, where they
+    take its limit, e + (1 - e) log(1 - e).
     """
     count = np.arange(1, len(found.risk) + 1)
     right = len(count) - round(float(found.risk[-1]) * len(count))

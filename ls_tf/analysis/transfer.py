@@ -30,7 +30,8 @@ def energy(logits: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Raises:
         ValueError: bad values.
 
-    Source: Liu et al. 2020 (arXiv 2010.03759), equation 4, at temperature 1.
+    Source: Liu et al. 2020 (arXiv 2010.03759), energy score at temperature 1,
+    with the sign turned round.
     """
     result: npt.NDArray[np.float64] = special.logsumexp(
         outputs.finite(logits, "logits"), axis=-1
@@ -85,8 +86,8 @@ def probe_accuracy(
     Raises:
         ValueError: bad values, or fewer than two classes.
 
-    Source: Kornblith et al. 2021 (arXiv 2010.16402), App. A (linear
-    transfer by multinomial logistic regression); one C for all: ours.
+    Source: Kornblith et al. 2021 (arXiv 2010.16402), linear transfer by
+    multinomial logistic regression; one C for all: ours.
     """
     features = outputs.finite(train[0], "activations")
     probe = make_pipeline(

@@ -18,7 +18,7 @@ class Loss:
     Raises:
         ValueError: if ``weight`` is negative.
 
-    Source: Pereyra et al. 2017, section 3, equation 3.
+    Source: Pereyra et al. 2017 (arXiv 1701.06548).
     """
 
     weight: float = 0.1

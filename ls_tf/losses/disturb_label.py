@@ -21,7 +21,7 @@ class Loss:
     Raises:
         ValueError: if ``alpha`` is out of range.
 
-    Source: Xie et al. 2016 (arXiv 1605.00055), section 3: DisturbLabel.
+    Source: Xie et al. 2016 (arXiv 1605.00055), DisturbLabel.
     """
 
     alpha: float

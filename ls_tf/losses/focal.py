@@ -19,8 +19,8 @@ class Loss:
     Raises:
         ValueError: if ``gamma`` is negative.
 
-    Source: Mukhoti et al. 2020 (arXiv 2002.09437), section 3; 3 is the best
-    of the fixed ones there.
+    Source: Mukhoti et al. 2020 (arXiv 2002.09437); 1, 2 and 3 are the fixed
+    ones of their code.
     """
 
     gamma: float = 3.0

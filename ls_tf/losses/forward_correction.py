@@ -23,7 +23,8 @@ class Loss:
     Raises:
         ValueError: if they are not as above, or if both are given.
 
-    Source: Patrini et al. 2017, section 4.2; Chen et al. 2020, section 4.
+    Source: Patrini et al. 2017 (arXiv 1609.03683), forward correction; Chen
+    et al. 2020, equation 18.
     """
 
     kept: float = 1.0

@@ -18,7 +18,8 @@ class Loss:
     Raises:
         ValueError: if ``weight`` is negative.
 
-    Source: Kornblith et al. 2021 (arXiv 2010.16402), section 2.
+    Source: Kornblith et al. 2021 (arXiv 2010.16402), whose code takes half the
+    squared norm.
     """
 
     weight: float = 1e-3

@@ -20,8 +20,8 @@ class Loss:
     Raises:
         ValueError: if an option is not as above.
 
-    Source: Liu et al. 2022 (arXiv 2111.15430), equation 8; margin 10 and
-    weight .1 are the paper's.
+    Source: Liu et al. 2022 (arXiv 2111.15430); margin 10 and weight 0.1 are
+    also the defaults of their code.
     """
 
     weight: float = 0.1

@@ -23,7 +23,7 @@ class Loss:
     Raises:
         ValueError: if ``alpha`` is out of range.
 
-    Source: Zhang et al. 2021 (arXiv 2011.12562), equations 4 to 7.
+    Source: Zhang et al. 2021 (arXiv 2011.12562).
     """
 
     alpha: float

@@ -26,7 +26,7 @@ def learnt_target_loss(
     Raises:
         ValueError: labels, shapes or ``alpha`` that are not as above.
 
-    Source: Zhang et al. 2021 (arXiv 2011.12562), equations 5 to 7.
+    Source: Zhang et al. 2021 (arXiv 2011.12562).
     """
     label_smoothing.check_alpha(alpha)
     logits = as_float(logits)
@@ -60,7 +60,7 @@ def seen(labels: Any, logits: Any) -> Any:
     Raises:
         ValueError: labels that are not as above.
 
-    Source: Zhang et al. 2021 (arXiv 2011.12562), equation 4.
+    Source: Zhang et al. 2021 (arXiv 2011.12562).
     """
     logits = ops.stop_gradient(as_float(logits))
     num_classes = logits.shape[-1]

@@ -94,7 +94,8 @@ def forward_loss(
     Raises:
         ValueError: labels, ``kept`` or ``transition`` that are not as above.
 
-    Source: Patrini et al. 2017, section 4.2; Chen et al. 2020, section 4.
+    Source: Patrini et al. 2017 (arXiv 1609.03683), forward correction; Chen
+    et al. 2020, equation 18.
     """
     check_kept(kept)
     logits = as_float(logits)

@@ -74,7 +74,7 @@ def entropy(logits: Any) -> Any:
     Returns:
         float [...], nats, from 0 to log K.
 
-    Source: Pereyra et al. 2017, section 3.
+    Source: Pereyra et al. 2017 (arXiv 1701.06548).
     """
     logits = entered(as_float(logits), True)
     log_p = ops.log_softmax(logits, axis=-1)
@@ -99,7 +99,7 @@ def confidence_penalty(labels: Any, logits: Any, *, weight: Any) -> Any:
     Raises:
         ValueError: labels or a weight that are not as above.
 
-    Source: Pereyra et al. 2017, section 3, equation 3.
+    Source: Pereyra et al. 2017 (arXiv 1701.06548).
     """
     check_weight(weight)
     return _penalised(labels, logits, weight, lambda z: -entropy(z))
@@ -130,7 +130,7 @@ def margin_penalty(
     Raises:
         ValueError: labels, a number or a reduction that are not as above.
 
-    Source: Liu et al. 2022 (arXiv 2111.15430), equation 8.
+    Source: Liu et al. 2022 (arXiv 2111.15430).
     """
     check_weight(weight)
     check_weight(margin, "margin")
@@ -159,8 +159,8 @@ def logit_penalty(labels: Any, logits: Any, *, weight: Any) -> Any:
     Raises:
         ValueError: labels or a weight that are not as above.
 
-    Source: Kornblith et al. 2021 (arXiv 2010.16402), section 2, logit
-    penalty; without the factor of a half that some code has.
+    Source: Kornblith et al. 2021 (arXiv 2010.16402), logit penalty. Their
+    code takes half the squared norm: its beta is twice the weight here.
     """
     check_weight(weight)
 
@@ -215,8 +215,7 @@ def focal_loss(labels: Any, logits: Any, *, gamma: Any) -> Any:
     Raises:
         ValueError: labels or ``gamma`` that are not as above.
 
-    Source: Mukhoti et al. 2020 (arXiv 2002.09437), section 3, after Lin et
-    al. 2017.
+    Source: Mukhoti et al. 2020 (arXiv 2002.09437), after Lin et al. 2017.
     """
     check_weight(gamma, "gamma")
     logits = as_float(logits)
@@ -266,7 +265,8 @@ def smoothing_of_classes(
     Raises:
         ValueError: a number or a shape that is not as above.
 
-    Source: Zhong et al. 2021 (arXiv 2104.00466), equations 6 to 8.
+    Source: Zhong et al. 2021 (arXiv 2104.00466), section 3.2; the shapes are
+    also those of their code.
     """
     check_smoothing_of_classes(head, tail, shape)
     frequencies = ops.convert_to_tensor(frequencies, dtype="float32")
@@ -308,7 +308,8 @@ def label_aware_loss(
     Raises:
         ValueError: labels, a number or a shape that are not as above.
 
-    Source: Zhong et al. 2021 (arXiv 2104.00466), equation 5.
+    Source: Zhong et al. 2021 (arXiv 2104.00466), section 3.2. Their code
+    spreads eps over all K classes, the label's too.
     """
     logits = as_float(logits)
     num_classes = logits.shape[-1]
@@ -342,7 +343,7 @@ def disturbed(labels: Any, draws: Any, num_classes: int, alpha: Any) -> Any:
     Raises:
         ValueError: ``alpha`` or shapes that are not as above.
 
-    Source: Xie et al. 2016 (arXiv 1605.00055), equation 2.
+    Source: Xie et al. 2016 (arXiv 1605.00055).
     """
     label_smoothing.check_alpha(alpha)
     check_shape("draws", draws, (*ops.shape(labels), 2))

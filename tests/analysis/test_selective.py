@@ -63,6 +63,9 @@ def test_normalised_confidence_by_hand():
         selective.normalised_confidence(7 * logits + 3),
         selective.normalised_confidence(logits),
     )
+    # Of two classes it is one number.
+    found = selective.normalised_confidence(logits[:, :2], order=3)
+    np.testing.assert_allclose(found, np.full(5, 2 ** (-1 / 3)))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from both import compiled, gradient
 from keras import ops
+from scipy import optimize
 from scipy.special import log_softmax, softmax
 
 from ls_tf.objective import label_smoothing, penalties
@@ -187,12 +188,39 @@ def test_the_focal_loss_by_hand_and_against_the_entropy():
     logits = np.log(np.array([[3, 1]], np.float32))
     found = penalties.focal_loss(np.array([1]), logits, gamma=2)
     np.testing.assert_allclose(found, 9 / 16 * math.log(4), rtol=1e-6)
-    # Mukhoti et al., equation 4: at least the plain loss less gamma entropies.
+    # Mukhoti et al.: at least the plain loss less gamma entropies.
     labels, logits = draw(shape=(200, 4))
     focal = np.asarray(penalties.focal_loss(labels, logits, gamma=3))
     floor = penalties.confidence_penalty(labels, logits, weight=3.0)
     assert (focal >= np.asarray(floor) - 1e-6).all()
     assert (focal < np.asarray(label_smoothing.nll(labels, logits))).all()
+
+
+def ratio_of_slopes(p, gamma):
+    """Mukhoti et al.'s g: the focal loss's slope by the plain one's."""
+    return (1 - p) ** gamma - gamma * p * (1 - p) ** (gamma - 1) * math.log(p)
+
+
+def test_the_slope_of_the_focal_loss_against_the_plain_one():
+    labels, logits = draw(scale=1.0)
+    p = softmax(logits.astype(np.float64), axis=-1)[np.arange(8), labels]
+    for gamma in (0.5, 1.0, 3.0):
+        focal, plain = (
+            gradient(lambda z, loss=loss: loss(labels, z), logits)
+            for loss in (
+                lambda y, z, gamma=gamma: penalties.focal_loss(
+                    y, z, gamma=gamma
+                ),
+                label_smoothing.nll,
+            )
+        )
+        want = [ratio_of_slopes(x, gamma) for x in p]
+        np.testing.assert_allclose(
+            focal, np.array(want)[:, None] * plain, rtol=1e-4, atol=1e-6
+        )
+    # Their gamma of 5 for probabilities below 0.2 is where both are as steep.
+    steep = optimize.brentq(lambda g: ratio_of_slopes(0.2, g) - 1, 1, 20)
+    assert round(steep) == 5
 
 
 def test_the_focal_loss_has_a_slope_where_the_label_is_certain():
@@ -229,6 +257,21 @@ def test_classes_that_are_equally_frequent_are_smoothed_alike():
         labels, logits, alpha=0.3, spread="others"
     )
     np.testing.assert_allclose(found, want, rtol=1e-5)
+
+
+def test_label_aware_smoothing_as_its_authors_code_spreads_it():
+    """Over all classes: what lands on the label is not smoothed here."""
+    labels, logits = draw()
+    eps = np.asarray(penalties.smoothing_of_classes(PRIOR, head=0.4, tail=0.1))[
+        labels
+    ]
+    log_p = log_softmax(logits.astype(np.float64), axis=-1)
+    theirs = -(1 - eps) * log_p[np.arange(8), labels]
+    theirs -= eps * log_p.mean(axis=-1)
+    found = penalties.label_aware_loss(
+        labels, logits, PRIOR, head=0.4 * 3 / 4, tail=0.1 * 3 / 4
+    )
+    np.testing.assert_allclose(found, theirs, rtol=1e-5)
 
 
 def words(shape, seed=0):
