@@ -24,6 +24,7 @@ from ls_tf import seeds
 from ls_tf.layers import binary
 from ls_tf.layers.batch_norm import BatchNorm
 from ls_tf.layers.initializers import PhiloxVarianceScaling
+from ls_tf.layers.max_pool import MaxPool
 from ls_tf.layers.reference import Reference
 
 Tensor = Any
@@ -240,9 +241,7 @@ def _pooled(x: Tensor) -> Tensor:
     # Not with zeros: what comes in has both signs.
     around = ((0, 0), (1, 1), (1, 1), (0, 0))
     x = ops.pad(x, around, constant_values=float("-inf"))
-    return layers.MaxPooling2D(
-        3, 2, data_format="channels_last", name="stem_pool"
-    )(x)
+    return MaxPool(3, 2, data_format="channels_last", name="stem_pool")(x)
 
 
 def build(
