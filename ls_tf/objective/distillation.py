@@ -153,6 +153,57 @@ def distillation_loss(
     return _mix(beta, labels, student, soft)
 
 
+def divergence_loss(
+    labels: Any,
+    logits: Any,
+    teacher_logits: Any,
+    *,
+    beta: Any,
+    teacher_temperature: Any,
+    student_temperature: Any,
+) -> Any:
+    """``distillation_loss`` less what the student cannot change of it.
+
+    ``(1 - beta) * H(y, p) + beta * KL(p_t(T_t) || p(T_s))``. The divergence is
+    the cross-entropy less the teacher's entropy, in which the student has no
+    part: the gradients are equal, the values are not.
+
+    Args:
+        labels: int [...], class ids.
+        logits: float [..., K], the student's.
+        teacher_logits: float [..., K].
+        beta: scalar in [0, 1], weight of the divergence.
+        teacher_temperature: positive; divides ``teacher_logits``.
+        student_temperature: positive; divides ``logits`` in the divergence.
+
+    Returns:
+        float [...], nats; with ``beta`` 1 it is 0 where the student answers
+        as its teacher, but for rounding.
+
+    Raises:
+        ValueError: if ``beta`` or a temperature is out of range.
+
+    Source: Shen et al. 2021, equations 3 and 4; their property 1 leaves the
+        entropy out, and names the teacher's weights where it means the
+        student's.
+    """
+    mixed = distillation_loss(
+        labels,
+        logits,
+        teacher_logits,
+        beta=beta,
+        teacher_temperature=teacher_temperature,
+        student_temperature=student_temperature,
+    )
+    teacher = ops.stop_gradient(as_float(teacher_logits))
+    teacher = teacher / ops.convert_to_tensor(
+        teacher_temperature, dtype=teacher.dtype
+    )
+    entropy = label_smoothing.dense_loss(ops.softmax(teacher, axis=-1), teacher)
+    beta = ops.convert_to_tensor(beta, dtype=mixed.dtype)
+    return mixed - beta * ops.cast(entropy, mixed.dtype)
+
+
 def half_squared_logit_error(
     logits: Any, teacher_logits: Any, reduction: str = "sum"
 ) -> Any:

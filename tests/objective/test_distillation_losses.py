@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from both import compiled, gradient
 from keras import ops
-from scipy.special import log_softmax, softmax
+from scipy.special import entr, log_softmax, softmax
 
 from ls_tf.objective import distillation, label_smoothing
 
@@ -315,3 +315,77 @@ def test_refusals_of_logit_matching():
         distillation.logit_matching_loss(
             labels, student, teacher, beta=2, reduction="sum"
         )
+
+
+def diverge(labels, student, teacher, **changes):
+    options = {
+        "beta": 1.0,
+        "teacher_temperature": 1.0,
+        "student_temperature": 1.0,
+        **changes,
+    }
+    return distillation.divergence_loss(labels, student, teacher, **options)
+
+
+def entropy_of(teacher, temperature=1.0):
+    target = softmax(teacher.astype("float64") / temperature, axis=-1)
+    return entr(target).sum(-1)
+
+
+def test_the_divergence_by_hand():
+    # Student (1/4, 3/4); teacher (1/2, 1/2): ln 2 of entropy.
+    student = np.log(np.array([[0.25, 0.75]], "float32"))
+    teacher = np.zeros((1, 2), "float32")
+    kl = 0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)
+    hard = -math.log(0.75)
+    for beta, expected in ((1.0, kl), (0.4, 0.6 * hard + 0.4 * kl)):
+        found = diverge([1], student, teacher, beta=beta)
+        np.testing.assert_allclose(found, [expected], rtol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"beta": 0.3}, {"beta": 0.0}])
+@pytest.mark.parametrize("temperature", [1.0, 3.0])
+def test_divergence_and_cross_entropy_have_one_gradient(options, temperature):
+    labels, student, teacher = draw()
+    options = {"beta": 1.0, "teacher_temperature": temperature, **options}
+    slopes = [
+        gradient(lambda z, f=f: f(labels, z, teacher, **options), student)
+        for f in (diverge, distil)
+    ]
+    np.testing.assert_allclose(*slopes, atol=1e-7)
+    assert np.abs(slopes[0]).max() > 0.01
+    # Not one value: the teacher's entropy, whoever the student is.
+    for z in (student, student[::-1].copy(), 0 * student):
+        apart = distil(labels, z, teacher, **options) - diverge(
+            labels, z, teacher, **options
+        )
+        np.testing.assert_allclose(
+            apart,
+            options["beta"] * entropy_of(teacher, temperature),
+            atol=1e-6,
+        )
+
+
+def test_a_student_who_answers_as_its_teacher_has_no_divergence():
+    labels, _, teacher = draw()
+    np.testing.assert_allclose(diverge(labels, teacher, teacher), 0, atol=1e-6)
+    np.testing.assert_allclose(
+        gradient(lambda z: diverge(labels, z, teacher), teacher), 0, atol=1e-6
+    )
+    masked = teacher.copy()
+    masked[:, 0] = -np.inf  # of no probability, and no entropy
+    np.testing.assert_allclose(diverge(labels, masked, masked), 0, atol=1e-6)
+
+
+def test_the_gradient_is_softmax_less_target_and_its_sum_says_nothing():
+    # Shen et al. print the sum over the classes, which is 0 for any network.
+    labels, student, _ = draw()
+    slope = gradient(
+        lambda z: label_smoothing.sparse_loss(labels, z, alpha=0.1), student
+    )
+    target = 0.9 * np.eye(5)[labels] + 0.1 / 5
+    np.testing.assert_allclose(
+        slope, softmax(student.astype("float64"), axis=-1) - target, atol=1e-6
+    )
+    np.testing.assert_allclose(slope.sum(axis=-1), 0, atol=1e-6)
+    assert np.abs(slope).max() > 0.1
