@@ -172,6 +172,34 @@ def minimum_loss(*, alpha: float, num_classes: int) -> float:
     return float(special.entr(p) + (num_classes - 1) * other)
 
 
+def binary_loss(logits: npt.ArrayLike, *, eps: float) -> Array:
+    """Gives the smoothed logistic loss of two classes.
+
+    ``(1 - eps) * log(1 + exp(-z)) + eps * log(1 + exp(z))``, which is
+    ``log(1 + exp(-z)) + eps * z``: it grows in both directions. Without
+    smoothing it falls for ever.
+
+    Args:
+        logits: float [...], z, the label's logit less that of the other.
+        eps: target of the other class, in [0, 1).
+
+    Returns:
+        float64 [...], nats; least at ln((1 - eps) / eps), which is
+        ``optimal_logit_gap(alpha=2 * eps, num_classes=2)`` where eps is 1/2 or
+        less.
+
+    Raises:
+        ValueError: on logits that are no numbers, or a bad eps.
+
+    Source: Shen et al. 2021, figure 3.
+    """
+    if not 0 <= eps < 1:
+        raise ValueError(f"wanted eps in [0, 1), got {eps}")
+    z = outputs.real(logits, "logits").astype(np.float64)
+    loss: Array = np.logaddexp(0.0, -z) + eps * z
+    return loss
+
+
 def bars(alphas: Sequence[float], num_classes: int, label: int) -> Array:
     """Gives the soft label of one class for several alphas, for a bar chart.
 

@@ -170,3 +170,32 @@ def test_bars():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("eps", "place"), [(0.1, 2.1972), (0.3, 0.8473)])
+def test_the_logistic_loss_is_least_where_the_answer_is_the_target(eps, place):
+    best = optimize.minimize_scalar(
+        lambda z: soft_labels.binary_loss(z, eps=eps),
+        bounds=(-20, 20),
+        method="bounded",
+    )
+    assert best.x == pytest.approx(math.log((1 - eps) / eps), abs=1e-4)
+    assert best.x == pytest.approx(place, abs=1e-4)
+    assert special.expit(place) == pytest.approx(1 - eps, abs=1e-5)
+    gap = soft_labels.optimal_logit_gap(alpha=2 * eps, num_classes=2)
+    assert gap == pytest.approx(place, abs=5e-5)
+    assert best.fun == pytest.approx(stats.entropy([eps, 1 - eps]))
+
+
+def test_the_logistic_loss_is_cross_entropy_of_two_classes():
+    z = np.array([-700.0, -3.0, 0.0, 0.5, 700.0])
+    for eps in (0.0, 0.1, 0.6):
+        logits = np.stack([z, 0 * z], axis=-1)
+        target = soft_labels.soften_others(0, eps=eps, num_classes=2)
+        expected = -special.log_softmax(logits, axis=-1) @ target
+        found = soft_labels.binary_loss(z, eps=eps)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-300)
+    # Without smoothing it only falls.
+    assert (np.diff(soft_labels.binary_loss(z, eps=0.0)) < 0).all()
+    with pytest.raises(ValueError, match=r"wanted eps in \[0, 1\), got 1"):
+        soft_labels.binary_loss(z, eps=1.0)
