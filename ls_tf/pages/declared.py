@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ls_tf import stopping
+from ls_tf.analysis import seed_differences
 from ls_tf.pages import tables
 from ls_tf.pages.blocks import NO_RUN, Need, Table, Text
 from ls_tf.pages.tables import Spread
@@ -92,6 +93,12 @@ def pooled(
 
 ACCURACY = Number("classification", "accuracy", "%")
 
+WITHIN_NOISE = "within noise"
+INTERVAL = (
+    "“Within noise”: the 95 % interval (Student's) of the difference over the "
+    "seeds holds 0, as it does for one seed."
+)
+
 
 def table(
     name: str, caption: str, rows: Iterable[Row], *columns: Column[Row]
@@ -151,7 +158,9 @@ class Claim(Generic[Subject]):
 
     It is judged over the seeds that both have: by ``low`` and ``high``, the
     means, and by the single seeds, of which ``seeds_for`` of ``seeds`` agree.
-    Without such a seed there are no means, and ``holds`` says so.
+    Without such a seed there are no means, and ``holds`` says so. ``apart`` is
+    the higher less the lower over those seeds, with its interval; None without
+    one.
 
     Attributes:
         of: what it is about.
@@ -163,6 +172,8 @@ class Claim(Generic[Subject]):
             defined.
         printed: the two numbers as the paper that makes it prints them;
             ``holds_in_paper`` is None if one is missing.
+        by_interval: whether ``holds`` says "within noise" where the interval
+            holds 0, as that of one seed does.
     """
 
     of: Subject
@@ -172,6 +183,7 @@ class Claim(Generic[Subject]):
     whose: str = ""
     agrees: Callable[[float, float], bool | None] = tables.is_less
     printed: tuple[float | None, float | None] = (None, None)
+    by_interval: bool = False
 
     def __post_init__(self) -> None:
         """Judges it."""
@@ -189,6 +201,9 @@ class Claim(Generic[Subject]):
         if self.low is not None and self.high is not None:
             self.rise = self.high - self.low
             self.difference = self.low - self.high
+        self.apart = seed_differences.paired(self.higher, self.lower)
+        if self.by_interval and self.apart and self.apart.is_noise:
+            self.holds = WITHIN_NOISE
 
     def _judged(self, low: float | None, high: float | None) -> str | None:
         if low is None or high is None:
@@ -209,6 +224,23 @@ def judged(form: str) -> tuple[Column[Claim[Any]], ...]:
         ("higher", lambda claim: claim.high, form),
         ("holds", lambda claim: claim.holds, ""),
         *SEEDS,
+    )
+
+
+def interval(form: str) -> tuple[Column[Claim[Any]], ...]:
+    """Columns of the interval of the higher less the lower number."""
+
+    def end(name: str) -> Callable[[Claim[Any]], object]:
+        def shown(claim: Claim[Any]) -> object:
+            if claim.apart is None or claim.apart.count < 2:
+                return None
+            return getattr(claim.apart, name)
+
+        return shown
+
+    return (
+        ("difference, 95 % from", end("low"), form),
+        ("to", end("high"), form),
     )
 
 

@@ -3,7 +3,7 @@
 import operator
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib import patheffects
@@ -48,8 +48,9 @@ class Setting:
             teachers'.
         temperatures: of the hard teacher.
         seeds: of every run.
-        headline: whether ``--run_missing`` trains seed 0.
+        headline: the seeds that ``--run_missing`` trains.
         file: of the picture.
+        by_interval: see ``declared.Claim``.
     """
 
     name: str
@@ -57,8 +58,9 @@ class Setting:
     student: str
     temperatures: tuple[float, ...]
     seeds: tuple[int, ...]
-    headline: bool
+    headline: tuple[int, ...]
     file: str = "curves"
+    by_interval: bool = False
 
     def points(self, curve: str) -> tuple[float, ...]:
         """The alphas of a curve, or its temperatures."""
@@ -82,7 +84,7 @@ def needs(setting: Setting) -> Iterable[Need]:
         Need(
             *setting.run(curve, at),
             seed,
-            optional=seed != 0 or not setting.headline,
+            optional=seed not in setting.headline,
             row=f"{setting.name}, {curve}, {symbol} = {at:g}",
         )
         for seed in setting.seeds
@@ -266,6 +268,11 @@ def _claims(
     )
 
 
+def _noise(settings: Iterable[Setting]) -> Iterable[str]:
+    """What is to be said of intervals, once."""
+    return [declared.INTERVAL] if any(s.by_interval for s in settings) else []
+
+
 def blocks(
     records: Records, settings: Mapping[Setting, str], caption: str
 ) -> Iterable[Block]:
@@ -284,7 +291,9 @@ def blocks(
     """
     curves = {s: {c: _points(records, s, c) for c in CURVES} for s in settings}
     claims = [
-        c for s, of_s in curves.items() for c in _claims(s.name, *of_s.values())
+        replace(c, by_interval=s.by_interval)
+        for s, of_s in curves.items()
+        for c in _claims(s.name, *of_s.values())
     ]
     sentence = "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count})."
     yield declared.findings((claims, sentence))
@@ -294,7 +303,7 @@ def blocks(
             yield Picture(figure, setting.file, words)
     yield declared.table(
         "claims",
-        _CLAIMS_CAPTION,
+        " ".join([_CLAIMS_CAPTION, *_noise(settings)]),
         claims,
         ("setting", lambda c: c.of[0], ""),
         ("claim", lambda c: c.text, ""),
@@ -302,6 +311,7 @@ def blocks(
         ("lower", lambda c: c.low, ".2f"),
         ("higher", lambda c: c.high, ".2f"),
         ("difference", lambda c: c.rise, "+.2f"),
+        *declared.interval("+.2f"),
         ("holds", lambda c: c.holds, ""),
         *declared.SEEDS,
     )

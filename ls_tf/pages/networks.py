@@ -77,6 +77,7 @@ def needs(
     alphas: Sequence[float],
     seeds: Sequence[int] = (0,),
     headline: Sequence[float] = (),
+    headline_seeds: Sequence[int] = (0,),
 ) -> Iterable[Need]:
     """Lists the runs of a network.
 
@@ -84,7 +85,8 @@ def needs(
         network: which one.
         alphas: the amounts of smoothing.
         seeds: of each.
-        headline: alphas whose seed 0 ``--run_missing`` trains.
+        headline: alphas that ``--run_missing`` trains.
+        headline_seeds: of which seeds.
 
     Yields:
         Need: alpha by alpha.
@@ -95,7 +97,7 @@ def needs(
                 network.experiment,
                 network.changes(alpha),
                 seed,
-                optional=seed != 0 or alpha not in headline,
+                optional=seed not in headline_seeds or alpha not in headline,
                 row=f"{network.label}, alpha = {alpha:g}",
             )
 

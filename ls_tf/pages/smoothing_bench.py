@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from ls_tf.analysis import seed_differences
 from ls_tf.pages import canvas, declared, projection, tables
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Text
 from ls_tf.pages.canvas import Panel
@@ -150,14 +149,6 @@ def _of(methods: Iterable[Chosen], method: Method) -> Chosen | None:
     return next((m for m in methods if m.method is method), None)
 
 
-def _judged(claim: Claim[str]) -> Claim[str]:
-    """Says "within noise" where the interval over the seeds holds 0."""
-    apart = seed_differences.paired(claim.lower, claim.higher)
-    if apart is not None and apart.is_noise:
-        claim.holds = "within noise"
-    return claim
-
-
 def claims(methods: Sequence[Chosen]) -> list[Claim[str]]:
     """What papers say of smoothing, by our numbers."""
     hard, smoothed = _of(methods, HARD), _of(methods, SMOOTHED)
@@ -210,12 +201,14 @@ def claims(methods: Sequence[Chosen]) -> list[Claim[str]]:
     ):
         if low is not None and high is not None:
             pair = measure.of(low), measure.of(high)
-            found.append(_judged(Claim(measure.heading, *pair, text, whose)))
+            found.append(
+                Claim(measure.heading, *pair, text, whose, by_interval=True)
+            )
     if smoothed is not None:
         pair = NORMALISED.of(smoothed), AURC.of(smoothed)
         text = "normalised logits repair selective prediction after smoothing"
-        claim = Claim(AURC.heading, *pair, text, "Xia et al. 2025")
-        found.append(_judged(claim))
+        whose = "Xia et al. 2025"
+        found.append(Claim(AURC.heading, *pair, text, whose, by_interval=True))
     return found
 
 

@@ -28,7 +28,7 @@ _SHORT = distillation.Setting(
     student="alexnet_cifar10_student_120th",
     temperatures=_TEMPERATURES,
     seeds=networks.SEEDS,
-    headline=True,
+    headline=(0,),
     file="curves_short",
 )
 _FULL = distillation.Setting(
@@ -37,7 +37,7 @@ _FULL = distillation.Setting(
     student="alexnet_cifar10_student",
     temperatures=_TEMPERATURES,
     seeds=(0, 1, 2, 3, 4),  # the paper's number
-    headline=False,
+    headline=(),
 )
 _SETTINGS = (_FULL, _SHORT)
 

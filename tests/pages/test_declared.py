@@ -139,6 +139,36 @@ def test_claims_that_nothing_judges_are_said_to_be_so():
     assert (text.body, text.items) == ("", ("a", "b"))
 
 
+def test_a_claim_may_be_judged_by_an_interval_over_seeds():
+    pairs = {
+        "yes": ({0: 1.0, 1: 1.1}, {0: 5.0, 1: 5.2}),
+        "no": ({0: 5.0, 1: 5.2}, {0: 1.0, 1: 1.1}),
+        "within noise": ({0: 1.0, 1: 9.0}, {0: 2.0, 1: 3.0}),
+        "cannot be said": ({0: 1.0, 1: math.nan}, {0: 2.0, 1: 3.0}),
+        NO_RUN: ({0: 1.0}, {1: 2.0}),
+    }
+    for word, pair in pairs.items():
+        assert Claim("it", *pair, by_interval=True).holds == word
+    assert Claim("it", *pairs["within noise"]).holds == "no"
+    alone = Claim("it", {0: 1.0}, {0: 2.0}, by_interval=True)
+    assert alone.holds == "within noise"
+
+
+def test_the_interval_of_a_claim_stands_in_its_table():
+    # Differences 1 and 3: mean 2, standard error 1, t of one degree 12.706.
+    claim = Claim("it", {0: 1.0, 1: 1.0}, {0: 2.0, 1: 4.0}, by_interval=True)
+    alone = Claim("it", {0: 1.0}, {0: 2.0})
+    nothing = Claim("it", {}, {})
+    table = declared.table(
+        "t", "", [claim, alone, nothing], *declared.interval("+.2f")
+    )
+    assert tables.cells(table) == [
+        ["−10.71", "+14.71"],
+        ["–", "–"],
+        ["–", "–"],
+    ]
+
+
 def test_a_band_leaves_out_what_has_no_run():
     axes = Figure().subplots()
     points = [(1.0, tables.Spread(2.0, 1.0, 4.0, 3)), (2.0, None)]

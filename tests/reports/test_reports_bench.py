@@ -156,19 +156,6 @@ def test_noise_is_an_interval_over_seeds(monkeypatch):
     assert words.endswith("the only one that has runs")
 
 
-def test_claims_are_yes_no_or_within_noise():
-    pairs = {
-        "yes": ({0: 1.0, 1: 1.1}, {0: 5.0, 1: 5.1}),
-        "no": ({0: 5.0, 1: 5.1}, {0: 1.0, 1: 1.1}),
-        "within noise": ({0: 1.0, 1: 9.0}, {0: 2.0, 1: 3.0}),
-    }
-    for word, pair in pairs.items():
-        claim = smoothing_bench.Claim("AURC", *pair)
-        assert smoothing_bench._judged(claim).holds == word
-    alone = smoothing_bench.Claim("AURC", {0: 1.0}, {0: 2.0})
-    assert smoothing_bench._judged(alone).holds == "within noise"
-
-
 def test_a_part_of_the_runs_gives_a_part_of_the_page(built):
     folder = built(
         "smoothing_bench",
