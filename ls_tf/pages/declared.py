@@ -217,16 +217,6 @@ SEEDS: tuple[Column[Claim[Any]], ...] = (
 )
 
 
-def judged(form: str) -> tuple[Column[Claim[Any]], ...]:
-    """The last columns of a table of claims; its numbers have one format."""
-    return (
-        ("lower", lambda claim: claim.low, form),
-        ("higher", lambda claim: claim.high, form),
-        ("holds", lambda claim: claim.holds, ""),
-        *SEEDS,
-    )
-
-
 def interval(form: str) -> tuple[Column[Claim[Any]], ...]:
     """Columns of the interval of the higher less the lower number."""
 
@@ -241,6 +231,19 @@ def interval(form: str) -> tuple[Column[Claim[Any]], ...]:
     return (
         ("difference, 95 % from", end("low"), form),
         ("to", end("high"), form),
+    )
+
+
+def judged(
+    form: str, *, by_interval: bool = False
+) -> tuple[Column[Claim[Any]], ...]:
+    """The last columns of a table of claims; its numbers have one format."""
+    return (
+        ("lower", lambda claim: claim.low, form),
+        ("higher", lambda claim: claim.high, form),
+        *(interval(form) if by_interval else ()),
+        ("holds", lambda claim: claim.holds, ""),
+        *SEEDS,
     )
 
 

@@ -167,6 +167,12 @@ def test_the_interval_of_a_claim_stands_in_its_table():
         ["–", "–"],
         ["–", "–"],
     ]
+    table = declared.table(
+        "t", "", [claim], *declared.judged(".1f", by_interval=True)
+    )
+    assert tables.cells(table) == [
+        ["1.0", "3.0", "−10.7", "14.7", "within noise", "2", "2"]
+    ]
 
 
 def test_a_band_leaves_out_what_has_no_run():

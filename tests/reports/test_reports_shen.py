@@ -1,11 +1,48 @@
 """The reports on Shen et al. 2021."""
 
 import math
+import statistics
 
+import made_records
+import numpy as np
 import pytest
+from built_pages import page_of, rows
 
+from ls_tf.analysis import seed_differences
+from ls_tf.pages import builder
 from ls_tf.pages.blocks import Picture, Table
 from ls_tf.spec import registry
+from ls_tf.spec.resolve import resolve
+
+RECORDED = ("s_fig1",)
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_without_any_run_the_page_prints_every_command(name, built, tmp_path):
+    folder = built(name, lambda need: False)
+    page = page_of(folder)
+    folders = set()
+    for need in registry.get("ls_tf.reports", name).REQUIRES:
+        identity = resolve(
+            need.experiment, changed=need.changes, seed=need.seed
+        )
+        assert f"{identity.command()} --runs_dir={tmp_path / 'runs'}" in page
+        assert f"# {need.row}\n" in page
+        assert identity.folder not in folders
+        folders.add(identity.folder)
+    assert "No claim can be judged." in page
+    assert not list(folder.glob("*.png"))
+
+
+def wanted(name):
+    """The runs that a report asks for: experiment -> their seeds."""
+    found = {}
+    made = registry.get("ls_tf.reports", name)
+    for identity in builder.identities(made, smoke=False):
+        found.setdefault(identity.experiment, []).append(identity.seed)
+    return {k: sorted(v) for k, v in found.items()}
 
 
 def blocks(name):
@@ -33,3 +70,82 @@ def test_the_logistic_loss_of_figure_3():
     assert hard[:, 1].argmin() == len(hard) - 1
     dots = [line for line in axes.lines if line.get_marker() == "o"]
     assert len(dots) == 4
+
+
+def distances_of(need, split):
+    """By hand: distances of the made-up clusters' means."""
+    classes = np.array([4, 9, 0], np.int32)
+    arrays = made_records.points(need, "report", classes)
+    points, labels = (arrays[f"{split}_{k}"] for k in ("points", "labels"))
+    first, second, third = (
+        points[labels == k].astype(np.float64).mean(axis=0) for k in classes
+    )
+    d1, d2, dc = (
+        float(np.hypot(*side))
+        for side in (third - first, third - second, first - second)
+    )
+    return d1, d2, dc
+
+
+def test_the_distances_of_alike_classes(built):
+    assert wanted("s_fig1") == {
+        "bench_mnist": [0, 0, 1, 1, 2, 2],
+        "fc_mnist": [0, 0, 1, 1, 2, 2],
+    }
+    folder = built("s_fig1", lambda n: n.experiment == "bench_mnist")
+    needs = {
+        alpha: [
+            n
+            for n in registry.get("ls_tf.reports", "s_fig1").REQUIRES
+            if n.experiment == "bench_mnist" and n.changes["alpha"] == alpha
+        ]
+        for alpha in (0.0, 0.1)
+    }
+    found = {
+        (r["images"], r["alpha"]): r
+        for r in rows(folder, "distances")
+        if "4, 9, 0: alike" in r["network and classes"]
+    }
+    assert len(found) == 4
+    for split, images in (("train", "training"), ("report", "others")):
+        row = found[images, "0.1"]
+        by_hand = [distances_of(n, split) for n in needs[0.1]]
+        for name, values in zip(
+            ("D1", "D2", "Dc"), zip(*by_hand, strict=True), strict=True
+        ):
+            assert float(row[name]) == pytest.approx(statistics.fmean(values))
+        relative = [2 * dc / (d1 + d2) for d1, d2, dc in by_hand]
+        assert float(row["Dc, relative"]) == pytest.approx(
+            statistics.fmean(relative)
+        )
+        assert row["seeds"] == "3"
+    claims = [
+        r
+        for r in rows(folder, "claims")
+        if r["network and classes"].startswith("MNIST")
+    ]
+    # The made-up smoothed clusters are nearer, but of the same triangle.
+    both = [
+        [distances_of(n, "report") for n in needs[alpha]]
+        for alpha in (0.0, 0.1)
+    ]
+    relative, apart = (
+        [[f(*d) for d in of_alpha] for of_alpha in both]
+        for f in (
+            lambda d1, d2, dc: 2 * dc / (d1 + d2),
+            lambda d1, d2, dc: 2 * abs(d1 - d2) / (d1 + d2),
+        )
+    )
+    assert claims[0]["holds"] == "no"
+    for claim, (low, high) in (
+        (claims[1], relative),
+        (claims[2], apart[::-1]),
+    ):
+        pair = [dict(enumerate(values)) for values in (low, high)]
+        noise = seed_differences.paired(*pair).is_noise
+        means = statistics.fmean(low), statistics.fmean(high)
+        word = "yes" if means[0] < means[1] else "no"
+        assert claim["holds"] == ("within noise" if noise else word)
+        assert float(claim["lower"]) == pytest.approx(means[0])
+        assert float(claim["higher"]) == pytest.approx(means[1])
+    assert {r["seeds"] for r in claims} == {"3"}
