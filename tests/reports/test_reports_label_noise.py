@@ -17,7 +17,7 @@ class Run:
             "accuracy": accuracy,
             "error": 1 - accuracy,
         }
-        name = "report/classification/accuracy"
+        name = "report/accuracy"
         self.rows = [{"step": i, name: v} for i, v in enumerate(rows)]
 
     def scalars(self, evaluator, role):
