@@ -6,7 +6,7 @@ import statistics
 import made_records
 import numpy as np
 import pytest
-from built_pages import page_of, rows
+from built_pages import figures, page_of, rows
 
 from ls_tf.analysis import seed_differences
 from ls_tf.pages import builder
@@ -14,7 +14,7 @@ from ls_tf.pages.blocks import Picture, Table
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
 
-RECORDED = ("s_fig1",)
+RECORDED = ("s_fig1", "s_fig5")
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -149,3 +149,76 @@ def test_the_distances_of_alike_classes(built):
         assert float(claim["lower"]) == pytest.approx(means[0])
         assert float(claim["higher"]) == pytest.approx(means[1])
     assert {r["seeds"] for r in claims} == {"3"}
+
+
+def test_students_train_as_their_metrics_say(built):
+    assert wanted("s_fig5") == {
+        "fc_mnist": [0, 0, 1, 1, 2, 2],
+        "fc_mnist_kl_student": [0, 0, 1, 1, 2, 2],
+    }
+    folder = built("s_fig5", lambda n: n.seed < 2)
+    ends = {
+        (r["network"], r["alpha of the teacher"]): r
+        for r in rows(folder, "ends")
+    }
+    # Means of two seeds; CIFAR's loss counts three times in training.
+    for label, factor, data in (
+        ("MNIST, fully connected", 1, "mnist"),
+        ("CIFAR-10 AlexNet, steps / 120", 3, "cifar10"),
+    ):
+        for alpha, loss, accuracy in (
+            ("0.0", 0.0405, 87.95),
+            ("0.1", 0.1405, 87.65),
+        ):
+            row = ends[label, alpha]
+            assert float(row["loss, nats"]) == pytest.approx(loss / factor)
+            assert float(row["student, %"]) == pytest.approx(accuracy)
+            assert row["seeds"] == "2"
+        assert list(folder.glob(f"curves_*{data}_kl_student*.png"))
+    # A loss that is higher, and no higher accuracy.
+    assert [r["holds"] for r in rows(folder, "claims")] == ["yes", "no"] * 2
+    assert "(Shen et al.): yes, 0.0405 < 0.1405 (2 of 2 seeds)" in page_of(
+        folder
+    )
+
+
+class Trained:
+    """What the page of curves reads of a record."""
+
+    def __init__(self, loss, accuracy):
+        self.of_step = {600: loss, 1200: loss / 2}
+        self.accuracy = accuracy
+
+    def scalars(self, evaluator, role):
+        assert (evaluator, role) == ("classification", "report")
+        return {"accuracy": self.accuracy}
+
+    def metrics(self):
+        # A measurement may have a row of its own.
+        yield {"step": 300, "report/accuracy": self.accuracy / 2}
+        for step, loss in self.of_step.items():
+            yield {
+                "step": step,
+                "train/loss": loss,
+                "report/accuracy": self.accuracy,
+            }
+
+
+def test_the_curves_are_means_over_seeds():
+    made = registry.get("ls_tf.reports", "s_fig5")
+    records = {
+        need: Trained(0.6 + 0.2 * need.seed, 0.9)
+        for need in made.REQUIRES
+        if need.seed < 2 and need.experiment != "fc_mnist_kl_student"
+    }
+    (figure,) = figures(made, records).values()
+    loss, accuracy = figure.axes
+    assert loss.get_yscale() == "log"
+    (line, _), (shown, _) = loss.lines, accuracy.lines
+    # 0.6 and 0.8, a third of it.
+    np.testing.assert_allclose(
+        line.get_xydata(), [[600, 0.7 / 3], [1200, 0.35 / 3]]
+    )
+    np.testing.assert_allclose(
+        shown.get_xydata(), [[300, 45], [600, 90], [1200, 90]]
+    )
