@@ -35,8 +35,18 @@ def plan(wanted: Sequence[RunIdentity], *, stacked: bool) -> list[Group]:
     groups: list[Group] = []
     for depth in sorted(depths):
         level = list(depths[depth].values())
-        groups += stack.groups(level) if stacked else [[run] for run in level]
+        together = stack.groups(level) if stacked else [[run] for run in level]
+        for group in together:
+            # Teachers that run beside their students have no room for others.
+            alone = [[run] for run in group if _runs_beside(run)]
+            groups += alone or [group]
     return groups
+
+
+def _runs_beside(identity: RunIdentity) -> bool:
+    """Whether a run's teacher answers while it trains."""
+    teacher = identity.spec.teacher
+    return teacher is not None and teacher.table == "never"
 
 
 def make_missing(

@@ -97,3 +97,14 @@ def test_a_held_run_is_refused(tmp_path, trained):
 def test_stacks_are_of_one_kind():
     plan = sweep.plan(WANTED, stacked=True)
     assert [len(group) for group in plan] == [2, 8]
+
+
+def test_students_whose_teacher_runs_beside_them_are_trained_alone():
+    def beside(alpha):
+        changed = {"teacher.changes.alpha": alpha, "teacher.table": "never"}
+        return resolve("fc_digits_student", changed=changed)
+
+    wanted = [beside(0.0), beside(0.1), *WANTED]
+    plan = sweep.plan(wanted, stacked=True)
+    assert [len(group) for group in plan] == [2, 1, 1, 8]
+    assert plan[1:3] == [[beside(0.0)], [beside(0.1)]]
