@@ -7,14 +7,15 @@ import made_records
 import numpy as np
 import pytest
 from built_pages import figures, page_of, rows
+from scipy import stats
 
 from ls_tf.analysis import seed_differences
 from ls_tf.pages import builder
 from ls_tf.pages.blocks import Picture, Table
 from ls_tf.spec import registry
-from ls_tf.spec.resolve import resolve
+from ls_tf.spec.resolve import resolve, teacher_of
 
-RECORDED = ("s_fig1", "s_fig5")
+RECORDED = ("s_fig1", "s_fig5", "s_table6_table8")
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -222,3 +223,82 @@ def test_the_curves_are_means_over_seeds():
     np.testing.assert_allclose(
         shown.get_xydata(), [[300, 45], [600, 90], [1200, 90]]
     )
+
+
+def test_the_printed_teachers_have_students_in_their_order():
+    made = registry.get("ls_tf.reports", "s_table6_table8")
+    assert made.printed_order() == pytest.approx(1)
+
+
+def test_teachers_of_each_quality_and_their_students_are_asked_for():
+    assert {k: len(v) for k, v in wanted("s_table6_table8").items()} == {
+        "fc_mnist": 5 * 2 * 3,
+        "fc_mnist_dropout": 2 * 3,
+        "fc_mnist_kl_student": 6 * 2 * 3,
+        "resnet20_cifar10_short": 4 * 2,
+        "alexnet_cifar10_kl_student_120th": 4 * 2,
+    }
+    # A student names the teacher that the page asks for.
+    made = registry.get("ls_tf.reports", "s_table6_table8")
+    runs = {
+        (i.experiment, i.folder): i
+        for i in builder.identities(made, smoke=False)
+    }
+    taught = {teacher_of(i).folder for i in runs.values() if teacher_of(i)}
+    assert taught == {folder for name, folder in runs if "student" not in name}
+
+
+# Teachers and students of hard and of smoothed labels, by seed: the smoothed
+# one-epoch teacher is worse, and so is its student.
+_OF_QUALITY = {
+    "1200 + 1200 units": ((98.0, 98.2), (97.0, 97.5)),
+    "the same, twice as long": ((98.1, 98.3), (97.1, 97.6)),
+    "the same, dropout": ((98.05, 98.25), (97.0, 97.5)),
+    "100 + 100 units": ((97.0, 97.2), (96.0, 96.5)),
+    "20 + 20 units": ((94.0, 94.2), (95.0, 95.5)),
+    "one epoch": ((93.0, 92.0), (94.0, 93.5)),
+}
+
+
+def test_better_teachers_and_inferior_ones_by_hand(built):
+    def changed(need):
+        word, _, quality = need.row.partition(": ")
+        quality = quality.rpartition(", alpha")[0]
+        smoothed = float(need.row.rpartition("= ")[2]) > 0
+        teachers, students = _OF_QUALITY[quality]
+        values = students if "student of" in word else teachers
+        value = values[smoothed] - 0.1 * need.seed
+        return {"accuracy": value / 100, "error": 1 - value / 100}
+
+    folder = built(
+        "s_table6_table8",
+        lambda n: n.row.startswith("MNIST"),
+        changed=changed,
+    )
+    table = {
+        (r["teacher"], r["alpha"]): r
+        for r in rows(folder, "teachers")
+        if r["setting"].startswith("MNIST")
+    }
+    for quality, (teachers, students) in _OF_QUALITY.items():
+        for alpha, at in (("0.0", 0), ("0.1", 1)):
+            row = table[quality, alpha]
+            assert float(row["teacher, %"]) == pytest.approx(teachers[at] - 0.1)
+            assert float(row["student, %"]) == pytest.approx(students[at] - 0.1)
+            assert row["seeds"] == "3"
+    claims = [
+        r for r in rows(folder, "claims") if r["setting"].startswith("MNIST")
+    ]
+    order = stats.spearmanr(
+        [v for teachers, _ in _OF_QUALITY.values() for v in teachers],
+        [v for _, students in _OF_QUALITY.values() for v in students],
+    ).statistic
+    assert claims[0]["holds"] == "yes"
+    assert float(claims[0]["higher"]) == pytest.approx(order)
+    better = [r["holds"] for r in claims if "more accurate one" in r["claim"]]
+    assert better == ["yes"] * 5 + ["no"]
+    same = [r for r in claims if "better teacher of the two" in r["claim"]]
+    assert [r["holds"] for r in same] == ["yes"] * 6
+    assert ["of hard labels" in r["claim"] for r in same] == [False] * 5 + [
+        True
+    ]
