@@ -15,7 +15,7 @@ from ls_tf.pages.blocks import Picture, Table
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve, teacher_of
 
-RECORDED = ("s_fig1", "s_fig5", "s_table6_table8")
+RECORDED = ("s_fig1", "s_fig5", "s_table6_table8", "s_table1_table10")
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -302,3 +302,56 @@ def test_better_teachers_and_inferior_ones_by_hand(built):
     assert ["of hard labels" in r["claim"] for r in same] == [False] * 5 + [
         True
     ]
+
+
+def test_printed_accuracies_against_printed_spreads():
+    made = registry.get("ls_tf.reports", "s_table1_table10")
+    assert made.printed_order(0.0) == pytest.approx(-0.75, abs=0.005)
+    assert made.printed_order(0.1) == pytest.approx(0.02, abs=0.005)
+
+
+def test_accuracy_and_spread_over_sizes(built):
+    assert {k: len(v) for k, v in wanted("s_table1_table10").items()} == {
+        "fc_mnist_small": 4 * 2 * 3
+    }
+    # The wider, the more accurate and the lower the spread; longer too.
+    sizes = {50: 0, 200: 1, 800: 2, 200.5: 3}
+
+    def changed(need):
+        width, _ = need.changes.get("model.options.hidden", (800, 800))
+        if "train.epochs" in need.changes:
+            width = 200.5
+        rank, smoothed = sizes[width], need.changes["alpha"] > 0
+        return {
+            "accuracy": 0.97 + 0.002 * rank + 0.001 * need.seed * smoothed,
+            "intra_std": 0.2 - 0.01 * rank - 0.05 * smoothed,
+            "inter_std": 0.01 + 0.02 * smoothed,
+        }
+
+    folder = built(
+        "s_table1_table10",
+        lambda n: n.experiment == "fc_mnist_small",
+        changed=changed,
+    )
+    row = rows(folder, "networks")[1]
+    assert row["network"] == "MNIST, 200 + 200 units" and row["seeds"] == "3"
+    assert float(row["accuracy, %, alpha=0.1"]) == pytest.approx(97.3)
+    assert float(row["spread within classes, alpha=0.1"]) == pytest.approx(0.14)
+    claims = [
+        r for r in rows(folder, "claims") if r["network"].startswith("MNIST")
+    ]
+    words = {}
+    for claim in claims:
+        words.setdefault(claim["claim"].split(", alpha")[0], []).append(
+            claim["holds"]
+        )
+    assert words == {
+        "smoothing lowers the spread within classes (table 1)": ["yes"] * 4,
+        "smoothing lowers the spread between them (table 10)": ["no"] * 4,
+        # 0, .1 and .2 points: the interval holds 0.
+        "smoothing raises the accuracy, % (table 1)": ["within noise"] * 4,
+        "longer training lowers the spread": ["yes"] * 2,
+        "the more accurate, the lower the spread (rank correlation)": (
+            ["yes"] * 2
+        ),
+    }
