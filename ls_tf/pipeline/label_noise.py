@@ -62,7 +62,6 @@ class LabelNoise:
         """
         self._data, self._info, self._seed = data, info, seed
         self._observed: dict[str, np.ndarray] = {}
-        self._count: dict[str, int] = {}
         self._refuse()
 
     def _refuse(self) -> None:
@@ -107,12 +106,7 @@ class LabelNoise:
             observed = change(labels, self._transition(), chance)
             observed.flags.writeable = False
             self._observed[split] = observed
-            self._count[split] = int(np.sum(observed != labels))
         return self._observed[split]
-
-    def relabelled(self, split: str) -> int:
-        """How many labels of a split, given before, are wrong."""
-        return self._count[split]
 
     def _chance(self, split: str) -> np.ndarray:
         """Of the examples of a split: float64 [2, N]."""

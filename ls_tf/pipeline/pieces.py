@@ -182,7 +182,7 @@ class Pieces:
             except jpeg.DamagedImageError as error:
                 if not self.skips:
                     raise DataError(
-                        f"{self.shards.name}: record {self.shards.start + at} "
+                        f"{self.shards.name}: record {self.shards.number(at)} "
                         f"({example.file_name or 'of no known file'}) is no "
                         f"whole JPEG: {error}; prepare the data anew, or set "
                         "data.skip_damaged=true: the next of its class takes "

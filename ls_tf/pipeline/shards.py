@@ -15,6 +15,7 @@ import os
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from ls_tf import stopping
@@ -54,6 +55,7 @@ class Shards:
         sizes: how many records each has.
         start: first record of the part.
         stop: the one behind its last.
+        rows: those of them that are used, rising; empty: all.
     """
 
     name: str
@@ -61,10 +63,15 @@ class Shards:
     sizes: tuple[int, ...]
     start: int
     stop: int
+    rows: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """How many records the part has."""
-        return self.stop - self.start
+        return len(self.rows) or self.stop - self.start
+
+    def number(self, position: int) -> int:
+        """Which record of the files a position in the part means."""
+        return self.start + (self.rows[position] if self.rows else position)
 
     @functools.cached_property
     def sha256(self) -> str:
@@ -82,6 +89,8 @@ class Shards:
                 told.update(f"{path.name} {size} {length} ".encode())
                 told.update(opened.read())
         told.update(f"{self.name} {self.start} {self.stop}".encode())
+        if self.rows:
+            told.update(np.array(self.rows, "<i8").tobytes())
         return told.hexdigest()
 
     @functools.cached_property
@@ -132,7 +141,7 @@ class Shards:
         from tensorflow_datasets.proto import tf_example_pb2
 
         try:
-            record = _opened(self.files, self.sizes)[self.start + position]
+            record = _opened(self.files, self.sizes)[self.number(position)]
             fields = tf_example_pb2.Example.FromString(record).features.feature
             name = next((n for n in _FILE_NAMES if n in fields), None)
             return Example(
@@ -142,7 +151,7 @@ class Shards:
             )
         except Exception as error:  # Damaged files raise nearly anything.
             raise DataError(
-                f"{self.name}: cannot read record {self.start + position} of "
+                f"{self.name}: cannot read record {self.number(position)} of "
                 f"the files {self.files[0]} and following: {line(error)}"
             ) from error
 

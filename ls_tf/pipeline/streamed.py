@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from ls_tf.pipeline import array_cache, contract, shards
+from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.plan import EpochPlan
 from ls_tf.pipeline.shards import Shards
 from ls_tf.pipeline.stream import SplitBatches, Stream
@@ -27,6 +28,7 @@ class StreamedSplits:
         recipe: str,
         *,
         skips: bool = False,
+        tail: LongTail | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -36,19 +38,28 @@ class StreamedSplits:
             recipe: how pictures are prepared; see ``photographs.recipe``.
             skips: whether the next record of its class takes a damaged one's
                 place; else that is an error.
+            tail: which records of the training split are used; None: all.
         """
         self._module, self._data_dir = module, data_dir
-        self._recipe, self._skips = recipe, skips
+        self._recipe, self._skips, self._tail = recipe, skips, tail
         self._damaged: dict[str, set[int]] = {}
         self._shards: dict[str, Shards] = {}
         self._labels: dict[str, np.ndarray] = {}
 
     def shards(self, split: str) -> Shards:
-        """Gives the records of a split; see ``shards.find``."""
+        """Gives the records of a split; see ``shards.find``.
+
+        Of a long tail, those that it has: it takes a pass over the labels.
+
+        Raises:
+            SpecError: there are too few examples for the tail.
+        """
         if split not in self._shards:
-            self._shards[split] = shards.find(
-                self._module, split, data_dir=self._data_dir
-            )
+            found = shards.find(self._module, split, data_dir=self._data_dir)
+            if self._tail is not None and self._tail.cuts(split):
+                rows = self._tail.rows(split, self._read_labels(split, found))
+                found = dataclasses.replace(found, rows=tuple(rows.tolist()))
+            self._shards[split] = found
         return self._shards[split]
 
     def training(
@@ -85,11 +96,15 @@ class StreamedSplits:
                 the set promises.
         """
         if split not in self._labels:
-            self._labels[split] = self._read_labels(split)
+            records = self.shards(split)
+            whole = dataclasses.replace(records, rows=())
+            labels = self._read_labels(split, whole)
+            rows = np.array(records.rows, np.int64)
+            self._labels[split] = labels[rows] if len(rows) else labels
         return self._labels[split]
 
-    def _read_labels(self, split: str) -> np.ndarray:
-        records = self.shards(split)
+    def _read_labels(self, split: str, records: Shards) -> np.ndarray:
+        """Of all records of a split, whatever of it is used."""
         about = {"count": len(records), "of": records.sha256}
         base = contract.parse_split(split, self._module.INFO.sizes)[0]
         name = f"labels_{base}_{records.start}_{records.stop}"
@@ -114,6 +129,9 @@ class StreamedSplits:
             len(records),
             sha256=records.sha256,
             sampled_sha256=records.sampled_sha256,
+            class_counts=tuple(np.bincount(self.labels(split)).tolist())
+            if records.rows
+            else (),
         )
         if not damaged:
             return usage

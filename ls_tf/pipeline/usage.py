@@ -48,6 +48,7 @@ class Usage:
             for what is not streamed.
         relabelled: how many have a wrong label on purpose; None where none
             is meant to.
+        class_counts: examples of each class; empty where all are used.
     """
 
     examples: int
@@ -58,6 +59,7 @@ class Usage:
     sha256: str = ""
     sampled_sha256: str = ""
     relabelled: int | None = None
+    class_counts: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -74,10 +76,12 @@ class Usage:
         subwords = {"wanted": self.wanted, "learnt": self.learnt}
         digests = {name: getattr(self, name) for name in _DIGESTS}
         noise = {"relabelled": self.relabelled}
+        tail = {"class_counts": list(self.class_counts)}
         return {
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
             **({} if self.relabelled is None else noise),
+            **(tail if self.class_counts else {}),
             **(subwords if self.wanted else {}),
             **{name: value for name, value in digests.items() if value},
         }

@@ -112,7 +112,7 @@ def build(identities: Sequence[RunIdentity], session: Session) -> Engine:
     """
     spec = identities[0].spec
     engine = session.engine(spec, transform(spec))
-    known: dict[str, Teacher] = {}
+    known: dict[teaching.Taught, Teacher] = {}
     recipes = [
         recipe(
             identity.spec,

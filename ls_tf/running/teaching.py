@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from ls_tf.tasks.distillation import Teacher
 
 
+# A teacher's folder, and the seed that chooses the images that it answers to.
+Taught = tuple[str, int | None]
+
+
 class MissingRunError(SpecError):
     """A run that another one needs is not there; says how to make it."""
 
@@ -45,15 +49,15 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
 def load(
     identity: RunIdentity,
     session: Session,
-    known: "dict[str, Teacher]",
+    known: "dict[Taught, Teacher]",
 ) -> "Teacher | None":
     """Loads the trained teacher of a run, if it has one.
 
     Args:
         identity: the run.
         session: the process's devices.
-        known: folder -> teacher of the runs that are trained in the same
-            program; added to. They all have the same data.
+        known: the teachers of the runs that are trained in the same program;
+            added to. The runs all have the same data, or tails of it.
 
     Returns:
         The teacher, with its table where the student uses one.
@@ -69,8 +73,10 @@ def load(
     taught_by = run_of(identity)
     if taught_by is None:
         return None
-    if taught_by.folder in known:
-        return known[taught_by.folder]
+    tail = identity.spec.data.tail_power is not None
+    taught = taught_by.folder, identity.spec.seed if tail else None
+    if taught in known:
+        return known[taught]
     from ls_tf.tasks import distillation
     from ls_tf.training import checkpoints
     from ls_tf.training.naming import assign_model
@@ -114,7 +120,7 @@ def load(
             session,
         )
         teacher = dataclasses.replace(teacher, table=table)
-    known[taught_by.folder] = teacher
+    known[taught] = teacher
     return teacher
 
 
@@ -126,19 +132,23 @@ def _table(
     session: Session,
 ) -> np.ndarray:
     """The teacher's logits on every view of the student's training images."""
-    from ls_tf.pipeline import augment, loading
+    from ls_tf.pipeline import augment
+    from ls_tf.pipeline.in_memory import MemorySplits
     from ls_tf.training import tables
 
     module = registry.get("ls_tf.data", student.data.name, "data set")
-    images = loading.load(
-        module, student.data.train, data_dir=session.machine.data_dir
-    )["image"]
+    splits = MemorySplits(
+        module, student.data, session.machine.data_dir, student.seed
+    )
+    split = student.data.train
+    images = splits.arrays(split)["image"]
+    sha256 = digest(images)
     key = tables.Key(
         teacher=str(record.run["digest"]),
         weights=weights,
         data=student.data.name,
-        split=student.data.train,
-        images=digest(images),
+        split=f"{split}+{sha256[:12]}" if splits.cuts(split) else split,
+        images=sha256,
         augmentation=student.data.augmentation,
         examples=len(images),
         views=augment.augmentation(student.data.augmentation).views or 0,
@@ -165,14 +175,16 @@ class _Inference:
         self, student: ExperimentSpec, teacher: "Teacher", session: Session
     ) -> None:
         """Takes the parts; nothing is built before the first call."""
-        # The teacher as a classifier of the student's images. Its batch is
-        # never trained on, but has to fit the data and the devices.
+        # The teacher as a classifier of the student's images, of which a seed
+        # may choose some. Its batch is never trained on, but has to fit the
+        # data and the devices.
         self._spec = dataclasses.replace(
             teacher.spec,
             task="classification",
             teacher=None,
             loss=None,
             data=student.data,
+            seed=student.seed,
             train=dataclasses.replace(
                 teacher.spec.train,
                 global_batch_size=student.train.global_batch_size,

@@ -120,6 +120,7 @@ def check(spec: ExperimentSpec) -> None:
         f"data.allow_left_out: wanted 0 to 1, got {d.allow_left_out}",
     )
     _check_label_noise(d)
+    _check_long_tail(d)
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
@@ -161,6 +162,31 @@ def _check_label_noise(data: DataSpec) -> None:
         data.has_label_noise or data.noisy_labels == DataSpec.noisy_labels,
         f"{name}: wanted {DataSpec.noisy_labels}, no label is changed, got "
         f"{data.noisy_labels}",
+    )
+
+
+def _check_long_tail(data: DataSpec) -> None:
+    """Refuses tails that no data has."""
+    power, largest = data.tail_power, data.tail_largest
+    least, default = data.tail_smallest, DataSpec.tail_smallest
+    _require(
+        power is None or power > 0,
+        f"data.tail_power: wanted more than 0, got {power}",
+    )
+    _require(
+        least >= 1,
+        "data.tail_smallest: wanted 1 or more, no class is left without "
+        f"examples, got {least}",
+    )
+    _require(
+        largest is None or largest >= least,
+        f"data.tail_largest: wanted data.tail_smallest={least} or more, got "
+        f"{largest}",
+    )
+    _require(
+        power is not None or (largest is None and least == default),
+        "data.tail_power: wanted a number beside data.tail_largest and "
+        "data.tail_smallest, got none",
     )
 
 

@@ -58,6 +58,13 @@ class DataSpec:
     # "train" | "all": the splits that are measured on too, each by its own
     # chance
     noisy_labels: str = "train"
+    # A long tail: of the training split some classes keep few examples, drawn
+    # by the run's seed, in the proportions of a Pareto distribution of this
+    # power. The most frequent class has `tail_largest` (None: as many as the
+    # rarest of the split has), and none fewer than `tail_smallest`.
+    tail_power: float | None = None
+    tail_largest: int | None = None
+    tail_smallest: int = 1
 
     @property
     def has_label_noise(self) -> bool:

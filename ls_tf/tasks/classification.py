@@ -16,8 +16,9 @@ from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing, learnt_targets
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, contract, fitting, loading, plan, usage
-from ls_tf.pipeline.label_noise import LabelNoise
+from ls_tf.pipeline import augment, contract, fitting, plan
+from ls_tf.pipeline.in_memory import MemorySplits
+from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.stream import Stream
 from ls_tf.pipeline.streamed import StreamedSplits
 from ls_tf.pipeline.usage import Usage
@@ -163,15 +164,20 @@ class Classification:
         # First, since a loss that does not fit is refused before data is read.
         self._loss = objective.build(spec, self.own_loss(spec))
         self._data_dir = data_dir
-        self._loaded: dict[str, Mapping[str, np.ndarray]] = (
-            {} if like is None else like._loaded
-        )
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
         self._augmentation = augment.augmentation(spec.data.augmentation)
-        self._noise = LabelNoise(spec.data, self._data.INFO, spec.seed)
+        self._splits: MemorySplits = MemorySplits(
+            self._data,
+            spec.data,
+            data_dir,
+            spec.seed,
+            None if like is None else like._splits,
+        )
         self._streamed = self._streamed_splits()
         if self._streamed:
             self.own_resident = ()  # labels come with the photographs
+        elif self._splits.cuts(spec.data.train):
+            self.own_resident = ("image", "label")
         self._num_examples = (
             len(self._streamed.shards(spec.data.train))
             if self._streamed
@@ -209,10 +215,6 @@ class Classification:
         self._num_classes = self._data.INFO.num_classes
         self.class_names: tuple[str, ...] = self._data.INFO.class_names
         self._prior = self._class_frequencies()
-        clean = like is not None and not (
-            spec.data.has_label_noise or like.spec.data.has_label_noise
-        )
-        self._sha256: dict[str, str] = like._sha256 if like and clean else {}
 
     def _check_auxiliary(self) -> None:
         """Refuses a weight of what is not there.
@@ -249,6 +251,7 @@ class Classification:
             self._data_dir,
             data.augmentation,
             skips=data.skip_damaged,
+            tail=LongTail(data, self._data.INFO, self.spec.seed),
         )
 
     def _training_stream(self) -> Stream | None:
@@ -265,10 +268,12 @@ class Classification:
         self, like: "Classification | None"
     ) -> Mapping[str, np.ndarray]:
         train = self.in_memory("train")
+        # Of another tail the images are others.
+        shares = like and like.in_memory("train")["image"] is train["image"]
         return {
-            "image": self._augmentation.prepare(train["image"])
-            if like is None
-            else like.resident["image"],
+            "image": like.resident["image"]
+            if like and shares
+            else self._augmentation.prepare(train["image"]),
             "label": train["label"],
         }
 
@@ -284,33 +289,12 @@ class Classification:
         frequencies: np.ndarray = counts / self._num_examples
         return frequencies.astype(np.float32)
 
-    def _digest_of(self, role: str, split: str) -> str:
-        """Of the training split, and of others whose labels are changed."""
-        if split != self.spec.data.train and not self._noise.changes(split):
-            return ""
-        if split not in self._sha256:
-            arrays = self.in_memory(role)
-            self._sha256[split] = usage.digest(arrays["image"], arrays["label"])
-        return self._sha256[split]
-
     @property
     def data_used(self) -> Mapping[str, Usage]:
         """See ``Task.data_used``: only damaged photographs are left out."""
-        used: dict[str, Usage] = {}
-        for role in ("train", "calibrate", "report"):
-            split = getattr(self.spec.data, role)
-            if self._streamed:
-                used[split] = self._streamed.usage(split)
-                continue
-            _, start, stop = contract.parse_split(split, self._data.INFO.sizes)
-            used[split] = Usage(
-                stop - start,
-                sha256=self._digest_of(role, split),
-                relabelled=self._noise.relabelled(split)
-                if self._noise.changes(split)
-                else None,
-            )
-        return used
+        data, splits = self.spec.data, self._streamed or self._splits
+        used = (data.train, data.calibrate, data.report)
+        return {split: splits.usage(split) for split in used}
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""
@@ -457,16 +441,7 @@ class Classification:
                 f"{self.spec.data.name}: wanted a split in memory, its "
                 "photographs are streamed"
             )
-        split = getattr(self.spec.data, role)
-        if split not in self._loaded:
-            self._loaded[split] = loading.load(
-                self._data, split, data_dir=self._data_dir
-            )
-        loaded = self._loaded[split]
-        if not self._noise.changes(split):
-            return loaded
-        label = self._noise.observed(split, loaded["label"])
-        return {**loaded, "label": label}
+        return self._splits.arrays(getattr(self.spec.data, role))
 
     def image_shape(self) -> tuple[int, ...]:
         """See ``Classifier.image_shape``.

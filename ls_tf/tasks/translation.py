@@ -91,9 +91,10 @@ class Translation:
             raise SpecError(
                 "train.remat: wanted false, a Transformer keeps its activations"
             )
-        if spec.data.has_label_noise:
+        if spec.data.has_label_noise or spec.data.tail_power is not None:
             raise SpecError(
-                "data.label_kept, data.label_transition: wanted a data set of "
+                "data.label_kept, data.label_transition, data.tail_power: "
+                "wanted a data set of "
                 f"images, {spec.data.name} holds texts"
             )
         tokens = spec.train.global_batch_tokens

@@ -58,7 +58,8 @@ class Key:
         teacher: digest of the specification of the teacher's run.
         weights: SHA-256 of the teacher's checkpoint.
         data: name of the data set.
-        split: of the students' training images.
+        split: of the students' training images; of a tail of it, with the
+            first digits of ``images``: a teacher may have a table of each.
         images: SHA-256 of these images.
         augmentation: whose views of them there are.
         examples: N.

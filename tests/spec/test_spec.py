@@ -601,6 +601,9 @@ DEFAULTS = {
         "label_kept": 1.0,
         "label_transition": (),
         "noisy_labels": "train",
+        "tail_power": None,
+        "tail_largest": None,
+        "tail_smallest": 1,
     },
     TrainSpec: {
         "global_batch_size": None,

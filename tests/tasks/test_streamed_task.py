@@ -11,6 +11,7 @@ import small_photographs
 from ls_tf.experiments import fc_digits
 from ls_tf.pipeline import array_cache, stream
 from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.plan import EpochPlan
 from ls_tf.protocols import Batches
 from ls_tf.spec import SpecError, TeacherSpec, override
@@ -110,6 +111,39 @@ def test_the_prior_is_counted_where_the_loss_wants_it(folder):
     np.testing.assert_allclose(task._prior, counts / 30, rtol=1e-6)
     # Elsewhere a pass over the records would be for nothing.
     assert np.isnan(make()._prior).all()
+
+
+def test_a_long_tail_of_photographs(folder):
+    tail = {
+        "data.train": "train[5:]",
+        "data.tail_power": 6.0,
+        "data.tail_largest": 10,
+    }
+    task = make(**tail)
+    records = small_photographs.find(folder, "train[5:]")
+    every = np.array([records.read(i).label for i in range(65)])
+    rows = LongTail(task.spec.data, small_photographs.INFO, 0).rows(
+        "train[5:]", every
+    )
+    # By hand: 4 ** (1/6) - 1 is .260, 2 ** (1/6) - 1 .122, then .049.
+    assert sorted(np.bincount(every[rows]), reverse=True) == [10, 5, 2]
+    np.testing.assert_array_equal(task.labels("train"), every[rows])
+    fed = task.feed(0, 2)
+    labels = every[rows][fed["index"].ravel()]
+    np.testing.assert_array_equal(fed["label"].ravel(), labels)
+    (picked,) = task.examples("train", np.array([3])).batches()
+    (whole,) = (
+        make(**{"data.train": "train[5:]"})
+        .examples("train", rows[3:4])
+        .batches()
+    )
+    np.testing.assert_array_equal(picked["image"], whole["image"])
+    used = task.data_used["train[5:]"].as_dict()
+    assert used["examples"] == 17
+    assert used["class_counts"] == np.bincount(every[rows]).tolist()
+    assert used["sha256"] != records.sha256
+    other = make(**tail, seed=1).data_used["train[5:]"]
+    assert other.sha256 != used["sha256"] and other.examples == 17
 
 
 def test_examples_are_evaluated_as_batches(folder):
