@@ -5,7 +5,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ls_tf.pipeline import contract, loading, usage
+from ls_tf.pipeline import class_subset, contract, loading, usage
 from ls_tf.pipeline.contract import Arrays
 from ls_tf.pipeline.label_noise import LabelNoise
 from ls_tf.pipeline.long_tail import LongTail
@@ -87,6 +87,8 @@ class MemorySplits:
             _, start, stop = contract.parse_split(
                 split, self._module.INFO.sizes
             )
+            if self._data.classes:
+                return Usage(len(self._whole(split)["label"]))
             return Usage(stop - start)
         arrays, true = self.arrays(split), self._whole(split)["label"]
         counts: tuple[int, ...] = ()
@@ -105,9 +107,8 @@ class MemorySplits:
         )
 
     def _whole(self, split: str) -> Arrays:
-        """A split as it is stored."""
+        """A split as it is stored, less the classes that are left out."""
         if split not in self._loaded:
-            self._loaded[split] = loading.load(
-                self._module, split, data_dir=self._data_dir
-            )
+            loaded = loading.load(self._module, split, data_dir=self._data_dir)
+            self._loaded[split] = class_subset.part(self._data, split, loaded)
         return self._loaded[split]

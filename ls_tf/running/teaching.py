@@ -33,11 +33,19 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
     teacher = teacher_of(identity)
     if teacher is None:
         return None
-    names = [run.spec.data.name for run in (identity, teacher)]
+    data = [run.spec.data for run in (identity, teacher)]
+    names = [one.name for one in data]
     ours, theirs = (
-        getattr(registry.get("ls_tf.data", name).INFO, "num_classes", 0)
-        for name in names
+        len(one.classes)
+        or getattr(registry.get("ls_tf.data", one.name).INFO, "num_classes", 0)
+        for one in data
     )
+    if data[0].classes != data[1].classes and names[0] == names[1]:
+        raise SpecError(
+            "teacher: wanted data.classes as the student's, "
+            f"{list(data[0].classes) or 'all'}, got "
+            f"{list(data[1].classes) or 'all'}"
+        )
     if ours != theirs:
         raise SpecError(
             f"teacher: wanted {ours} classes as the student's ({names[0]}), "
@@ -152,7 +160,7 @@ def _table(
         augmentation=student.data.augmentation,
         examples=len(images),
         views=augment.augmentation(student.data.augmentation).views or 0,
-        classes=module.INFO.num_classes,
+        classes=len(student.data.classes) or module.INFO.num_classes,
     )
     inference = _Inference(student, teacher, session)
 

@@ -121,6 +121,7 @@ def check(spec: ExperimentSpec) -> None:
     )
     _check_label_noise(d)
     _check_long_tail(d)
+    _check_classes(d)
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
@@ -187,6 +188,25 @@ def _check_long_tail(data: DataSpec) -> None:
         power is not None or (largest is None and least == default),
         "data.tail_power: wanted a number beside data.tail_largest and "
         "data.tail_smallest, got none",
+    )
+
+
+def _check_classes(data: DataSpec) -> None:
+    """Refuses classes that are too few, or named twice."""
+    path, classes = "data.classes", data.classes
+    _require(
+        len(classes) != 1,
+        f"{path}: wanted 2 classes or more, got {shown(classes)}",
+    )
+    _require(
+        len(set(classes)) == len(classes) and min(classes, default=0) >= 0,
+        f"{path}: wanted different ids of 0 or more, got {shown(classes)}",
+    )
+    _require(
+        not classes
+        or not (data.has_label_noise or data.tail_power is not None),
+        f"{path}: wanted none beside changed labels or a long tail, got "
+        f"{shown(classes)}",
     )
 
 

@@ -65,6 +65,9 @@ class DataSpec:
     tail_power: float | None = None
     tail_largest: int | None = None
     tail_smallest: int = 1
+    # Classes whose examples are used, of every split, in the order of their
+    # new ids; none means all.
+    classes: tuple[int, ...] = ()
 
     @property
     def has_label_noise(self) -> bool:

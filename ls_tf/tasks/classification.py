@@ -16,7 +16,7 @@ from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing, learnt_targets
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, contract, fitting, plan
+from ls_tf.pipeline import augment, class_subset, contract, fitting, plan
 from ls_tf.pipeline.in_memory import MemorySplits
 from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.stream import Stream
@@ -55,7 +55,10 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
 
     Source: ours.
     """
-    info = registry.get("ls_tf.data", spec.data.name, "data set").INFO
+    info = class_subset.info(
+        spec.data,
+        registry.get("ls_tf.data", spec.data.name, "data set").INFO,
+    )
     before = keras.config.dtype_policy()
     if spec.train.precision == "bfloat16":
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -161,10 +164,11 @@ class Classification:
                 batch is larger than the data, or an option is out of range.
         """
         self.spec = spec
-        # First, since a loss that does not fit is refused before data is read.
+        # First, since what does not fit is refused before data is read.
         self._loss = objective.build(spec, self.own_loss(spec))
         self._data_dir = data_dir
         self._data = registry.get("ls_tf.data", spec.data.name, "data set")
+        info = class_subset.info(spec.data, self._data.INFO)
         self._augmentation = augment.augmentation(spec.data.augmentation)
         self._splits: MemorySplits = MemorySplits(
             self._data,
@@ -212,8 +216,8 @@ class Classification:
             else functools.partial(self.model, training=True)
         )
         self._check_auxiliary()
-        self._num_classes = self._data.INFO.num_classes
-        self.class_names: tuple[str, ...] = self._data.INFO.class_names
+        self._num_classes = info.num_classes
+        self.class_names: tuple[str, ...] = info.class_names
         self._prior = self._class_frequencies()
 
     def _check_auxiliary(self) -> None:

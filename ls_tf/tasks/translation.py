@@ -91,10 +91,11 @@ class Translation:
             raise SpecError(
                 "train.remat: wanted false, a Transformer keeps its activations"
             )
-        if spec.data.has_label_noise or spec.data.tail_power is not None:
+        data = spec.data
+        if data.has_label_noise or data.tail_power is not None or data.classes:
             raise SpecError(
-                "data.label_kept, data.label_transition, data.tail_power: "
-                "wanted a data set of "
+                "data.label_kept, data.label_transition, data.tail_power, "
+                "data.classes: wanted a data set of "
                 f"images, {spec.data.name} holds texts"
             )
         tokens = spec.train.global_batch_tokens

@@ -604,6 +604,7 @@ DEFAULTS = {
         "tail_power": None,
         "tail_largest": None,
         "tail_smallest": 1,
+        "classes": (),
     },
     TrainSpec: {
         "global_batch_size": None,
