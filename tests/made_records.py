@@ -30,6 +30,8 @@ ERRORS = {
     "resnet56_cifar10_short": 0.45,
     "resnet56_cifar100": 0.28,
     "inception_v4_imagenet": 0.191,
+    "fc_mnist_classes": 0.015,
+    "alexnet_cifar10_classes_120th": 0.4,
     "noise_mnist": 0.02,
     "noise_mnist_narrow": 0.03,
     "noise_cifar10": 0.2,
