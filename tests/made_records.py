@@ -5,6 +5,7 @@ import zlib
 import bench_records
 import distillation_records
 import numpy as np
+import tail_records
 import translation_records
 
 from ls_tf.analysis import calibration
@@ -128,6 +129,8 @@ def measurements(need, changed):
         return distillation_records.measurements(need, changed)
     if need.experiment in bench_records.EXPERIMENTS:
         return bench_records.measurements(need, points)
+    if need.experiment.startswith("tail_"):
+        return tail_records.measurements(need)
     plain, scaled = scores(need)
     if need.experiment.startswith("noise_"):
         return {("classification", "report"): (plain, {}, {})}
