@@ -9,7 +9,7 @@ of a trained network is what its evaluators see: a ``Classifier`` or a
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -167,6 +167,8 @@ class Decoding:
         temperature: divides the logits before the log-softmax.
         extra_length: a translation may be this much longer than its source,
             in subwords.
+        divides: what the temperature divides: the logits, or the activations
+            that they are made of, which leaves their bias as it is.
 
     Source: Mueller et al. 2019, App. A.3, and tensor2tensor's defaults for
     what it leaves open.
@@ -176,6 +178,7 @@ class Decoding:
     length_penalty: float = 0.6
     temperature: float = 1.0
     extra_length: int = 50
+    divides: Literal["logits", "activations"] = "logits"
 
 
 @dataclass(frozen=True)
@@ -224,6 +227,11 @@ class Translator(Protocol):
 
     def with_padding(self, role: str, batch_size: int) -> Arrays:
         """The same, with padding counted as if it were text."""
+
+    def as_replicated(
+        self, role: str, batch_size: int, temperatures: Sequence[float]
+    ) -> Arrays:
+        """The same at some temperatures; probabilities also over positions."""
 
     def logits(self, role: str, limit: int) -> tuple[np.ndarray, np.ndarray]:
         """Logits [n, V] and right ids [n] of a split's first subwords."""

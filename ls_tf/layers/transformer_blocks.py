@@ -1,4 +1,7 @@
-"""The blocks of a Transformer that normalise before each sublayer.
+"""The blocks of a Transformer.
+
+Each sublayer normalises its input, or, as Vaswani et al. 2017 have it, the
+sum of its input and its output.
 
 Everything is position by position but attention, so that the same layers
 serve all positions of B sequences in training, [B, T, D], and one position of
@@ -36,6 +39,7 @@ class Sizes:
     attention_dropout: float
     relu_dropout: float
     seed: int
+    norm_first: bool = True
 
 
 def layer_norm(size: int, name: str, **options: Any) -> Any:
@@ -179,7 +183,10 @@ class FeedForward(keras.layers.Layer):  # type: ignore[misc]
 
 
 class Residual(keras.layers.Layer):  # type: ignore[misc]
-    """What stands around a sublayer: x + dropout(sublayer(norm(x)))."""
+    """What stands around a sublayer, with the normalisation first or last.
+
+    ``x + dropout(sublayer(norm(x)))``, or ``norm(x + dropout(sublayer(x)))``.
+    """
 
     def __init__(self, sizes: Sizes, *, name: str) -> None:
         """Makes the normalisation and the dropout.
@@ -190,6 +197,7 @@ class Residual(keras.layers.Layer):  # type: ignore[misc]
         """
         super().__init__(name=name)
         self.norm = layer_norm(sizes.hidden_size, f"{name}_norm")
+        self._norm_first = sizes.norm_first
         self.dropout = Dropout(
             sizes.layer_dropout,
             seed=seeds.derive(sizes.seed, "dropout", name),
@@ -197,8 +205,12 @@ class Residual(keras.layers.Layer):  # type: ignore[misc]
         )
         self.built = True
 
+    def seen(self, x: Tensor) -> Tensor:
+        """What the sublayer sees of x, float [B, T, D]."""
+        return self.norm(x) if self._norm_first else x
+
     def call(self, x: Tensor, change: Tensor, training: bool = False) -> Tensor:
-        """Adds what the sublayer made of ``norm(x)``.
+        """Adds what the sublayer made of ``seen(x)``.
 
         Args:
             x: float [B, T, D].
@@ -208,7 +220,8 @@ class Residual(keras.layers.Layer):  # type: ignore[misc]
         Returns:
             float [B, T, D].
         """
-        return ops.add(x, self.dropout(change, training=training))
+        x = ops.add(x, self.dropout(change, training=training))
+        return x if self._norm_first else self.norm(x)
 
 
 class EncoderBlock(keras.layers.Layer):  # type: ignore[misc]
@@ -246,10 +259,10 @@ class EncoderBlock(keras.layers.Layer):  # type: ignore[misc]
             float [B, S, D].
         """
         around = self.around_attention
-        change = self.attention(around.norm(x), bias, training=training)
+        change = self.attention(around.seen(x), bias, training=training)
         x = around(x, change, training=training)
         around = self.around_feed_forward
-        change = self.feed_forward(around.norm(x), training=training)
+        change = self.feed_forward(around.seen(x), training=training)
         return around(x, change, training=training)
 
 
@@ -302,7 +315,7 @@ class DecoderBlock(keras.layers.Layer):  # type: ignore[misc]
             float [B, T, D].
         """
         around = self.around_attention
-        change = self.attention(around.norm(x), bias, training=training)
+        change = self.attention(around.seen(x), bias, training=training)
         x = around(x, change, training=training)
         return self._rest(x, memory, memory_bias, training)
 
@@ -329,7 +342,7 @@ class DecoderBlock(keras.layers.Layer):  # type: ignore[misc]
             float [B, beams, D], and the new cache.
         """
         around = self.around_attention
-        change, cache = self.attention.step(around.norm(x), bias, at, cache)
+        change, cache = self.attention.step(around.seen(x), bias, at, cache)
         x = around(x, change)
         return self._rest(x, memory, memory_bias, False), cache
 
@@ -342,9 +355,9 @@ class DecoderBlock(keras.layers.Layer):  # type: ignore[misc]
     ) -> Tensor:
         around = self.around_memory
         change = self.memory_attention(
-            around.norm(x), memory, memory_bias, training=training
+            around.seen(x), memory, memory_bias, training=training
         )
         x = around(x, change, training=training)
         around = self.around_feed_forward
-        change = self.feed_forward(around.norm(x), training=training)
+        change = self.feed_forward(around.seen(x), training=training)
         return around(x, change, training=training)

@@ -61,6 +61,10 @@ class TranslationModel(Protocol):
     def next_token_statistics(self) -> Computation:
         """Gives ``nll``, ``confidence`` and ``correct`` of a batch."""
 
+    @property
+    def replicated_statistics(self) -> Computation:
+        """Gives the replication's statistics of a batch with padding."""
+
     def decoder(self, how: Decoding) -> Computation:
         """Gives the search as a function of a batch."""
 
@@ -214,6 +218,37 @@ class ModelTranslator:
 
         Source: ours; the error is that of Wagner et al. 2023.
         """
+        return self._padded(
+            role, batch_size, self._task.next_token_statistics, (1.0,)
+        )
+
+    def as_replicated(
+        self, role: str, batch_size: int, temperatures: Sequence[float]
+    ) -> Mapping[str, np.ndarray]:
+        """What the replication's code sees at some temperatures.
+
+        Args:
+            role: which split.
+            batch_size: sentences of a batch, see ``with_padding``.
+            temperatures: R of them; each divides the logits.
+
+        Returns:
+            dict: ``confidence`` and ``nll_over_positions`` float32 [m, R],
+            ``correct`` and ``is_padding`` bool [m]; see the task's
+            ``replicated_statistics``.
+
+        Source: ours; the errors are those of Wagner et al. 2023.
+        """
+        function = self._task.replicated_statistics
+        return self._padded(role, batch_size, function, temperatures)
+
+    def _padded(
+        self,
+        role: str,
+        batch_size: int,
+        function: Computation,
+        temperatures: Sequence[float],
+    ) -> Mapping[str, np.ndarray]:
         tokens = self._task.tokens(role)
         lengths = [tokens.source.lengths, tokens.target.lengths]
         widths = [int(length.max()) for length in lengths]
@@ -225,13 +260,13 @@ class ModelTranslator:
             batch = {
                 "source": filled(tokens.source, index, widths[0]),
                 "target": filled(tokens.target, index, widths[1]),
-                "temperature": np.ones(1, np.float32),
+                "temperature": np.array(temperatures, np.float32),
             }
-            (statistics,) = self._compute(
-                self._task.next_token_statistics, [batch]
-            )
             rows = slice(0, int((index >= 0).sum()))
             longest = int(lengths[1][index[rows]].max())
+            if function == self._task.replicated_statistics:
+                batch["positions"] = np.array(longest, np.int32)
+            (statistics,) = self._compute(function, [batch])
             parts.append(
                 {
                     **{k: v[rows, :longest] for k, v in statistics.items()},

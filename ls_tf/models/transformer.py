@@ -7,6 +7,10 @@ decoder end with a normalisation, attention has no biases, the signal of the
 positions is sines and then cosines, and the first target token is predicted
 from a vector of zeros.
 
+Two options go back to Vaswani et al. 2017 and PyTorch's tutorial on it, which
+Wagner et al. 2023 train: the normalisation after each sublayer, and a bias of
+the logits.
+
 Token ids: 0 is padding, whose embedding is zero.
 """
 
@@ -62,6 +66,26 @@ REFERENCE = (
         "ours: a size for tests",
     ),
     Reference(
+        {
+            "hidden_size": 512,
+            "filter_size": 512,
+            "num_heads": 8,
+            "num_encoder_layers": 3,
+            "num_decoder_layers": 3,
+            "layer_dropout": 0.0,
+            "attention_dropout": 0.0,
+            "relu_dropout": 0.0,
+            "vocabulary_size": 1000,
+            "norm_first": False,
+            "output_bias": True,
+        },
+        # As below, with dense layers of 2 * 512 ** 2 + 2 * 512: a layer of
+        # the encoder has 1,575,936 and of the decoder 2,625,536; 1000 * 512 +
+        # 1000, 32 * 512, 4 * 512.
+        13_135_848,
+        "Wagner et al. 2023, inner size 512; count derived",
+    ),
+    Reference(
         {**_BASE, "vocabulary_size": 33_708},
         # A layer of the encoder: attention 4 * 512 ** 2, dense
         # 2 * 512 * 2048 + 2048 + 512, two normalisations 4 * 512: 3,150,336.
@@ -108,6 +132,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
         num_encoder_layers: int,
         num_decoder_layers: int,
         vocabulary_size: int,
+        output_bias: bool = False,
     ) -> None:
         """Makes all variables; see ``build`` of the module.
 
@@ -116,6 +141,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
             num_encoder_layers: blocks of the encoder.
             num_decoder_layers: blocks of the decoder.
             vocabulary_size: V.
+            output_bias: whether the logits have one.
         """
         super().__init__(name="transformer")
         size, seed = sizes.hidden_size, sizes.seed
@@ -147,6 +173,16 @@ class Transformer(keras.Model):  # type: ignore[misc]
         ]
         # float32 whatever the policy, as the logits that are made of it.
         self.decoder_norm = layer_norm(size, "decoder_norm", dtype="float32")
+        self.output_bias = (
+            self.add_weight(
+                name="output_bias",
+                shape=(vocabulary_size,),
+                initializer="zeros",
+                autocast=False,
+            )
+            if output_bias
+            else None
+        )
         self._hidden_size = size
         self.built = True
 
@@ -170,7 +206,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
         Returns:
             dict: ``logits`` float32 [B, T, V], at t of target token t, and
             ``penultimate`` float32 [B, T, D], whose product with
-            ``output_matrix`` they are.
+            ``output_matrix``, and the bias, they are.
         """
         memory = self.encode(inputs["source"], training=training)
         target = inputs["target"]
@@ -184,8 +220,14 @@ class Transformer(keras.Model):  # type: ignore[misc]
             keys = block.memory_attention.memorise(memory["encoded"])
             x = block(x, bias, keys, memory["bias"], training=training)
         penultimate = self.decoder_norm(x)
-        logits = self.embedding.logits(penultimate)
+        logits = self._logits(penultimate)
         return {"logits": logits, "penultimate": penultimate}
+
+    def _logits(self, penultimate: Tensor) -> Tensor:
+        logits = self.embedding.logits(penultimate)
+        if self.output_bias is None:
+            return logits
+        return ops.add(logits, ops.convert_to_tensor(self.output_bias))
 
     def _placed(self, x: Tensor, positions: Tensor) -> Tensor:
         """Adds the signal of the positions [T] or of one, a scalar."""
@@ -267,7 +309,11 @@ class Transformer(keras.Model):  # type: ignore[misc]
         }
 
     def step(
-        self, ids: Tensor, position: Tensor, cache: Cache
+        self,
+        ids: Tensor,
+        position: Tensor,
+        cache: Cache,
+        divisor: Tensor | None = None,
     ) -> tuple[Tensor, Cache]:
         """Predicts the next token of every hypothesis.
 
@@ -275,6 +321,9 @@ class Transformer(keras.Model):  # type: ignore[misc]
             ids: int [N], N = B * beams: each one's last token; 0 at first.
             position: int scalar: how many tokens each one has.
             cache: from ``start`` or the last step.
+            divisor: scalar; divides the penultimate activations and so the
+                logits but for their bias, as the temperature of Wagner et
+                al. 2023 does.
 
         Returns:
             float32 [N, V] logits, and the cache of the next step.
@@ -299,7 +348,10 @@ class Transformer(keras.Model):  # type: ignore[misc]
                 constant["bias"],
             )
             written.append(own)
-        logits = self.embedding.logits(self.decoder_norm(x))
+        penultimate = self.decoder_norm(x)
+        if divisor is not None:
+            penultimate = ops.divide(penultimate, divisor)
+        logits = self._logits(penultimate)
         return ops.reshape(logits, (batch * beams, logits.shape[-1])), {
             "constant": constant,
             "written": written,
@@ -347,6 +399,8 @@ def build(
     relu_dropout: float,
     vocabulary_size: int,
     seed: int,
+    norm_first: bool = True,
+    output_bias: bool = False,
 ) -> Transformer:
     """Builds the network.
 
@@ -362,6 +416,9 @@ def build(
         relu_dropout: the same of the feed-forward layers' inner activations.
         vocabulary_size: V, of source and target together.
         seed: the run's seed, for the initial weights and the dropout.
+        norm_first: whether a sublayer normalises its input; else the sum of
+            its input and output.
+        output_bias: whether the logits have a bias.
 
     Returns:
         A model from ``{"source": int [B, S], "target": int [B, T]}`` to
@@ -396,10 +453,12 @@ def build(
         attention_dropout=attention_dropout,
         relu_dropout=relu_dropout,
         seed=seed,
+        norm_first=norm_first,
     )
     return Transformer(
         sizes,
         num_encoder_layers=num_encoder_layers,
         num_decoder_layers=num_decoder_layers,
         vocabulary_size=vocabulary_size,
+        output_bias=output_bias,
     )

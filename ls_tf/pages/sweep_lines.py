@@ -23,10 +23,6 @@ Title = Callable[[Network], str]  # the name of a network
 _EVALUATOR = "translation_sweep"
 
 _ARRAYS = ("bleu_uncased", "bleu", "chrf", "nll", "ece", "finished")
-_FORMS = {
-    "temperatures": Form("temperatures", 1e-6, 1e6),
-    **{name: Form("temperatures") for name in _ARRAYS},
-}
 LOWER_IS_BETTER = ("nll", "ece")
 
 
@@ -71,11 +67,15 @@ class Sweep:
         }
 
 
-def of(runs: Runs) -> Sweep | None:
+def of(
+    runs: Runs, evaluator: str = _EVALUATOR, names: Sequence[str] = _ARRAYS
+) -> Sweep | None:
     """Reads the sweeps of one network's runs; None if there is none.
 
     Args:
         runs: seed -> record, of one specification, so of one grid.
+        evaluator: what measured them.
+        names: of its arrays over the temperatures.
 
     Returns:
         Sweep.
@@ -85,7 +85,11 @@ def of(runs: Runs) -> Sweep | None:
     """
     if not runs:
         return None
-    arrays = [r.arrays(_EVALUATOR, "report", _FORMS) for r in runs.values()]
+    forms = {
+        "temperatures": Form("temperatures", 1e-6, 1e6),
+        **{name: Form("temperatures") for name in names},
+    }
+    arrays = [r.arrays(evaluator, "report", forms) for r in runs.values()]
     grid = arrays[0]["temperatures"]
     for record, of_run in zip(runs.values(), arrays, strict=True):
         if not (len(grid) and np.array_equal(of_run["temperatures"], grid)):
@@ -95,7 +99,7 @@ def of(runs: Runs) -> Sweep | None:
             )
     return Sweep(
         grid,
-        {name: np.stack([a[name] for a in arrays]) for name in _ARRAYS},
+        {name: np.stack([a[name] for a in arrays]) for name in names},
         tuple(runs),
     )
 
@@ -165,6 +169,9 @@ def pictures(
     draw: Callable[[Mapping[float, Sweep]], Figure],
     title: Title,
     caption: str,
+    *,
+    read: Callable[[Runs], Sweep | None] = of,
+    stem: str = "sweep",
 ) -> Iterable[Picture]:
     """Draws the sweeps of each network that has a run.
 
@@ -173,18 +180,20 @@ def pictures(
         draw: alpha -> sweep, of those that there are, to a figure.
         title: the name of a network.
         caption: what each shows.
+        read: gives the sweep of some runs.
+        stem: what the names of the files begin with.
 
     Yields:
         Picture.
     """
     for network, of_network in runs.items():
-        sweeps = {a: of(of_alpha) for a, of_alpha in of_network.items()}
+        sweeps = {a: read(of_alpha) for a, of_alpha in of_network.items()}
         swept = {a: sweep for a, sweep in sweeps.items() if sweep is not None}
         if swept:
             steps = networks.steps(*of_network.values())
             yield Picture(
                 draw(swept),
-                f"sweep_{network.experiment}",
+                f"{stem}_{network.experiment}",
                 f"{title(network)}; {steps} steps. "
                 f"{caption}{networks.missing(of_network)}",
             )

@@ -13,6 +13,9 @@ MULTI30K = Network("Multi30k Transformer", "transformer_multi30k")
 MULTI30K_BASE = Network(
     "Multi30k Transformer", "transformer_multi30k_base", "base"
 )
+MULTI30K_RE = Network(
+    "Multi30k Transformer", "transformer_multi30k_re", "the replication's"
+)
 NUMBERS = Network("numbers Transformer", "transformer_numbers")
 
 # What each stands for in Mueller et al.'s table and figures.

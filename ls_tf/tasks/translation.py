@@ -1,6 +1,7 @@
 """Translation: a sequence-to-sequence network trained on sentence pairs."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -357,6 +358,50 @@ class Translation:
             "correct": _best(logits) == target,
         }
 
+    def replicated_statistics(
+        self, batch: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Statistics of a batch with padding, as the replication takes them.
+
+        Args:
+            batch: ``source``, ``target`` ids, ``temperature`` [R], and
+                ``positions``, int scalar: how many of the T columns there are
+                in the batch of the replication.
+
+        Returns:
+            dict: ``confidence`` and ``nll_over_positions`` float32 [B, T, R],
+            ``correct`` bool [B, T]. The latter divides the exponential of
+            the right subword's logit by the sum over the positions of the
+            sentence, where the sum over the vocabulary belongs.
+
+        Source: ours; the error is that of Wagner et al. 2023.
+        """
+        logits = self._logits(batch, training=False)
+        target, grid = batch["target"], batch["temperature"]
+        length = ops.shape(target)[1]
+        # [B, S, T]: at each position s, the logit of the right subword of t.
+        ids = ops.broadcast_to(
+            target[:, None, :], (ops.shape(target)[0], length, length)
+        )
+        of_right = ops.take_along_axis(logits, ids, axis=2)
+        right = guarded.pick(logits, target)
+        at = ops.arange(length, dtype="int32")
+        of_right = ops.where(
+            (at < batch["positions"])[None, :, None], of_right, -math.inf
+        )
+        top = ops.max(logits, axis=-1)
+        nll, confidence = [], []
+        for r in range(grid.shape[0]):
+            over_positions = ops.logsumexp(of_right / grid[r], axis=1)
+            nll.append(over_positions - right / grid[r])
+            norm = ops.logsumexp(logits / grid[r], axis=-1)
+            confidence.append(ops.exp(top / grid[r] - norm))
+        return {
+            "nll_over_positions": ops.stack(nll, axis=-1),
+            "confidence": ops.stack(confidence, axis=-1),
+            "correct": _best(logits) == target,
+        }
+
     def decoder(self, how: Decoding) -> Computation:
         """The search as a function of ``source`` ids and ``temperature``.
 
@@ -368,7 +413,7 @@ class Translation:
             Function giving ``ids`` [B, L], ``length`` [B] and ``score`` [B]
             of the best hypothesis of each sentence.
         """
-        key = Decoding(how.beam_size, how.length_penalty, 1.0, how.extra_length)
+        key = dataclasses.replace(how, temperature=1.0)
         if key not in self._decoders:
             self._decoders[key] = self._make_decoder(key)
         return self._decoders[key]
@@ -379,15 +424,19 @@ class Translation:
             length = ops.sum(ops.cast(source != 0, "int32"), axis=1)
             longest = ops.shape(source)[1] + how.extra_length
             memory = self.model.encode(source)
+            step, temperature = self.model.step, batch["temperature"]
+            if how.divides == "activations":
+                step = functools.partial(step, divisor=temperature)
+                temperature = ops.ones_like(temperature)
             beams = beam_search.beam_search(
-                self.model.step,
+                step,
                 self.model.start(memory, how.beam_size, longest),
                 # A row of padding only fills the batch up.
                 max_lengths=ops.where(length > 0, length + how.extra_length, 0),
                 max_length=longest,
                 beams=how.beam_size,
                 alpha=how.length_penalty,
-                temperature=batch["temperature"],
+                temperature=temperature,
             )
             return {
                 "ids": beams["ids"][:, 0],

@@ -33,15 +33,25 @@ def build(**changes):
     return transformer.build(**{**TINY, **changes})
 
 
-@pytest.fixture(scope="module")
-def model():
+def moved(**changes):
     """A tiny model of which no variable has its initial value."""
-    made = build()
+    made = build(**changes)
     rng = np.random.default_rng(1)
     for variable in made.trainable_variables:
         noise = rng.standard_normal(variable.shape).astype("float32")
         variable.assign(ops.convert_to_numpy(variable) + 0.2 * noise)
     return made
+
+
+@pytest.fixture(scope="module")
+def model():
+    return moved()
+
+
+@pytest.fixture(scope="module")
+def replication():
+    """Normalised after each sublayer, and the logits have a bias."""
+    return moved(norm_first=False, output_bias=True)
 
 
 def outputs(model, source=SOURCE, target=TARGET, **options):
@@ -212,7 +222,8 @@ def test_sinusoids_by_hand():
 class Slow:
     """The network in float64, one position and one head at a time."""
 
-    def __init__(self, model, heads):
+    def __init__(self, model, heads, norm_first=True):
+        self.norm_first = norm_first
         found = by_path(model)
         self.w = {k: v.astype(np.float64) for k, v in found.items()}
         self.heads = heads
@@ -276,6 +287,15 @@ class Slow:
                 [self.norm(row, f"{name}_{what}_norm") for row in x]
             )
 
+        if not self.norm_first:
+            x = x + self.attention(f"{name}_self_attention", x, x, sees)
+            x = normed("attention")
+            if memory is not None:
+                name_of = f"{name}_memory_attention"
+                x = x + self.attention(name_of, x, memory, sees_memory)
+                x = normed("memory")
+            x = x + self.dense(f"{name}_dense", x)
+            return normed("feed_forward")
         seen = normed("attention")
         x = x + self.attention(f"{name}_self_attention", seen, seen, sees)
         if memory is not None:
@@ -304,12 +324,24 @@ class Slow:
                 f"decoder_{number}", x, lambda t, s: s <= t, memory, real
             )
         x = np.array([self.norm(row, "decoder_norm") for row in x])
-        return x @ self.w["embedding/table"].T, x
+        bias = self.w.get("transformer/output_bias", 0)
+        return x @ self.w["embedding/table"].T + bias, x
 
 
 def test_forward_pass_equals_a_slow_one(model):
     found = outputs(model)
     slow = Slow(model, heads=2)
+    for b in range(2):
+        logits, penultimate = slow(SOURCE[b], TARGET[b], layers=(2, 2))
+        np.testing.assert_allclose(
+            found["penultimate"][b], penultimate, atol=2e-5
+        )
+        np.testing.assert_allclose(found["logits"][b], logits, atol=5e-5)
+
+
+def test_norm_last_and_a_bias_equal_a_slow_pass(replication):
+    found = outputs(replication)
+    slow = Slow(replication, heads=2, norm_first=False)
     for b in range(2):
         logits, penultimate = slow(SOURCE[b], TARGET[b], layers=(2, 2))
         np.testing.assert_allclose(
@@ -465,6 +497,26 @@ def test_steps_equal_the_whole_pass(model, beams, max_length):
         np.testing.assert_allclose(logits[:, k], whole, atol=2e-5)
 
 
+def test_steps_with_a_divisor_divide_all_but_the_bias(replication):
+    ids, plain = grown(replication, 2, 4, 4, seed=1)
+    whole = outputs(replication, target=ids[:, 1])["logits"]
+    np.testing.assert_allclose(plain[:, 1], whole, atol=2e-5)
+    bias = ops.convert_to_numpy(replication.output_bias)
+    assert np.abs(bias).max() > 0.1
+    found, divided = (
+        ops.convert_to_numpy(
+            replication.step(
+                ops.zeros(2, "int32"),
+                ops.convert_to_tensor(0, dtype="int32"),
+                replication.start(replication.encode(SOURCE), 1, 3),
+                divisor,
+            )[0]
+        )
+        for divisor in (None, ops.convert_to_tensor(2.0))
+    )
+    np.testing.assert_allclose(divided, (found - bias) / 2 + bias, atol=1e-5)
+
+
 def test_only_a_table_follows_the_hypotheses(model):
     cache = model.start(model.encode(SOURCE), 3, 5)
     ids = ops.zeros(6, "int32")
@@ -561,10 +613,12 @@ def test_it_learns_one_batch_by_heart():
 # Refusals
 
 
-def test_the_arguments_are_keyword_only_and_have_no_default():
+def test_the_arguments_are_keyword_only_and_only_later_ones_have_a_default():
     for parameter in inspect.signature(transformer.build).parameters.values():
         assert parameter.kind is parameter.KEYWORD_ONLY
-        assert parameter.default is parameter.empty
+        later = {"norm_first": True, "output_bias": False}
+        default = later.get(parameter.name, parameter.empty)
+        assert parameter.default is default
 
 
 @pytest.mark.parametrize(

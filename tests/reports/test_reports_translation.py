@@ -30,6 +30,7 @@ NAMES = (
 )
 SMALL = "Multi30k Transformer (substitute)"
 SHORT = "Multi30k Transformer"
+RE = f"{SHORT}, the replication's"
 
 
 def load(store, name, wanted, **options):
@@ -42,6 +43,10 @@ def load(store, name, wanted, **options):
 
 def small(need):
     return need.experiment == "transformer_multi30k"
+
+
+def replicated(need):
+    return need.experiment == "transformer_multi30k_re" and need.seed == 0
 
 
 def pair(need):
@@ -534,8 +539,11 @@ def without_015(need):
 
 
 def test_the_row_of_multi30k_is_measured_both_ways(quick, built):
-    folder = built("re_fig5_bleu_sweep", without_015)
-    found = [r for r in rows(folder, "padding") if r["network"] == SHORT]
+    folder = built(
+        "re_fig5_bleu_sweep",
+        lambda n: replicated(n) and n.changes["alpha"] != 0.15,
+    )
+    found = [r for r in rows(folder, "padding") if r["network"] == RE]
     printed = ["0.449", "0.475", "0.372", "0.222", "0.11"]
     assert [r["alpha"] for r in found[:5]] == [
         "0.0", "0.05", "0.1", "0.15", "0.3",
@@ -566,7 +574,7 @@ def test_the_row_of_multi30k_is_measured_both_ways(quick, built):
     assert (fitted["T"], fitted["ECE"]) == ("1.2", "0.012")
     table = (folder / "padding.md").read_text()
     assert "| 0.3 | 1 | 0.110 | 0.1500 | 0.0100 | 30.00 | 70.00 |" in table
-    others = [r for r in rows(folder, "padding") if r["network"] != SHORT]
+    others = [r for r in rows(folder, "padding") if r["network"] != RE]
     assert {r["ECE, Wagner et al. (1 run)"] for r in others} == {""}
 
 
@@ -617,6 +625,29 @@ def test_figure_5_has_a_curve_for_each_alpha_in_each_panel(store):
     ]  # fmt: skip
 
 
+def test_as_drawn_stands_beside_as_meant(quick, built, store):
+    folder = built("re_fig5_bleu_sweep", replicated)
+    hard, *_, most = rows(folder, "as_drawn")
+    # At x = log2 T of the grid; see ``translation_records.drawn``.
+    assert [float(v) for v in list(hard.values())[2:]] == pytest.approx(
+        [20, 2, 30, 25, 79, 0.45, 2, 2, 2.5, 0.5, 2**0.5, 1]
+    )
+    assert close(most["ECE at T = 1, as drawn"], 0.15)
+    assert float(most["T of lowest ECE, as drawn"]) == pytest.approx(0.5)
+    assert {r["network"] for r in rows(folder, "as_drawn")} == {RE}
+    records = load(store, "re_fig5_bleu_sweep", replicated)
+    meant, drawn = figures(re_fig5_bleu_sweep, records).values()
+    assert [a.get_ylabel() for a in drawn.axes] == [
+        "BLEU, greedy, tokens against words",
+        "ECE, padding counted (fraction)",
+        "softmax over positions (nats)",
+    ]
+    np.testing.assert_allclose(curve(drawn.axes[0])[0], 20 + np.log2(GRID))
+    np.testing.assert_allclose(
+        curve(meant.axes[0])[0], 36 - 4 * (np.log2(GRID) - 0.5) ** 2
+    )
+
+
 def test_scores_of_other_versions_are_both_named(store, monkeypatch):
     records = load(store, "fig4_bleu_nll_sweep", pair)
     first = next(iter(records.values()))
@@ -652,8 +683,9 @@ def test_alphas_and_seeds_of_the_tables():
     needs = re_fig5_bleu_sweep.REQUIRES
     small_ones = [n for n in needs if small(n)]
     assert [(n.changes["alpha"], n.seed) for n in small_ones] == [
-        *((0.0, s) for s in networks.SEEDS), (0.05, 0),
-        *((0.1, s) for s in networks.SEEDS), (0.15, 0), (0.3, 0),
-    ]  # fmt: skip
+        (alpha, seed)
+        for alpha in (0.0, 0.05, 0.1, 0.15, 0.3)
+        for seed in networks.SEEDS
+    ]
     wanted = Need("transformer_ende", {"alpha": 0.1}, optional=True)
     assert wanted in fig4_bleu_nll_sweep.REQUIRES
