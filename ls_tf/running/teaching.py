@@ -28,11 +28,15 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
     """Finds the run whose network teaches, if the run has a teacher.
 
     Raises:
-        SpecError: it has other classes; said before anybody trains it.
+        SpecError: it has other classes or another vocabulary; said before
+            anybody trains it.
     """
     teacher = teacher_of(identity)
     if teacher is None:
         return None
+    if identity.spec.task == "translation":
+        _check_translation(identity.spec, teacher.spec)
+        return teacher
     data = [run.spec.data for run in (identity, teacher)]
     names = [one.name for one in data]
     ours, theirs = (
@@ -54,6 +58,29 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
     return teacher
 
 
+def _check_translation(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
+    """Refuses a teacher that answers in another vocabulary, or has a table."""
+    if teacher.task != "translation":
+        raise SpecError(
+            "teacher: wanted a translation as the student, got task "
+            f"'{teacher.task}'"
+        )
+    if spec.teacher is not None and spec.teacher.table == "always":
+        raise SpecError(
+            "teacher.table: wanted auto or never, a translation's teacher "
+            "runs beside its student, got always"
+        )
+    ours, theirs = (
+        f"{s.data.vocabulary_size} subwords of {s.data.name}/{s.data.train}"
+        + (f" ({s.data.source})" if s.data.source else "")
+        for s in (spec, teacher)
+    )
+    if ours != theirs:
+        raise SpecError(
+            f"teacher: wanted the student's vocabulary, {ours}, got {theirs}"
+        )
+
+
 def load(
     identity: RunIdentity,
     session: Session,
@@ -72,7 +99,7 @@ def load(
 
     Raises:
         MissingRunError: the teacher's run is missing or unfinished.
-        SpecError: it has other classes or images.
+        SpecError: it has other classes, images or subwords.
         RunError: its table cannot be used.
         StoppedError: a signal came; what there is of the table is kept.
 
@@ -115,11 +142,16 @@ def load(
             f"the folder and make it with: {taught_by.command()} "
             f"--runs_dir={runs_dir}"
         )
-    distillation.check_teacher(identity.spec, taught_by.spec)
+    is_text = identity.spec.task == "translation"
+    if not is_text:
+        distillation.check_teacher(identity.spec, taught_by.spec)
+    used = record.run.get("data", {}).get("subwords", {})
     teacher = distillation.Teacher(
-        taught_by.spec, lambda model: assign_model(model, checkpoint.arrays)
+        taught_by.spec,
+        lambda model: assign_model(model, checkpoint.arrays),
+        subwords=str(used.get("sha256", "")),
     )
-    if distillation.uses_table(identity.spec):
+    if not is_text and distillation.uses_table(identity.spec):
         table = _table(
             identity.spec,
             teacher,

@@ -29,11 +29,14 @@ class Teacher:
         table: float16 [N, V, K], its logits on every view of the student's
             training images, where ``uses_table`` wants them. Students of one
             teacher in one program are given the same object.
+        subwords: SHA-256 of a translation's vocabulary, "" where its record
+            does not say.
     """
 
     spec: ExperimentSpec
     load: Callable[[keras.Model], None]
     table: np.ndarray | None = None
+    subwords: str = ""
 
 
 def uses_table(spec: ExperimentSpec) -> bool:
@@ -90,6 +93,34 @@ def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
     )
 
 
+def own_loss(spec: ExperimentSpec) -> Part:
+    """Says which loss a student has whose experiment names none.
+
+    Args:
+        spec: the student's experiment.
+
+    Returns:
+        Part: what ``teacher.matching`` means.
+
+    Raises:
+        SpecError: there is no teacher, or the labels are not hard.
+
+    Source: ours.
+    """
+    how = spec.teacher
+    if how is None:
+        raise SpecError(f"task '{spec.task}' needs a teacher")
+    if spec.loss is None and spec.train.alpha:
+        raise SpecError(
+            "alpha: wanted 0, a distilled student's labels are hard, got "
+            f"{spec.train.alpha}"
+        )
+    if how.matching == "logits":
+        return Part("logit_matching", {"reduction": how.logit_reduction})
+    squared = how.scale_by_temperature_squared
+    return Part("soft_targets", {"scale_by_temperature_squared": squared})
+
+
 def _same_classes(ours: int, theirs: int) -> None:
     if ours != theirs:
         raise SpecError(
@@ -136,11 +167,6 @@ class Distillation(Classification):
         """
         if spec.teacher is None:
             raise SpecError("task 'distillation' needs a teacher")
-        if spec.loss is None and spec.train.alpha:
-            raise SpecError(
-                "alpha: wanted 0, a distilled student's labels are hard, got "
-                f"{spec.train.alpha}"
-            )
         super().__init__(spec, data_dir, like)
         self._how: TeacherSpec = spec.teacher
         self._taught_by = teacher
@@ -225,13 +251,7 @@ class Distillation(Classification):
     @staticmethod
     def own_loss(spec: ExperimentSpec) -> Part:
         """The loss of an experiment that names none."""
-        how = spec.teacher
-        if how is None:
-            raise SpecError("task 'distillation' needs a teacher")
-        if how.matching == "logits":
-            return Part("logit_matching", {"reduction": how.logit_reduction})
-        squared = how.scale_by_temperature_squared
-        return Part("soft_targets", {"scale_by_temperature_squared": squared})
+        return own_loss(spec)
 
     def check_stack(self) -> None:
         """See ``Task.check_stack``: not if the teachers run beside.

@@ -12,8 +12,9 @@ from keras import ops
 
 from ls_tf import seeds
 from ls_tf.decoding import beam_search
+from ls_tf.measuring import token_statistics
 from ls_tf.measuring.translator import ModelTranslator
-from ls_tf.objective import guarded, label_smoothing
+from ls_tf.objective import label_smoothing
 from ls_tf.objective import loss as objective
 from ls_tf.pipeline import batching, corpus, plan
 from ls_tf.pipeline.usage import LeftOut, Usage
@@ -27,6 +28,8 @@ from ls_tf.protocols import (
     Translator,
 )
 from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
+from ls_tf.tasks import distillation
+from ls_tf.tasks.distillation import Teacher
 
 _SIDES = ("source", "target")
 
@@ -75,6 +78,7 @@ class Translation:
         spec: ExperimentSpec,
         data_dir: str | None,
         like: "Translation | None" = None,
+        teacher: Teacher | None = None,
     ) -> None:
         """Loads the corpus, learns or finds its subwords, builds the network.
 
@@ -83,10 +87,11 @@ class Translation:
             data_dir: where the data lies, or a prepared file; None means
                 TFDS's own default.
             like: a task on the same data, to share its corpus.
+            teacher: the trained teacher of a student, of the same vocabulary.
 
         Raises:
-            ValueError: the data is missing or not as its contract says, or
-                an option is out of range.
+            ValueError: the data is missing or not as its contract says, an
+                option is out of range, or the teacher has other subwords.
         """
         if spec.train.remat:
             raise SpecError(
@@ -107,9 +112,7 @@ class Translation:
             )
         self.spec, self._batch_tokens = spec, tokens
         # Before the data is read, for a loss may be refused.
-        self._loss = objective.build(
-            spec, Part("label_smoothing", {"spread": spec.train.smoothing})
-        )
+        self._loss = objective.build(spec, _own_loss(spec))
         if objective.num_draws(self._loss) or objective.learns_targets(
             self._loss
         ):
@@ -142,27 +145,66 @@ class Translation:
         )
         self.batch_sizes = tuple({s.rows for s in self._plan.shapes})
         self.total_steps = self._num_steps()
-        self.resident: Mapping[str, np.ndarray] = {}
-        for side, ragged in (
-            ("source", train.source),
-            ("target", train.target),
-        ):
-            self.resident = {
-                **self.resident,
-                f"{side}_tokens": ragged.tokens,
-                f"{side}_start": ragged.offsets[:-1].astype(np.int32),
-                f"{side}_length": ragged.lengths.astype(np.int32),
-            }
+        self.resident: Mapping[str, np.ndarray] = {
+            f"{side}_{name}": array
+            for side, ragged in (
+                ("source", train.source),
+                ("target", train.target),
+            )
+            for name, array in (
+                ("tokens", ragged.tokens),
+                ("start", ragged.offsets[:-1].astype(np.int32)),
+                ("length", ragged.lengths.astype(np.int32)),
+            )
+        }
         self.hyperparameters: Mapping[str, float] = objective.hyperparameters(
             self._loss
         )
         self._vocabulary_size = self._corpus.vocabulary_size
         self.model = build_model(spec, self._vocabulary_size)
+        self._teacher: keras.Model | None = (
+            None if teacher is None else self._taught_by(teacher)
+        )
         self._prior = (
             np.bincount(train.target.tokens, minlength=self._vocabulary_size)
             / len(train.target.tokens)
         ).astype(np.float32)
         self._decoders: dict[Decoding, Computation] = {}
+
+    def _taught_by(self, teacher: Teacher) -> keras.Model:
+        """Builds the teacher; its weights are data of the compiled step.
+
+        As constants they would be in each of the programs for many shapes.
+        """
+        if teacher.subwords not in ("", self._corpus.digest):
+            raise SpecError(
+                "teacher: wanted the student's subwords "
+                f"({self._corpus.digest[:12]}), got others "
+                f"({teacher.subwords[:12]})"
+            )
+        model = build_model(teacher.spec, self._vocabulary_size)
+        teacher.load(model)
+        model.trainable = False
+        weights = {
+            f"teacher/{number}": ops.convert_to_numpy(variable)
+            for number, variable in enumerate(model.weights)
+        }
+        self.resident = {**self.resident, **weights}
+        self.own_resident = tuple(weights)
+        return model
+
+    def _teacher_logits(
+        self, resident: Mapping[str, Tensor], batch: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Float32 [B, T, V]: given the right subwords before, no dropout."""
+        teacher: Any = self._teacher
+        weights = [
+            (variable, resident[f"teacher/{number}"])
+            for number, variable in enumerate(teacher.weights)
+        ]
+        with keras.StatelessScope(state_mapping=weights):
+            outputs = teacher(dict(batch), training=False)
+        return ops.cast(outputs["logits"], "float32")
 
     def _usage(self) -> dict[str, Usage]:
         """Says what is used; refuses data of which too much is left out."""
@@ -232,7 +274,10 @@ class Translation:
     def batch(
         self, resident: Mapping[str, Tensor], draws: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """See ``Task.batch``: ``source`` [B, S], ``target`` [B, T], ids."""
+        """See ``Task.batch``: ``source`` [B, S], ``target`` [B, T], ids.
+
+        A student's has ``teacher_logits`` [B, T, V] beside them.
+        """
         batch: dict[str, Tensor] = {}
         for side in _SIDES:
             index, position = draws["index"], draws[f"{side}_position"]
@@ -242,6 +287,9 @@ class Translation:
             at = ops.where(inside, start[:, None] + position, 0)
             ids = ops.take(resident[f"{side}_tokens"], at, axis=0)
             batch[side] = ops.where(inside, ids, 0)
+        if self._teacher is not None:
+            logits = self._teacher_logits(resident, batch)
+            return {**batch, "teacher_logits": logits}
         return batch
 
     def loss(
@@ -251,9 +299,14 @@ class Translation:
         target = batch["target"]
         logits = self._logits(batch, training=True)
         loss = objective.with_numbers(self._loss, hyperparameters)
-        losses = loss(objective.Answers(target, logits, self._prior))
+        losses = loss(
+            objective.Answers(
+                target, logits, self._prior, batch.get("teacher_logits")
+            )
+        )
         weight = ops.cast(target != 0, "float32")
-        right = ops.cast(_best(logits) == target, "float32")
+        best = token_statistics.best(logits)
+        right = ops.cast(best == target, "float32")
         return {
             "loss": self.spec.train.loss_scale * ops.sum(weight * losses),
             "weight": ops.sum(weight),
@@ -341,22 +394,11 @@ class Translation:
             dict: ``nll`` and ``confidence`` float32 [B, T, R], ``correct``
             bool [B, T].
         """
-        logits = self._logits(batch, training=False)
-        target, grid = batch["target"], batch["temperature"]
-        ids, inside = guarded.classes(target, logits.shape[-1])
-        right = ops.where(inside, guarded.pick(logits, ids), math.nan)
-        top = ops.max(logits, axis=-1)
-        nll, confidence = [], []
-        # One temperature after the other: [B, T, R, V] would not fit.
-        for r in range(grid.shape[0]):
-            norm = ops.logsumexp(logits / grid[r], axis=-1)
-            nll.append(norm - right / grid[r])
-            confidence.append(ops.exp(top / grid[r] - norm))
-        return {
-            "nll": ops.stack(nll, axis=-1),
-            "confidence": ops.stack(confidence, axis=-1),
-            "correct": _best(logits) == target,
-        }
+        return token_statistics.next_token(
+            self._logits(batch, training=False),
+            batch["target"],
+            batch["temperature"],
+        )
 
     def replicated_statistics(
         self, batch: Mapping[str, Tensor]
@@ -369,38 +411,14 @@ class Translation:
                 in the batch of the replication.
 
         Returns:
-            dict: ``confidence`` and ``nll_over_positions`` float32 [B, T, R],
-            ``correct`` bool [B, T]. The latter divides the exponential of
-            the right subword's logit by the sum over the positions of the
-            sentence, where the sum over the vocabulary belongs.
-
-        Source: ours; the error is that of Wagner et al. 2023.
+            dict: see ``token_statistics.replicated``.
         """
-        logits = self._logits(batch, training=False)
-        target, grid = batch["target"], batch["temperature"]
-        length = ops.shape(target)[1]
-        # [B, S, T]: at each position s, the logit of the right subword of t.
-        ids = ops.broadcast_to(
-            target[:, None, :], (ops.shape(target)[0], length, length)
+        return token_statistics.replicated(
+            self._logits(batch, training=False),
+            batch["target"],
+            batch["temperature"],
+            batch["positions"],
         )
-        of_right = ops.take_along_axis(logits, ids, axis=2)
-        right = guarded.pick(logits, target)
-        at = ops.arange(length, dtype="int32")
-        of_right = ops.where(
-            (at < batch["positions"])[None, :, None], of_right, -math.inf
-        )
-        top = ops.max(logits, axis=-1)
-        nll, confidence = [], []
-        for r in range(grid.shape[0]):
-            over_positions = ops.logsumexp(of_right / grid[r], axis=1)
-            nll.append(over_positions - right / grid[r])
-            norm = ops.logsumexp(logits / grid[r], axis=-1)
-            confidence.append(ops.exp(top / grid[r] - norm))
-        return {
-            "nll_over_positions": ops.stack(nll, axis=-1),
-            "confidence": ops.stack(confidence, axis=-1),
-            "correct": _best(logits) == target,
-        }
 
     def decoder(self, how: Decoding) -> Computation:
         """The search as a function of ``source`` ids and ``temperature``.
@@ -455,18 +473,21 @@ class Translation:
         return ModelTranslator(self, network)
 
 
-def _best(logits: Tensor) -> Tensor:
-    return ops.cast(ops.argmax(logits, axis=-1), "int32")
+def _own_loss(spec: ExperimentSpec) -> Part:
+    """The loss of an experiment that names none."""
+    if spec.teacher is not None:
+        return distillation.own_loss(spec)
+    return Part("label_smoothing", {"spread": spec.train.smoothing})
 
 
 def build(
     spec: ExperimentSpec,
     *,
     data_dir: str | None,
-    teacher: None = None,
+    teacher: Teacher | None = None,
     like: Translation | None = None,
 ) -> Translation:
     """Builds the task; see ``Translation``."""
-    if spec.teacher is not None or teacher is not None:
-        raise SpecError("task 'translation' takes no teacher")
-    return Translation(spec, data_dir, like)
+    if spec.teacher is not None and teacher is None:
+        raise SpecError("task 'translation' needs its trained teacher")
+    return Translation(spec, data_dir, like, teacher)

@@ -1,6 +1,8 @@
 """A translation run from the shell: trained, killed, resumed, used."""
 
+import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +48,34 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(trained, line):
     assert (folder / "metrics.csv").read_text() == (
         there / "metrics.csv"
     ).read_text()
+
+
+STUDENT = (
+    "--experiment=transformer_numbers_student",
+    "--smoke",
+    # So few that all batches have one shape.
+    "--set=data.train=train[:60]",
+    "--set=teacher.changes.data.train=train[:60]",
+    "--set=train.log_every_steps=1",
+    "--mode=train",
+)
+
+
+def test_both_engines_teach_a_student_alike(line):
+    rows = []
+    for engine in ("tensorflow", "jax"):
+        # The teacher of both is what the first engine has trained.
+        line(*STUDENT, "--run_missing", f"--engine={engine}")
+        folder = line.folder_of(*STUDENT)
+        with open(folder / "metrics.csv") as file:
+            rows.append(list(csv.DictReader(file)))
+        shutil.rmtree(folder)
+    for one, other in zip(*rows, strict=True):
+        for name in ("train/loss", "train/nll"):
+            assert float(one[name]) == pytest.approx(float(other[name]), 1e-5)
+        # Half of the loss is the teacher's.
+        assert abs(float(one["train/loss"]) - float(one["train/nll"])) > 0.1
+    assert len(rows[0]) == 2
 
 
 def translated(line, text, *flags, code=0):
