@@ -185,8 +185,9 @@ def write(runs_dir, need, *, smoke=False, changed=None):
                 arrays=arrays,
                 notes=notes,
             )
-        for step, values in distillation_records.curve(need):
-            directory.log(step, values)
+        for module in (distillation_records, translation_records):
+            for step, values in module.curve(need):
+                directory.log(step, values)
         # As every run: its last row is that of its last step.
         directory.log(60000, {"train/loss": last_loss(need)})
         directory.update(outcome="finished", steps=60000, train_seconds=81.25)

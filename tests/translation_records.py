@@ -24,7 +24,8 @@ PIECES = {261: "▁ein", 267: "▁mann", 262: "▁und"}
 
 
 def alpha_of(need):
-    return need.changes["alpha"]
+    taught = need.changes.get("teacher.changes.alpha", 0.1)
+    return need.changes.get("alpha", taught)
 
 
 def _best(need):
@@ -56,6 +57,14 @@ def drawn(need):
         "ece": 0.45 - alpha + np.where(alpha > 0.2, 0.1, -0.1) * x,
         "nll": 2.5 + 0.1 * x,
     }
+
+
+def curve(need):
+    """What German to English has on its way: step, values."""
+    if "deen" in need.experiment:
+        for step in (500, 1000):
+            bleu = 20 + step / 100 + 10 * alpha_of(need) + need.seed
+            yield step, {"calibrate/translation/bleu": bleu}
 
 
 def scores(need):
