@@ -27,6 +27,8 @@ _REFUSED = {
     "learning_rate": "the experiment's learning_rate",
 }
 
+_LEAST_NORM = 1e-12  # of a variable that is decayed by its norm
+
 _SHOWN = 20  # variables in a message
 
 
@@ -306,6 +308,7 @@ def decayed(
     weight_decay: Any,
     exclude: Sequence[str] = (),
     values: Sequence[Any] | None = None,
+    of: str = "square",
 ) -> list[Any]:
     """Adds the gradient of the weight decay to each variable's gradient.
 
@@ -322,6 +325,9 @@ def decayed(
             (``"logits/bias"``).
         values: the variables' values, where these are not in the variables
             (a stateless step); in the same order.
+        of: "square", or "norm": the penalty is ``weight_decay`` times the
+            Euclidean norm of each variable, its gradient
+            ``weight_decay * w / norm(w)``.
 
     Returns:
         One gradient per variable.
@@ -330,7 +336,8 @@ def decayed(
         ValueError: if ``weight_decay`` is negative or an excluded name
             matches no variable.
 
-    Source: tensor2tensor and TensorFlow's l2_loss use this half form.
+    Source: tensor2tensor and TensorFlow's l2_loss use the half form of the
+    square; the norm is an error of Wagner et al. 2023.
     """
     _check_decay(weight_decay)
     chosen = _decayed_variables(variables, exclude)
@@ -346,6 +353,9 @@ def decayed(
         if grad is not None and take:
             value = ops.convert_to_tensor(value)
             rate = ops.convert_to_tensor(weight_decay, dtype=value.dtype)
+            if of == "norm":
+                norm = ops.sqrt(ops.sum(ops.square(value)))
+                rate = rate / ops.maximum(norm, _LEAST_NORM)
             grad = ops.add(ops.convert_to_tensor(grad), rate * value)
         result.append(grad)
     return result

@@ -490,6 +490,22 @@ def test_decayed_by_hand():
         )
 
 
+def test_decayed_by_the_norm_by_hand():
+    weights = variables(*SHAPES, names=NAMES)
+    grads = gradients(SHAPES, 1)[0]
+    found = optimizers.decayed(grads, weights, weight_decay=0.5, of="norm")
+    for grad, weight, result in zip(grads, weights, found, strict=True):
+        weight = np.asarray(weight)
+        expected = grad + 0.5 * weight / np.linalg.norm(weight)
+        np.testing.assert_allclose(result, expected, rtol=1e-5)
+    zeros = [np.zeros(shape, "float32") for shape in SHAPES]
+    of_zero = optimizers.decayed(
+        grads, weights, weight_decay=0.5, values=zeros, of="norm"
+    )
+    for grad, result in zip(grads, of_zero, strict=True):
+        np.testing.assert_array_equal(result, grad)
+
+
 @pytest.mark.parametrize(
     ("exclude", "taken"),
     [

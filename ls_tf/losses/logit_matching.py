@@ -7,9 +7,13 @@ is "logits".
 from dataclasses import dataclass
 from typing import ClassVar
 
+from keras import ops
+
 from ls_tf.objective import distillation
 from ls_tf.objective.loss import Answers
 from ls_tf.protocols import Tensor
+
+_TEACHERS = ("logits", "probabilities")
 
 EXAMPLE = {"reduction": "mean"}  # to be tried with: it has no default
 
@@ -22,15 +26,19 @@ class Loss:
         beta: weight of the squared error, in [0, 1]; the run's.
         reduction: "sum" or "mean" of the error over the K logits. The paper
             does not say which.
+        teacher: "logits", or "probabilities": what the student's logits are
+            compared with.
 
     Raises:
-        ValueError: if ``beta`` or ``reduction`` is not as above.
+        ValueError: if ``beta``, ``reduction`` or ``teacher`` is not as above.
 
-    Source: Mueller et al. 2019, App. A.5.
+    Source: Mueller et al. 2019, App. A.5; that the teacher's are
+    probabilities is an error of Wagner et al. 2023.
     """
 
     beta: float
     reduction: str
+    teacher: str = "logits"
 
     needs_teacher: ClassVar[bool] = True
 
@@ -38,13 +46,21 @@ class Loss:
         """Checks the options."""
         distillation.check_beta(self.beta)
         distillation.check_reduction(self.reduction)
+        if self.teacher not in _TEACHERS:
+            raise ValueError(
+                f"wanted a teacher of {', '.join(_TEACHERS)}, got "
+                f"{self.teacher!r}"
+            )
 
     def __call__(self, answers: Answers) -> Tensor:
         """See ``objective.loss.Loss``."""
+        teacher = answers.teacher_logits
+        if self.teacher == "probabilities":
+            teacher = ops.softmax(teacher, axis=-1)
         return distillation.logit_matching_loss(
             answers.labels,
             answers.logits,
-            answers.teacher_logits,
+            teacher,
             beta=self.beta,
             reduction=self.reduction,
         )

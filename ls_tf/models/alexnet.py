@@ -39,6 +39,7 @@ REFERENCE = (
 )
 
 _LAST_HIDDEN = 192
+_NORM_ALPHA = 0.001 / 9.0
 
 
 def _check(num_classes: int, image_shape: Sequence[int]) -> None:
@@ -74,9 +75,9 @@ def _pool(name: str) -> MaxPool:
     return MaxPool(3, 2, padding="same", data_format="channels_last", name=name)
 
 
-def _norm(name: str) -> LocalResponseNormalization:
+def _norm(name: str, alpha: float) -> LocalResponseNormalization:
     return LocalResponseNormalization(
-        depth_radius=4, bias=1.0, alpha=0.001 / 9.0, beta=0.75, name=name
+        depth_radius=4, bias=1.0, alpha=alpha, beta=0.75, name=name
     )
 
 
@@ -91,7 +92,12 @@ def _dense(name: str, units: int, seed: int) -> keras.layers.Dense:
 
 
 def build(
-    *, num_classes: int, image_shape: tuple[int, ...], seed: int
+    *,
+    num_classes: int,
+    image_shape: tuple[int, ...],
+    seed: int,
+    norm_alpha: float = _NORM_ALPHA,
+    constant_logits: bool = False,
 ) -> keras.Model:
     """Builds the network.
 
@@ -104,6 +110,11 @@ def build(
         image_shape: (H, W, C) of one image: (24, 24, 3) as cropped by the
             tutorial, (32, 32, 3) for whole CIFAR images, or another.
         seed: the run's seed, for the initial weights.
+        norm_alpha: what the energy of neighbouring channels is multiplied
+            with; PyTorch divides it by the size of the window, 8 in Wagner et
+            al. 2023.
+        constant_logits: whether the last layer starts with all weights at
+            -1/96, as there, instead of a Gaussian.
 
     Returns:
         A model from float [B, H, W, C], standardized image by image in the
@@ -121,16 +132,20 @@ def build(
     images = keras.Input(shape=tuple(image_shape), name="image")
     x = _conv("conv1", 0.0, seed)(images)
     # Pool, then normalize; after the second convolution the other way round.
-    x = _norm("norm1")(_pool("pool1")(x))
+    x = _norm("norm1", norm_alpha)(_pool("pool1")(x))
     x = _conv("conv2", 0.1, seed)(x)
-    x = _pool("pool2")(_norm("norm2")(x))
+    x = _pool("pool2")(_norm("norm2", norm_alpha)(x))
     x = keras.layers.Flatten(name="flatten")(x)
     x = _dense("local3", 384, seed)(x)
     x = _dense("local4", _LAST_HIDDEN, seed)(x)
     # float32 whatever the policy: the losses need the logits' full precision.
     logits = keras.layers.Dense(
         num_classes,
-        kernel_initializer=_weights("logits", 1 / _LAST_HIDDEN, seed),
+        kernel_initializer=(
+            keras.initializers.Constant(-2 / _LAST_HIDDEN)
+            if constant_logits
+            else _weights("logits", 1 / _LAST_HIDDEN, seed)
+        ),
         bias_initializer="zeros",
         dtype="float32",
         name="logits",

@@ -140,6 +140,9 @@ def augmentation(name: str) -> Augmentation:
             * ``"tutorial_24"``: cropped to 24 x 24, flipped, contrast
               changed, standardized.
             * ``"tutorial_24_plain"``: the same, with the contrast as it is.
+            * ``"replication_cifar10"``, ``"replication_cifar100"``: cropped
+              to 24 x 24, or as ``"t2t_cifar"``, flipped, standardized by
+              channel with the means of the data set.
 
             Of photographs that are streamed:
 
@@ -173,6 +176,20 @@ def augmentation(name: str) -> Augmentation:
             side=32, padding=0, size=24, contrast=(0.2, 1.8)
         ),
         "tutorial_24_plain": crop.StandardizedCrop(side=32, padding=0, size=24),
+        "replication_cifar10": crop.NormalizedCrop(
+            side=32,
+            padding=0,
+            size=24,
+            mean=(0.4923172, 0.48307145, 0.4474483),
+            std=(0.24041407, 0.23696952, 0.25565723),
+        ),
+        "replication_cifar100": crop.NormalizedCrop(
+            side=32,
+            padding=4,
+            size=32,
+            mean=(0.5071, 0.4865, 0.4409),
+            std=(0.2673, 0.2564, 0.2761),
+        ),
     }
     if name in known:
         return known[name]

@@ -153,7 +153,7 @@ class StandardizedCrop:
         under = ops.logical_and(
             column >= crop[:, 1:], column < crop[:, 1:] + size
         )
-        scaling = _scaling(lines, under, size, self._factor(draws))
+        scaling = self._scaling(lines, under, self._factor(draws))
 
         pixels = _pixels(resident, row, near_x)
         # Products, for XLA makes slower code of `where`.
@@ -171,7 +171,7 @@ class StandardizedCrop:
             images = images[:, first:last, first:last]
         lines = ops.reshape(images, (-1, size, size * channels))
         every = ops.ones((1, size), "bool")
-        scaling = _scaling(_as_int(lines), every, size, 1.0)
+        scaling = self._scaling(_as_int(lines), every, 1.0)
         return _scaled(_as_float(images), scaling)
 
     def output_shape(
@@ -186,6 +186,12 @@ class StandardizedCrop:
             )
         return (self.size, self.size, channels)
 
+    def _scaling(
+        self, lines: Tensor, under: Tensor, contrast: Tensor | float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gives middle, factor and offset of each image; see ``_scaling``."""
+        return _scaling(lines, under, self.size, contrast)
+
     def _factor(self, draws: Mapping[str, Tensor]) -> Tensor | float:
         """Gives the contrast: float32 [B, 1], or 1."""
         if self.contrast is None:
@@ -193,6 +199,31 @@ class StandardizedCrop:
         low, high = self.contrast
         grain = _as_float(ops.expand_dims(draws["contrast"], 1))
         return low + grain * ((high - low) / 2**_GRAIN_BITS)
+
+
+@dataclasses.dataclass(frozen=True)
+class NormalizedCrop(StandardizedCrop):
+    """The same with one mean and deviation for all images, by channel.
+
+    Attributes:
+        mean: what is taken from each channel, of pixels in [0, 1].
+        std: what it is then divided by.
+
+    Source: Wagner et al. 2023, whose code has the numbers.
+    """
+
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def _scaling(
+        self, lines: Tensor, under: Tensor, contrast: Tensor | float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Is the same for all images: float32 [1, C], three of them."""
+        del lines, under, contrast
+        mean, std = np.array([self.mean]), np.array([self.std])
+        parts = (255 * mean, 1 / (255 * std), 0 * mean)
+        middle, factor, offset = (p.astype(np.float32) for p in parts)
+        return middle, factor, offset
 
 
 def _as_float(x: Tensor) -> Tensor:

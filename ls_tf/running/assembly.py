@@ -50,6 +50,7 @@ def transform(spec: ExperimentSpec) -> Transform:
             weight_decay=train.weight_decay,
             exclude=train.decay_exclude,
             values=values,
+            of=train.decay_of,
         )
         return optimizers.clipped(grads, train.clip_global_norm)
 

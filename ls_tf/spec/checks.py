@@ -268,6 +268,7 @@ def _check_train(t: TrainSpec) -> None:
     for name, existing in (
         ("smoothing", ("uniform", "others", "prior")),
         ("precision", ("float32", "tensorfloat32", "bfloat16")),
+        ("decay_of", ("square", "norm")),
     ):
         value = getattr(t, name)
         _require_name(value, existing, f"train.{name}: got {shown(value)}; ")

@@ -97,6 +97,8 @@ class TrainSpec:
     auxiliary_weight: float = 0.4
     weight_decay: float = 0.0  # coupled: adds weight_decay * w to the gradient
     decay_exclude: tuple[str, ...] = ()
+    # "square": w * weight_decay, or "norm": that over the norm of w
+    decay_of: str = "square"
     clip_global_norm: float = 0.0  # 0: off
     ema_momentum: float = 0.0  # 0: no weight average
     log_every_steps: int = 100

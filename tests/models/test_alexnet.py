@@ -209,10 +209,22 @@ def test_logits_stay_float32_under_a_mixed_policy():
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
 
 
-def test_the_arguments_are_keyword_only_and_have_no_default():
+def test_the_arguments_are_keyword_only_and_only_later_ones_have_a_default():
+    later = {"norm_alpha": 0.001 / 9, "constant_logits": False}
     for parameter in inspect.signature(alexnet.build).parameters.values():
         assert parameter.kind is parameter.KEYWORD_ONLY
-        assert parameter.default is parameter.empty
+        default = later.get(parameter.name, parameter.empty)
+        assert parameter.default is default or parameter.default == default
+
+
+def test_the_replications_norm_and_last_layer():
+    model = build(norm_alpha=0.001 / 72, constant_logits=True)
+    for name in ("norm1", "norm2"):
+        assert model.get_layer(name).alpha == 0.001 / 72
+    kernel = np.asarray(model.get_layer("logits").kernel)
+    np.testing.assert_array_equal(kernel, np.float32(-1 / 96))
+    logits = np.asarray(model(images())["logits"])
+    assert np.ptp(logits, axis=1).max() == 0 < np.ptp(logits[:, 0])
 
 
 @pytest.mark.parametrize(

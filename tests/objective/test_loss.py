@@ -67,6 +67,26 @@ def test_logit_matching_of_a_student(reduction):
     equal(loss(a), want)
 
 
+def test_probabilities_in_the_place_of_a_teachers_logits():
+    part = Part(
+        "logit_matching", {"reduction": "mean", "teacher": "probabilities"}
+    )
+    soft = override(
+        STUDENT, {"teacher.matching": "soft", "teacher.logit_reduction": "sum"}
+    )
+    loss, a = own(dataclasses.replace(soft, loss=part)), answers()
+    theirs = np.exp(np.asarray(a.teacher_logits, np.float64))
+    theirs /= theirs.sum(-1, keepdims=True)
+    ours = np.asarray(a.logits, np.float64)
+    hard = np.log(np.exp(ours).sum(-1))
+    hard -= np.take_along_axis(ours, np.asarray(a.labels)[:, None], -1)[:, 0]
+    error = ((ours - theirs) ** 2).mean(-1) / 2
+    np.testing.assert_allclose(loss(a), 0.4 * hard + 0.6 * error, rtol=1e-5)
+    other = Part("logit_matching", {"reduction": "mean", "teacher": "labels"})
+    with pytest.raises(SpecError, match="wanted a teacher of logits, prob"):
+        own(dataclasses.replace(soft, loss=other))
+
+
 @pytest.mark.parametrize("squared", [False, True])
 def test_soft_targets_of_a_student(squared):
     spec = override(STUDENT, {"teacher.matching": "soft"})

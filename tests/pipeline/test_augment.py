@@ -196,7 +196,8 @@ def test_images_of_another_kind_are_refused(name):
 
 
 def test_an_unknown_augmentation_lists_what_exists():
-    every = ", ".join(sorted([*NAMES, *photographs.RECIPES]))
+    crops = ["replication_cifar10", "replication_cifar100"]
+    every = ", ".join(sorted([*NAMES, *crops, *photographs.RECIPES]))
     with pytest.raises(ValueError, match=f"'flip'; exist: {every}$"):
         augment.augmentation("flip")
 
@@ -224,6 +225,39 @@ GOLDEN = {
 def _standardized(image):
     image = np.asarray(image, np.float64)
     return (image - image.mean()) / max(image.std(), image.size**-0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "padding", "mean", "std"),
+    [
+        ("replication_cifar10", 24, 0, (0.4923172, 0.48307145, 0.4474483),
+         (0.24041407, 0.23696952, 0.25565723)),
+        ("replication_cifar100", 32, 4, (0.5071, 0.4865, 0.4409),
+         (0.2673, 0.2564, 0.2761)),
+    ],
+)  # fmt: skip
+def test_a_crop_by_the_means_of_the_channels(name, size, padding, mean, std):
+    crop = augment.augmentation(name)
+    images = _images(count=3, height=32, width=32, channels=3)
+    draws = crop.draw(seeds.philox(5), 4)
+    index = [2, 0, 0, 1]
+    found = _run(crop, images, index, draws)
+    margin = (padding, padding)
+    for i, number in enumerate(index):
+        padded = np.pad(images[number], (margin, margin, (0, 0)))
+        y, x = draws["crop"][i] + padding
+        want = padded[y : y + size, x : x + size] / 255.0
+        want = want[:, ::-1] if draws["flip"][i] else want
+        want = (want - np.array(mean)) / np.array(std)
+        np.testing.assert_allclose(found[i], want, atol=1e-5)
+    first = (32 - size) // 2
+    middle = images[:, first : first + size, first : first + size] / 255.0
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(crop.evaluate(ops.convert_to_tensor(images))),
+        (middle - np.array(mean)) / np.array(std),
+        atol=1e-5,
+    )
+    assert crop.views == 162
 
 
 def _slow_crop(crop, image, top, left, flip, grain=None, brightness=0.0):

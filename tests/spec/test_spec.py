@@ -616,6 +616,7 @@ DEFAULTS = {
         "auxiliary_weight": 0.4,
         "weight_decay": 0.0,
         "decay_exclude": (),
+        "decay_of": "square",
         "clip_global_norm": 0.0,
         "ema_momentum": 0.0,
         "log_every_steps": 100,
