@@ -164,8 +164,9 @@ def measurements(need, changed):
     found, validation = scores(need)
     names = {f"token_{i}": piece for i, piece in PIECES.items()}
     arrays = {k: changed.get(f"sweep/{k}", v) for k, v in sweep(need).items()}
+    texts = {"hypotheses": np.array(["a b c d e f."] * 3)}
     result = {
-        ("translation", "report"): (found, {}, SIGNATURES),
+        ("translation", "report"): (found, texts, SIGNATURES),
         ("token_calibration", "report"): (tokens(need), diagrams(need), {}),
         ("translation_sweep", "report"): ({}, arrays, SIGNATURES),
         ("token_projection", "report"): (geometry(need), points(need), names),
