@@ -1,8 +1,8 @@
 """Translation, German to English: students of a hard and a smoothed teacher.
 
 The page is built from whatever records there are. ``--run_missing`` trains two
-teachers and two students of one seed each, about an hour of two CPU cores or
-minutes of an accelerator; the other seeds are made by the commands on the page.
+teachers and two students of one seed each, about two hours of two CPU cores;
+the other seeds are made by the commands on the page.
 
 Source: Shen et al. 2021, figure 7; Multi30k stands for their IWSLT.
 Run: python run_experiment.py --report=s_fig7
