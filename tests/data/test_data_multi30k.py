@@ -10,11 +10,12 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from absl import logging
 
-from ls_tf.data import multi30k, wmt14_ende, wmt_t2t_ende
+from ls_tf.data import multi30k, multi30k_deen, wmt14_ende, wmt_t2t_ende
 from ls_tf.pipeline import corpus, multi30k_builder
 from ls_tf.pipeline import tfds as reading
 from ls_tf.pipeline.contract import DataError
@@ -362,3 +363,19 @@ def test_wmt_that_is_missing(module, tmp_path, no_network):
     )
     assert list(tmp_path.iterdir()) == []
     assert any("newstest2013" in url or "dev.tgz" in url for url in no_network)
+
+
+def test_the_other_way_round_both_sides_are_swapped(monkeypatch):
+    asked = []
+
+    def load(info, split, *, data_dir):
+        asked.append((info.name, split, data_dir))
+        return Pairs(["a dog", "b"], ["ein Hund", "B"], np.array([[1, 2]]))
+
+    monkeypatch.setattr(reading, "load_pairs", load)
+    found = multi30k_deen.load_pairs("val", data_dir="there")
+    assert (found.source, found.target) == (["ein Hund", "B"], ["a dog", "b"])
+    assert found.left_out.tolist() == [[1, 2]]
+    assert asked == [("multi30k", "val", "there")]
+    info = multi30k_deen.INFO
+    assert (info.source_language, info.target_language) == ("de", "en")
