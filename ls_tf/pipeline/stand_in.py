@@ -6,23 +6,21 @@ with noise of its own, so that a network can tell the classes apart.
 """
 
 import atexit
-import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
 from absl import logging
 from etils import epath
 
-from ls_tf import seeds, stopping
-from ls_tf.pipeline import array_cache, jpeg
+from ls_tf import seeds
+from ls_tf.pipeline import array_cache, jpeg, record_files
 from ls_tf.pipeline.contract import RecordInfo
 from ls_tf.pipeline.draws import Draws
-from ls_tf.pipeline.shards import FORMAT
-from ls_tf.records.files import json_bytes, write_bytes
+from ls_tf.pipeline.shards import Example
 from ls_tf.records.reading import line
 
 # Height and width as ImageNet has them most often.
@@ -97,37 +95,26 @@ def write(
 
     Source: ours; the form is that of TensorFlow Datasets.
     """
-    from array_record.python import array_record_module
-
-    splits, number = [], 0
-    folder.mkdir(parents=True, exist_ok=True)
+    splits, first = {}, 0
     for base, size in sizes.items():
-        chance = Draws(seeds.philox(0, "stand_in", "labels", base))
-        count = -(-size // _PER_FILE)
-        lengths = []
-        for i in range(count):
-            stopping.look()
-            path = f"{name}-{base}.{FORMAT}-{i:05d}-of-{count:05d}"
-            writer = array_record_module.ArrayRecordWriter(
-                os.fspath(folder / path), "group_size:1"
-            )
-            length = min(_PER_FILE, size - i * _PER_FILE)
-            for _ in range(length):
-                label = classes[chance.integer(len(classes))]
-                writer.write(
-                    record(
-                        encoded(number, label, shapes),
-                        label,
-                        f"{base}_{number:08d}.JPEG",
-                    )
-                )
-                number += 1
-            writer.close()
-            lengths.append(str(length))
-        splits.append({"name": base, "shardLengths": lengths})
-    # Last: a folder without it is not taken for a whole one.
-    described = {"name": name, "fileFormat": FORMAT, "splits": splits}
-    write_bytes(folder / "dataset_info.json", json_bytes(described))
+        examples = _painted(base, first, size, classes, shapes)
+        splits[base] = (size, examples)
+        first += size
+    record_files.write(folder, name, splits, per_file=_PER_FILE)
+
+
+def _painted(
+    base: str,
+    first: int,
+    size: int,
+    classes: Sequence[int],
+    shapes: Sequence[tuple[int, int]],
+) -> Iterator[Example]:
+    chance = Draws(seeds.philox(0, "stand_in", "labels", base))
+    for number in range(first, first + size):
+        label = classes[chance.integer(len(classes))]
+        image = encoded(number, label, shapes)
+        yield Example(image, label, f"{base}_{number:08d}.JPEG")
 
 
 def obtain(
@@ -155,21 +142,16 @@ def obtain(
     kept = array_cache.folder(data_dir)
     if kept is not None:
         folder = kept / name
-        if (folder / "dataset_info.json").exists():
-            return str(folder)
-        # Under another name first: two processes may paint at once.
-        mine = kept / f"{name}.{os.getpid()}.tmp"
         try:
-            write(mine, info.name, info.sizes, classes=classes, shapes=shapes)
-            with contextlib.suppress(OSError):
-                mine.rename(folder)  # or another has done so
-            if mine.exists():
-                mine.rmtree()
+            record_files.once(
+                folder,
+                lambda mine: write(
+                    mine, info.name, info.sizes, classes=classes, shapes=shapes
+                ),
+            )
             return str(folder)
         except OSError as error:
             logging.warning("Painting anew each time: %s", line(error))
-            with contextlib.suppress(OSError):
-                mine.rmtree(missing_ok=True)
     return str(_of_process(info, classes, shapes))
 
 
@@ -187,27 +169,3 @@ def _of_process(
 
 
 _folders: dict[str, epath.Path] = {}
-
-
-def record(image: bytes, label: int, file_name: str) -> bytes:
-    """Makes the record of an example.
-
-    Args:
-        image: bytes of a JPEG.
-        label: class id.
-        file_name: where the picture came from.
-
-    Returns:
-        A serialized ``tf.train.Example``.
-
-    Source: TensorFlow Datasets.
-    """
-    from tensorflow_datasets.proto import tf_example_pb2
-
-    example = tf_example_pb2.Example()
-    fields = example.features.feature
-    fields["image"].bytes_list.value.append(image)
-    fields["label"].int64_list.value.append(label)
-    fields["file_name"].bytes_list.value.append(file_name.encode())
-    made: bytes = example.SerializeToString()
-    return made

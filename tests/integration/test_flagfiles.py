@@ -28,6 +28,8 @@ MISSING = {
 BUILT_IN = (
     *("digits", "numbers_ende", "imagenet_stand_in"),
     *("tiny_imagenet_stand_in", "cub200_stand_in"),
+    *("imagenet_lt_stand_in", "places_lt_stand_in"),
+    *("inaturalist_2019_stand_in", "imaterialist_2019_stand_in"),
 )
 FOLDERS = {"multi30k": "downloads/manual/multi30k"}
 

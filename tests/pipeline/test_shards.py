@@ -13,7 +13,7 @@ from array_record.python import array_record_module
 from etils import epath
 
 from ls_tf.data import imagenet
-from ls_tf.pipeline import loading, shards, stand_in
+from ls_tf.pipeline import loading, record_files, shards
 from ls_tf.pipeline import tfds as reading
 from ls_tf.pipeline.contract import Archive, DataError, RecordInfo
 
@@ -105,7 +105,7 @@ def test_a_stand_in_has_the_records_of_tfds(tmp_path, known):
     ] * 70
     assert records.read(4).file_name == "train_00000004.JPEG"
     # The same fields of the same kinds; TFDS's own reader takes both.
-    made = stand_in.record(theirs.encoded, theirs.label, theirs.file_name)
+    made = record_files.record(theirs)
     features = builder.info.features
     both = [features.deserialize_example_np(made), theirs]
     assert both[0]["label"] == theirs.label
