@@ -51,8 +51,12 @@ def alpha_of(need):
 def scores(need):
     """Plausible scalars; small expressions, so that tests can redo them."""
     alpha = alpha_of(need)
-    error = ERRORS[need.experiment] + 0.0002 * need.seed
-    error += 0.002 * (alpha == 0) + 0.001 * len(need.changes.keys() - {"alpha"})
+    if need.experiment in distillation_records.TEACHERS:
+        error = 1 - distillation_records.accuracy(need)
+    else:
+        error = ERRORS[need.experiment] + 0.0002 * need.seed
+        error += 0.002 * (alpha == 0)
+        error += 0.001 * len(need.changes.keys() - {"alpha"})
     ece = 0.002 if alpha == 0 else 0.9 * alpha
     found = {
         "accuracy": 1 - error,
@@ -128,15 +132,23 @@ def measurements(need, changed):
     """What a run holds: (evaluator, role) -> scalars, arrays, notes."""
     if need.experiment.startswith("transformer"):
         return translation_records.measurements(need, changed)
+    if need.experiment in distillation_records.TEACHERS:
+        # What its own experiment measures, and what is asked of a network.
+        return usual(need) | distillation_records.measurements(need, changed)
     if need.experiment in distillation_records.EXPERIMENTS:
         return distillation_records.measurements(need, changed)
     if need.experiment in bench_records.EXPERIMENTS:
         return bench_records.measurements(need, points)
     if need.experiment.startswith("tail_"):
         return tail_records.measurements(need)
-    plain, scaled = scores(need)
     if need.experiment.startswith("noise_"):
-        return {("classification", "report"): (plain, {}, {})}
+        return {("classification", "report"): (scores(need)[0], {}, {})}
+    return usual(need)
+
+
+def usual(need):
+    """What every network measures: accuracy, reliability, penultimate."""
+    plain, scaled = scores(need)
     found = {
         ("classification", "report"): (plain, {}, {}),
         ("reliability", "report"): (plain | scaled, diagrams(need), {}),

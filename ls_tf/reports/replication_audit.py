@@ -253,7 +253,7 @@ _SHORT = "alexnet_cifar10_24_short"
 
 
 def _students() -> dict[str, tuple[str, _Changes]]:
-    setting = distillation.Setting("", "", _STUDENT, (), (0,), False)
+    setting = distillation.Setting("", "", _STUDENT, (), (0,), ())
     runs: dict[str, tuple[str, _Changes]] = {}
     for pair in _SWAPPED:
         for alpha in pair:
