@@ -102,11 +102,20 @@ def test_claims_flip(built):
     def changed(need):
         if need.experiment != made_up.BINARY:
             return {}
-        return {"accuracy": 0.95 - 0.1 * made_up.alpha_of(need)}
+        large = "teacher.experiment" in need.changes
+        accuracy = 0.95 - 0.1 * made_up.alpha_of(need) + 0.02 * large
+        return {"accuracy": accuracy}
 
-    folder = built(NAME, lambda need: need.seed == 0, changed=changed)
+    folder = built(NAME, lambda need: need.seed < 2, changed=changed)
     holds = [r["holds"] for r in rows(folder, "claims")]
     assert holds == ["no"] * 6
+
+
+def test_one_seed_is_within_noise(built):
+    folder = built(NAME, lambda need: need.seed == 0)
+    found = rows(folder, "claims")
+    assert [r["holds"] for r in found] == ["within noise"] * 6
+    assert [r["seeds"] for r in found] == ["1"] * 6
 
 
 def test_the_curves_are_the_accuracies_over_the_epochs(store):

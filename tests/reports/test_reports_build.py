@@ -262,6 +262,9 @@ def test_every_table_stands_where_the_style_keeps_it_whole(store, tmp_path):
     assert "td.number{white-space:nowrap}" in screen
 
 
+TABLES_ONLY = {"replication_audit", "s_table1_table10", "s_table4"}
+
+
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
 def test_every_report_is_self_contained_and_repeats_byte_for_byte(
     name, store, tmp_path
@@ -289,7 +292,8 @@ def test_every_report_is_self_contained_and_repeats_byte_for_byte(
     assert all(s.startswith("data:image/png;base64,") for s in links.sources)
     assert "http" not in text and "@import" not in text and "url(" not in text
     pictures = [n for n in files[0] if n.endswith(".png")]
-    assert len(pictures) == len(links.sources) > 0
+    assert len(pictures) == len(links.sources)
+    assert bool(pictures) == (name not in TABLES_ONLY)
     for picture in pictures:
         assert files[0][picture[:-3] + "pdf"].startswith(b"%PDF")
     assert all(

@@ -315,8 +315,13 @@ def test_a_row_of_figure_1_has_four_panels_and_the_names_of_the_classes(store):
     )
     found = figures(fig1_penultimate, records)
     assert list(found) == [
-        f"penultimate_{n.experiment}"
-        for n in (cifar.RESNET_100, cifar.RESNET_10, cifar.RESNET_10_SHORT)
+        f"penultimate_{n.file}"
+        for n in (
+            cifar.RESNET_100,
+            cifar.RESNET_10,
+            cifar.RESNET_10_BFLOAT16,
+            cifar.RESNET_10_SHORT,
+        )
     ] + ["penultimate_resnet56_cifar100_first"]
     figure = found[f"penultimate_{cifar.RESNET_100.experiment}"]
     axes = figure.axes
