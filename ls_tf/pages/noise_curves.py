@@ -34,7 +34,11 @@ def _panel(axes: Axes, sweep: Sweep, values: np.ndarray, place: int) -> None:
         loss = label_noise.loss(kind, _FINE, a, CLASSES)
         axes.plot(_FINE, loss, color=colour, linestyle=dash, linewidth=1.4)
         mark(axes, _FINE, loss, colour)
-    axes.plot(targets, measured, "D-", color=canvas.INK, markersize=4)
+    # Through those that have a run: fewer may have one than the grid has.
+    known = np.isfinite(measured)
+    axes.plot(
+        targets[known], measured[known], "D-", color=canvas.INK, markersize=4
+    )
     mark(axes, targets, measured, canvas.INK)
     # At p = 1 the theory's loss is infinite: the measured one sets the scale.
     shown = measured[~np.isnan(measured)]
