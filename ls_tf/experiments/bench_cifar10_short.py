@@ -9,8 +9,8 @@ Run: python run_experiment.py --experiment=bench_cifar10_short
 
 import dataclasses
 
-from ls_tf.experiments import alexnet_cifar10_120th
-from ls_tf.spec import EvaluatorSpec, override
+from ls_tf.experiments import alexnet_cifar10_120th, bench_mnist
+from ls_tf.spec import override
 
 FACTOR = alexnet_cifar10_120th.FACTOR
 
@@ -24,24 +24,19 @@ _SHORT = override(
     },
 )
 
-SPEC = dataclasses.replace(
-    _SHORT,
-    evaluators=(
-        EvaluatorSpec("classification", "report", every_steps=650),
-        EvaluatorSpec("classification", "calibrate"),
-        EvaluatorSpec("reliability", "report"),
+_MEASURED = override(
+    dataclasses.replace(_SHORT, evaluators=bench_mnist.SPEC.evaluators),
+    {
+        "evaluators.0.every_steps": 650,
         # cat and dog are alike, ship is not
-        EvaluatorSpec("penultimate", "report", options={"classes": (3, 5, 8)}),
-        EvaluatorSpec("selective", "report"),
-        EvaluatorSpec("calibration_intervals", "report"),
-        EvaluatorSpec("neural_collapse", "train"),
-        EvaluatorSpec(
-            "out_of_distribution",
-            "report",
-            options={"others": ("mnist", "noise")},
-        ),
-        EvaluatorSpec("linear_transfer", "report", options={"data": "mnist"}),
-    ),
+        "evaluators.3.options.classes": (3, 5, 8),
+        "evaluators.7.options.others": ("mnist", "noise"),
+        "evaluators.8.options.data": "mnist",
+    },
+)
+
+SPEC = dataclasses.replace(
+    _MEASURED,
     smoke={
         "data.train": "train[:256]",
         "data.calibrate": "train[49744:]",

@@ -1,14 +1,15 @@
 """Curves over p of networks trained on noisy labels, beside the theory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import label_noise
-from ls_tf.pages import canvas, noise, noise_runs
-from ls_tf.pages.blocks import Picture
+from ls_tf.pages import canvas, networks, noise, noise_runs
+from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.declared import Records
 from ls_tf.pages.noise_runs import CLASSES, Sweep
 
 _FINE = np.linspace(0.01, 0.99, 197)
@@ -82,6 +83,31 @@ def slices(
             f"{sweep.network.label}: expected and measured loss over p, means "
             f"over seeds; a ring is the lowest value. {caption}",
         )
+
+
+def losses_page(
+    records: Records, sweeps: Sequence[Sweep], words: str, labels: str, at: int
+) -> Iterable[Block]:
+    """Builds a page on the loss over p at some a.
+
+    Args:
+        records: of the runs.
+        sweeps: of the networks.
+        words: what is said of how they are trained and tested.
+        labels: of the test set, "clean" or "noisy".
+        at: the number of the figure of Chen et al. 2020.
+
+    Yields:
+        Block: words, pictures, table of losses, table of minima.
+    """
+    grids = {s: s.values(records, noise_runs.nll) for s in sweeps}
+    caption = f"{labels.capitalize()} test labels."
+    yield Text(f"{noise.WORDS} {words} {networks.COMMANDS}")
+    yield from slices(grids, f"{caption} As figure {at} of Chen et al. 2020.")
+    yield noise_runs.grid_table(
+        "losses", f"Test loss on {labels} labels, nats.", grids, ".4f"
+    )
+    yield noise_runs.minima_table(grids, caption)
 
 
 def over_rate(

@@ -11,7 +11,7 @@ import numpy as np
 from ls_tf.analysis import label_noise, ranks
 from ls_tf.pages import declared, networks, tables
 from ls_tf.pages.blocks import Need, Table
-from ls_tf.pages.declared import ACCURACY, Number, Records
+from ls_tf.pages.declared import ACCURACY, Claim, Number, Records
 from ls_tf.pages.networks import Network
 from ls_tf.records.runs import Record
 
@@ -138,6 +138,31 @@ def best(values: np.ndarray, targets: Sequence[float]) -> np.ndarray:
 def is_there(values: np.ndarray) -> bool:
     """Whether any run is."""
     return not np.isnan(values).all()
+
+
+def cell(value: float) -> object:
+    """A number of a table, or that there is no run where it is NaN."""
+    return declared.or_no_run(None if np.isnan(value) else float(value))
+
+
+def claims_table(
+    claims: Sequence[Claim[str]], caption: str, number_format: str
+) -> Table:
+    """Tabulates the claims of a page.
+
+    Args:
+        claims: of networks, by their names.
+        caption: says what their numbers are.
+        number_format: of these.
+    """
+    return declared.table(
+        "claims",
+        caption,
+        claims,
+        ("network", lambda claim: claim.of, ""),
+        ("claim", lambda claim: claim.text, ""),
+        *declared.judged(number_format),
+    )
 
 
 def grid_table(

@@ -86,19 +86,12 @@ def build(records: Records) -> Iterable[Block]:
         rows,
         ("network", lambda row: row[0], ""),
         ("a", lambda row: row[1], "g"),
-        (f"p = {_WEAK:g}", lambda row: _cell(row[2]), ".2f"),
-        ("p = 1", lambda row: _cell(row[3]), ".2f"),
-        ("difference", lambda row: _cell(row[2] - row[3]), ".2f"),
+        (f"p = {_WEAK:g}", lambda row: noise_runs.cell(row[2]), ".2f"),
+        ("p = 1", lambda row: noise_runs.cell(row[3]), ".2f"),
+        ("difference", lambda row: noise_runs.cell(row[2] - row[3]), ".2f"),
     )
-    yield declared.table(
-        "claims",
-        "Claims of Chen et al. 2020; accuracies are means over the a, %.",
+    yield noise_runs.claims_table(
         claims,
-        ("network", lambda claim: claim.of, ""),
-        ("claim", lambda claim: claim.text, ""),
-        *declared.judged(".2f"),
+        "Claims of Chen et al. 2020; accuracies are means over the a, %.",
+        ".2f",
     )
-
-
-def _cell(value: float) -> object:
-    return declared.or_no_run(None if np.isnan(value) else float(value))

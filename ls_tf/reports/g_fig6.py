@@ -8,8 +8,8 @@ Run: python run_experiment.py --report=g_fig6
 
 from collections.abc import Iterable
 
-from ls_tf.pages import declared, networks, noise, noise_curves, noise_runs
-from ls_tf.pages.blocks import Block, Text
+from ls_tf.pages import declared, noise_curves, noise_runs
+from ls_tf.pages.blocks import Block
 
 TITLE = "Label noise: the test loss over p at three clean rates"
 PARTIAL = True
@@ -23,16 +23,11 @@ REQUIRES = noise_runs.needs(*_SWEEPS)
 
 def build(records: declared.Records) -> Iterable[Block]:
     """Builds the page."""
-    grids = {s: s.values(records, noise_runs.nll) for s in _SWEEPS}
-    yield Text(
-        f"{noise.WORDS} Trained and tested as in report g_fig5. The paper does "
-        "not say which a it shows; ours are those of its other figures. "
-        f"{networks.COMMANDS}"
+    return noise_curves.losses_page(
+        records,
+        _SWEEPS,
+        "Trained and tested as in report g_fig5. The paper does not say which "
+        "a it shows; ours are those of its other figures.",
+        "clean",
+        6,
     )
-    yield from noise_curves.slices(
-        grids, "Clean test labels. As figure 6 of Chen et al. 2020."
-    )
-    yield noise_runs.grid_table(
-        "losses", "Test loss on clean labels, nats.", grids, ".4f"
-    )
-    yield noise_runs.minima_table(grids, "Clean test labels.")

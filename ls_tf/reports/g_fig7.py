@@ -8,8 +8,8 @@ Run: python run_experiment.py --report=g_fig7
 
 from collections.abc import Iterable
 
-from ls_tf.pages import declared, networks, noise, noise_curves, noise_runs
-from ls_tf.pages.blocks import Block, Text
+from ls_tf.pages import declared, noise_curves, noise_runs
+from ls_tf.pages.blocks import Block
 
 TITLE = "Label noise: the test loss on noisy test labels"
 PARTIAL = True
@@ -23,16 +23,11 @@ REQUIRES = noise_runs.needs(*_SWEEPS)
 
 def build(records: declared.Records) -> Iterable[Block]:
     """Builds the page."""
-    grids = {s: s.values(records, noise_runs.nll) for s in _SWEEPS}
-    yield Text(
-        f"{noise.WORDS} Training and test labels are kept with the same "
-        "probability a, by independent chance: what the beta type is about. "
-        f"{networks.COMMANDS}"
+    return noise_curves.losses_page(
+        records,
+        _SWEEPS,
+        "Training and test labels are kept with the same probability a, by "
+        "independent chance: what the beta type is about.",
+        "noisy",
+        7,
     )
-    yield from noise_curves.slices(
-        grids, "Noisy test labels. As figure 7 of Chen et al. 2020."
-    )
-    yield noise_runs.grid_table(
-        "losses", "Test loss on noisy labels, nats.", grids, ".4f"
-    )
-    yield noise_runs.minima_table(grids, "Noisy test labels.")

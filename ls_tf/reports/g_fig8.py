@@ -91,18 +91,11 @@ def build(records: Records) -> Iterable[Block]:
         rows,
         ("network", lambda row: row[0], ""),
         ("a", lambda row: row[1], "g"),
-        ("best p, loss", lambda row: _cell(row[2]), "g"),
-        ("best p, accuracy", lambda row: _cell(row[3]), "g"),
+        ("best p, loss", lambda row: noise_runs.cell(row[2]), "g"),
+        ("best p, accuracy", lambda row: noise_runs.cell(row[3]), "g"),
     )
-    yield declared.table(
-        "claims",
-        "Claim of Chen et al. 2020; the means over a of the best p.",
+    yield noise_runs.claims_table(
         claims,
-        ("network", lambda claim: claim.of, ""),
-        ("claim", lambda claim: claim.text, ""),
-        *declared.judged(".3f"),
+        "Claim of Chen et al. 2020; the means over a of the best p.",
+        ".3f",
     )
-
-
-def _cell(value: float) -> object:
-    return declared.or_no_run(None if np.isnan(value) else float(value))

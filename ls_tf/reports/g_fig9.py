@@ -103,12 +103,9 @@ def build(records: Records) -> Iterable[Block]:
         _, _, title, form = _READ[name]
         caption = f"{title[0].upper()}{title[1:]}; clean labels."
         yield noise_runs.grid_table(name, caption, grids, form)
-    yield declared.table(
-        "claims",
+    yield noise_runs.claims_table(
+        claims,
         "Claims of Chen et al. 2020: the distance of a type's best p to the "
         "measured one, mean over a.",
-        claims,
-        ("network", lambda claim: claim.of, ""),
-        ("claim", lambda claim: claim.text, ""),
-        *declared.judged(".3f"),
+        ".3f",
     )
