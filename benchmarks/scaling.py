@@ -2,8 +2,10 @@
 
 Weak scaling: one process on one core trains ResNet-56 with N images a step, two
 processes on two cores with 2 N. The efficiency is the time of the one's step by
-that of the two's. Beside it stands the arithmetic of larger numbers of
-accelerators, from published speeds.
+that of the two's. What the machine itself loses with both cores busy is
+measured beside it: one process's step while another, which it never meets, does
+the same. Then comes the arithmetic of larger numbers of accelerators, from
+published speeds.
 
 Run: python benchmarks/scaling.py --out=results/benchmarks
 """
@@ -15,6 +17,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import _common
@@ -28,6 +31,8 @@ STEPS = 3  # of a call that is timed
 WANTED = 0.85
 IMAGES = (16, 64)  # of a process; the last is judged
 EXAMPLES = 1000
+TOGETHER, APART = "2 processes", "2 processes that never meet"
+CASES = {"1 processes": (1,), TOGETHER: (2,), APART: (1, 1)}  # of each cluster
 
 
 def _random_images(name: str) -> None:
@@ -47,15 +52,15 @@ def _random_images(name: str) -> None:
     module.load = load
 
 
-def worker(engine: str, images: int, calls: int) -> None:
-    """One process of a run; the first prints the seconds of its steps."""
+def worker(engine: str, images: int, calls: int, core: int) -> None:
+    """One process of a run; prints the seconds of its steps."""
     from ls_tf.running import assembly
     from ls_tf.running.session import Machine, Session
     from ls_tf.spec.resolve import resolve
 
     task = json.loads(os.environ["TF_CONFIG"])
-    count, index = len(task["cluster"]["worker"]), task["task"]["index"]
-    os.sched_setaffinity(0, {index})
+    count = len(task["cluster"]["worker"])
+    os.sched_setaffinity(0, {core})
     spec = resolve(
         EXPERIMENT,
         changed={"train.global_batch_size": images * count, "train.xla": False},
@@ -71,38 +76,63 @@ def worker(engine: str, images: int, calls: int) -> None:
         began = time.perf_counter()
         built.run((1 + call) * STEPS, STEPS)
         seconds.append((time.perf_counter() - began) / STEPS)
-    if index == 0:
-        print(json.dumps(seconds), flush=True)
+    print(json.dumps(seconds), flush=True)
     session.peers.leave()
     os._exit(0)  # the engine would wait for the others
 
 
-def steps(engine: str, processes: int, images: int, calls: int) -> list[float]:
-    """Seconds of a step of so many processes, each on its own core."""
-    sockets = [socket.socket() for _ in range(processes)]
-    for opened in sockets:
-        opened.bind(("127.0.0.1", 0))
-    workers = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    command = [sys.executable, __file__, f"--worker={engine}"]
-    command += [f"--images={images}", f"--repeats={calls}"]
-    begun = []
-    for index in range(processes):
-        task = {"type": "worker", "index": index}
-        config = {"cluster": {"worker": workers}, "task": task}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
-        environment["KERAS_BACKEND"] = engine
-        begun.append(
-            subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, text=True
+def steps(
+    engine: str, clusters: Sequence[int], images: int, calls: int
+) -> list[float]:
+    """Times processes that run at once, each on a core of its own.
+
+    Args:
+        engine: that trains.
+        clusters: how many processes each training has.
+        images: of a process.
+        calls: that are timed, each of ``STEPS`` steps.
+
+    Returns:
+        list: seconds of a step of the first process, of each call. A second
+        training computes until the first is done.
+    """
+    begun: list[subprocess.Popen[str]] = []
+    for first, size in zip(np.cumsum([0, *clusters]), clusters, strict=False):
+        workers = _addresses(size)
+        for index in range(size):
+            task = {"type": "worker", "index": index}
+            config = {"cluster": {"worker": workers}, "task": task}
+            command = [sys.executable, __file__, f"--worker={engine}"]
+            command += [f"--images={images}", f"--core={first + index}"]
+            command += [f"--repeats={calls if first == 0 else 10**6}"]
+            environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
+            environment["KERAS_BACKEND"] = engine
+            begun.append(
+                subprocess.Popen(
+                    command, env=environment, stdout=subprocess.PIPE, text=True
+                )
             )
-        )
-    said = [process.communicate()[0] for process in begun]
-    if any(process.returncode for process in begun):
+    measured, others = begun[: clusters[0]], begun[clusters[0] :]
+    said = [process.communicate()[0] for process in measured]
+    idle = any(process.poll() is not None for process in others)
+    for process in others:
+        process.kill()
+        process.communicate()
+    if idle or any(process.returncode for process in measured):
         raise SystemExit(f"{engine}: a worker failed")
     seconds: list[float] = json.loads(said[0].splitlines()[-1])
     return seconds
+
+
+def _addresses(count: int) -> list[str]:
+    """Addresses of this machine that are free."""
+    sockets = [socket.socket() for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{opened.getsockname()[1]}" for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return addresses
 
 
 def main() -> None:
@@ -110,27 +140,35 @@ def main() -> None:
     parser = _common.arguments(__doc__.splitlines()[0], repeats=2)
     parser.add_argument("--images", type=int, nargs="+", default=IMAGES)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     about = _common.machine()
     _common.start()
     if options.worker:
-        worker(options.worker, options.images[0], options.repeats)
+        images = options.images[0]
+        worker(options.worker, images, options.repeats, options.core)
     timings: dict[str, Timing] = {}
     results: dict[str, Any] = {"expected": _expected.rows()}
     targets = []
     for engine in ENGINES:
         for images in options.images:
-            found: dict[int, list[float]] = {1: [], 2: []}
-            for _ in range(2):  # in turn, so that a slow minute slows both
-                for processes, seconds in found.items():
-                    seconds += steps(engine, processes, images, options.repeats)
-            for processes, seconds in found.items():
-                name = f"{engine}, {processes} processes, {images} images each"
+            found: dict[str, list[float]] = {name: [] for name in CASES}
+            for _ in range(2):  # in turn, so that a slow minute slows all
+                for case, clusters in CASES.items():
+                    found[case] += steps(
+                        engine, clusters, images, options.repeats
+                    )
+            for case, seconds in found.items():
+                name = f"{engine}, {case}, {images} images each"
                 timings[name] = Timing(tuple(seconds))
-            one, two = (Timing(tuple(found[n])).median for n in (1, 2))
+            one, two, apart = (
+                Timing(tuple(found[case])).median for case in CASES
+            )
             results[f"{engine}, {images} images"] = {
                 "efficiency": one / two,
+                "efficiency_apart": one / apart,
                 "lost_seconds": two - one,
+                "lost_seconds_apart": apart - one,
             }
         targets.append(Target(f"weak scaling, {engine}", WANTED, one / two))
     _common.table(
