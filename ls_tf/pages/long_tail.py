@@ -52,6 +52,8 @@ class Row:
         changes = _METHODS[self.method]
         if self.experiment != _STUDENT:
             return dict(changes)
+        # As a stack over the teacher's alpha names it, 0 too.
+        changes = {"alpha": 0.0, **changes}
         return {f"teacher.changes.{k}": v for k, v in changes.items()}
 
     @property
