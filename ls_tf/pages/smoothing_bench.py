@@ -336,10 +336,15 @@ def build(
     yield answer(methods, wanted)
     yield Text(
         f"{note} Of each method one number is chosen from those tried: that "
-        "whose networks have the lowest mean NLL on held-out training images. "
-        "★ marks the best mean of a column; ≈ what is within noise of it: the "
-        "95 % interval (Student's) of the difference over the seeds that both "
-        "have holds 0, as it does for one seed."
+        "whose networks have the lowest mean NLL on held-out training images, "
+        "over the seeds that all its values have. Smoothing over the other "
+        "classes alone is smoothing with another alpha; by the classes' "
+        "frequencies it differs on long tails (report long_tail) and hardly "
+        "where classes are as frequent; a target below 1/K, negative "
+        "smoothing, is for wrong labels (reports g_fig5 to g_fig11): these "
+        "have no rows. ★ marks the best mean of a column; ≈ what is within "
+        "noise of it: the 95 % interval (Student's) of the difference over the "
+        "seeds that both have holds 0, as it does for one seed."
     )
     best = {m.heading: m.like_the_best(methods) for m in wanted}
 
@@ -391,8 +396,8 @@ def _details(
     )
     yield declared.table(
         "choice",
-        "NLL on the held-out training images, means over the seeds, by which "
-        "the number of each method is chosen.",
+        "NLL on the held-out training images, means over the seeds that all "
+        "values of a method have, by which its number is chosen.",
         [(m, value) for m in methods for value in m.nll],
         ("method", lambda row: row[0].method.label(row[1]), ""),
         ("NLL", lambda row: row[0].nll[row[1]], ".5f"),
