@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 import programs
 from etils import epath
 
+from ls_tf.running import peers
 from ls_tf.training import checkpoints
 
 PROGRAM = programs.ROOT / "run_experiment.py"
@@ -150,6 +153,77 @@ def start_jax_processes(line: Line, *flags: str, each=((), ())):
         )
         for index, own in enumerate(each)
     ]
+
+
+# A run that does not end by itself, and saves soon.
+ENDLESS = (
+    "--experiment=fc_digits",
+    "--set=train.steps=100000",
+    "--set=train.log_every_steps=10",
+    "--set=train.checkpoint_every_steps=10",
+)
+
+
+def ended(processes, code: int = 0, timeout: float = 100):
+    """Standard output and errors of each; all end with the code."""
+    told = []
+    try:
+        for process in processes:
+            told.append(process.communicate(timeout=timeout))
+            assert process.returncode == code, told[-1][1]
+            assert "Traceback" not in told[-1][1]
+    finally:
+        for process in processes[len(told) :]:
+            process.send_signal(signal.SIGKILL)
+    return told
+
+
+def beside_progress(stderr: str) -> list[str]:
+    """The lines that were said beside the progress of ``fc_digits``."""
+    texts = stderr.replace("\r", "\n").splitlines()
+    return [t for t in texts if t and not t.startswith("fc_digits")]
+
+
+def until_saved(folder: Path, process, timeout: float = 200) -> epath.Path:
+    """Waits for a run's first checkpoint; gives where they lie."""
+    saved = epath.Path(folder) / "checkpoints"
+    until = time.monotonic() + timeout
+    while not checkpoints.steps(saved):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        time.sleep(0.02)
+    return saved
+
+
+def lose_one(folder: Path, processes, killed: int, name: str) -> None:
+    """Kills one of two processes: the other ends, and says which is lost.
+
+    Args:
+        folder: of the run.
+        processes: that have begun it; it is ``ENDLESS``.
+        killed: 0 or 1.
+        name: what the line and the record begin with.
+    """
+    saved = until_saved(folder, processes[0])
+    processes[killed].send_signal(signal.SIGKILL)
+    processes[killed].communicate()
+    began = time.monotonic()
+    ((_, stderr),) = ended([processes[1 - killed]], peers.EXIT_CODE, 60)
+    assert time.monotonic() - began < 30
+    # Beside the progress one line, and none of the engine's.
+    (said,) = beside_progress(stderr)
+    assert said.startswith(f"ls_tf: {name}")
+    assert said.endswith(
+        " is lost (its connection was closed); the last checkpoint is intact"
+    )
+    assert checkpoints.latest(saved) is not None
+    run = json.loads((folder / "run.json").read_text())
+    if killed:
+        assert run["outcome"] == "lost"
+        assert run["reason"].startswith(name)
+        assert not (folder / "lock").exists()
+    else:
+        assert run["outcome"] == "running"  # as of any process that is killed
 
 
 def arrays(folder: Path) -> dict[str, np.ndarray]:

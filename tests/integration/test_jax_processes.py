@@ -3,18 +3,21 @@
 import json
 import shutil
 import subprocess
-import time
 
 import numpy as np
 import pytest
 from command_line import (
+    ENDLESS,
     Line,
     arrays,
     assert_equal_bits,
+    beside_progress,
+    ended,
     free_ports,
+    lose_one,
     start_jax_processes,
+    until_saved,
 )
-from etils import epath
 
 from ls_tf.running import peers
 from ls_tf.training import checkpoints
@@ -36,29 +39,6 @@ TRAINED = (
     "--set=evaluators.0.every_steps=10",
 )
 JAX = "--engine=jax"
-
-
-def ended(processes, code=0, timeout=100):
-    """Standard output and errors of each; all end with the code."""
-    said = []
-    try:
-        for process in processes:
-            process.wait(timeout)
-    finally:
-        for process in processes:
-            process.send_signal(9)
-    for process in processes:
-        out, err = process.communicate()
-        assert process.returncode == code, err
-        assert "Traceback" not in err
-        said.append((out, err))
-    return said
-
-
-def lines(err):
-    """What was said beside the progress."""
-    texts = err.replace("\r", "\n").splitlines()
-    return [t for t in texts if t and not t.startswith("fc_digits")]
 
 
 def assert_close(a, b):
@@ -104,7 +84,7 @@ def test_several_processes_train_the_weights_of_one(
     folder = line.folder_of(*TRAINED)
     for out, err in ended(processes):
         assert out == f"{folder}\n"
-        assert lines(err) == []
+        assert beside_progress(err) == []
     assert_close(arrays(folder), arrays(alone))
     run = json.loads((folder / "run.json").read_text())
     assert (run["outcome"], run["replicas"]) == ("finished", replicas)
@@ -166,7 +146,7 @@ def test_bfloat16_in_parts_on_two_processes(line):
 def test_another_specification_is_refused(line):
     processes = start_jax_processes(line, *SMOKE, each=((), ["--alpha=0.2"]))
     (_, first), (_, second) = ended(processes, code=2)
-    (first,), (second,) = lines(first), lines(second)
+    (first,), (second,) = beside_progress(first), beside_progress(second)
     assert first == (
         "ls_tf: worker 1 does not do the same run: train.alpha: 0.2 there, "
         "0.1 here"
@@ -179,7 +159,7 @@ def test_another_specification_is_refused(line):
 def test_another_number_of_processes_is_refused(line):
     processes = start_jax_processes(line, *SMOKE, each=((), ["--processes=3"]))
     for _, err in ended(processes, code=2):
-        (said,) = lines(err)
+        (said,) = beside_progress(err)
         assert "--coordinator names the workers 127.0.0.1:" in said
         assert " and 1 more for worker 0 " in said
         assert said.endswith(" and 2 more for worker 1")
@@ -204,7 +184,7 @@ def test_one_that_is_late_is_waited_for(line):
     with pytest.raises(subprocess.TimeoutExpired):
         late.wait(2)
     for _, err in ended([late, start(0)]):
-        assert lines(err) == []
+        assert beside_progress(err) == []
     assert list(line.runs.glob("fc_digits/smoke/seed=0/run.json"))
 
 
@@ -213,7 +193,7 @@ def test_one_that_never_comes_is_named(line):
     other.send_signal(9)
     other.communicate()
     ((_, err),) = ended([one], peers.EXIT_CODE)
-    assert lines(err) == [
+    assert beside_progress(err) == [
         "ls_tf: worker 1 did not come within 1 s (--worker_timeout); the last "
         "checkpoint is intact"
     ]
@@ -223,37 +203,9 @@ def test_one_that_never_comes_is_named(line):
 @pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_lost_process_ends_the_others(line, killed):
-    flags = (
-        "--experiment=fc_digits",
-        "--set=train.steps=100000",
-        "--set=train.log_every_steps=10",
-        "--set=train.checkpoint_every_steps=10",
-    )
-    folder = line.folder_of(*flags)
-    processes = start_jax_processes(line, *flags)
-    saved = epath.Path(folder) / "checkpoints"
-    until = time.monotonic() + 100
-    while not checkpoints.steps(saved):
-        assert time.monotonic() < until
-        assert processes[0].poll() is None
-        time.sleep(0.02)
-    processes[killed].send_signal(9)
-    processes[killed].communicate()
-    began = time.monotonic()
-    ((_, err),) = ended([processes[1 - killed]], peers.EXIT_CODE, timeout=60)
-    assert time.monotonic() - began < 30
-    (said,) = lines(err)
-    named = "worker 1" if killed else "worker 0 at 127.0.0.1:"
-    assert said.startswith(f"ls_tf: {named}")
-    assert said.endswith(
-        " is lost (its connection was closed); the last checkpoint is intact"
-    )
-    assert checkpoints.latest(saved) is not None
-    run = json.loads((folder / "run.json").read_text())
-    if killed:
-        assert run["outcome"] == "lost"
-        assert run["reason"].startswith(named)
-        assert not (folder / "lock").exists()
+    processes = start_jax_processes(line, *ENDLESS)
+    name = "worker 1" if killed else "worker 0 at 127.0.0.1:"
+    lose_one(line.folder_of(*ENDLESS), processes, killed, name)
 
 
 @pytest.mark.slow
@@ -266,11 +218,7 @@ def test_a_signal_to_one_stops_all_at_one_step(line, told):
     )
     folder = line.folder_of(*flags)
     processes = start_jax_processes(line, *flags)
-    saved = epath.Path(folder) / "checkpoints"
-    until = time.monotonic() + 100
-    while not checkpoints.steps(saved):
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    saved = until_saved(folder, processes[0])
     processes[told].send_signal(15)
     ended(processes, code=3, timeout=60)
     run = json.loads((folder / "run.json").read_text())
