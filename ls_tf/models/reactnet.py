@@ -21,7 +21,7 @@ import keras
 from keras import layers, ops
 
 from ls_tf import seeds
-from ls_tf.layers import binary
+from ls_tf.layers import binary, stages
 from ls_tf.layers.batch_norm import BatchNorm
 from ls_tf.layers.initializers import PhiloxVarianceScaling
 from ls_tf.layers.max_pool import MaxPool
@@ -82,37 +82,6 @@ REFERENCE = (
 )
 
 _BLOCKS = ("resnet", "mobilenet")
-
-
-def _check(
-    num_classes: int,
-    image_shape: Sequence[int],
-    block: str,
-    blocks: Sequence[int],
-    widths: Sequence[int],
-    stem_width: int,
-    stem_kernel: int,
-) -> None:
-    if num_classes < 2:
-        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
-    if len(image_shape) != 3:
-        raise ValueError(
-            "wanted image_shape of height, width and channels, "
-            f"got {tuple(image_shape)}"
-        )
-    if block not in _BLOCKS:
-        raise ValueError(f"wanted block of {', '.join(_BLOCKS)}, got {block!r}")
-    if not blocks or any(count < 1 for count in blocks):
-        raise ValueError(
-            f"wanted blocks of 1 or more in each group, got {tuple(blocks)}"
-        )
-    if len(widths) != len(blocks) or min(stem_width, *widths) < 1:
-        raise ValueError(
-            f"wanted a positive width for the stem and {len(blocks)} groups, "
-            f"got {stem_width} and widths {tuple(widths)}"
-        )
-    if stem_kernel < 1 or stem_kernel % 2 == 0:
-        raise ValueError(f"wanted an odd stem_kernel, got {stem_kernel}")
 
 
 def _check_path(
@@ -291,8 +260,9 @@ def build(
 
     Source: see the module.
     """
-    _check(
-        *(num_classes, image_shape, block, blocks, widths),
+    stages.check_choice("block", block, _BLOCKS)
+    stages.check_stages(
+        *(num_classes, image_shape, blocks, widths),
         *(stem_width, stem_kernel),
     )
     _check_path(image_shape, block, stem_width, widths, stem_downsampling)

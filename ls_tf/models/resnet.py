@@ -23,6 +23,7 @@ import keras
 from keras import layers, ops
 
 from ls_tf import seeds
+from ls_tf.layers import stages
 from ls_tf.layers.batch_norm import BatchNorm
 from ls_tf.layers.initializers import PhiloxVarianceScaling
 from ls_tf.layers.max_pool import MaxPool
@@ -139,41 +140,6 @@ _EXPANSION = 4  # a bottleneck's last convolution is so many times as wide
 _PLAIN_WIDTH = 64  # group_width of a bottleneck that is as wide as it is named
 
 
-def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise ValueError(f"wanted {name} of {', '.join(known)}, got {value!r}")
-
-
-def _check(
-    num_classes: int,
-    image_shape: Sequence[int],
-    blocks: Sequence[int],
-    widths: Sequence[int],
-    stem_width: int,
-    stem_kernel: int,
-) -> None:
-    if num_classes < 2:
-        raise ValueError(f"wanted num_classes of 2 or more, got {num_classes}")
-    if len(image_shape) != 3 or any(size < 1 for size in image_shape):
-        raise ValueError(
-            "wanted image_shape of height, width and channels, "
-            f"got {tuple(image_shape)}"
-        )
-    if not blocks or any(count < 1 for count in blocks):
-        raise ValueError(
-            f"wanted blocks of 1 or more in each group, got {tuple(blocks)}"
-        )
-    if len(widths) != len(blocks) or any(width < 1 for width in widths):
-        raise ValueError(
-            f"wanted a positive width for each of {len(blocks)} groups, "
-            f"got widths {tuple(widths)}"
-        )
-    if stem_width < 1:
-        raise ValueError(f"wanted stem_width of 1 or more, got {stem_width}")
-    if stem_kernel < 1 or stem_kernel % 2 == 0:
-        raise ValueError(f"wanted an odd stem_kernel, got {stem_kernel}")
-
-
 def _check_shortcut(
     shortcut: str, block: str, stem_width: int, widths: Sequence[int]
 ) -> None:
@@ -197,7 +163,7 @@ def _check_bottleneck(
     block: str, bottleneck_stride: str, groups: int, group_width: int
 ) -> None:
     """Options of bottlenecks, which other blocks would not read."""
-    _check_choice("bottleneck_stride", bottleneck_stride, _STRIDES)
+    stages.check_choice("bottleneck_stride", bottleneck_stride, _STRIDES)
     if groups < 1 or group_width < 1:
         raise ValueError(
             "wanted groups and group_width of 1 or more, got "
@@ -474,10 +440,12 @@ def build(
 
     Source: see the module.
     """
-    _check_choice("block", block, _BLOCKS)
-    _check_choice("shortcut", shortcut, _SHORTCUTS)
-    _check_choice("init", init, _INITS)
-    _check(num_classes, image_shape, blocks, widths, stem_width, stem_kernel)
+    stages.check_choice("block", block, _BLOCKS)
+    stages.check_choice("shortcut", shortcut, _SHORTCUTS)
+    stages.check_choice("init", init, _INITS)
+    stages.check_stages(
+        num_classes, image_shape, blocks, widths, stem_width, stem_kernel
+    )
     _check_shortcut(shortcut, block, stem_width, widths)
     _check_bottleneck(block, bottleneck_stride, groups, group_width)
     style = _Style(

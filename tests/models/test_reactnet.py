@@ -229,8 +229,8 @@ def test_initial_weights_are_he_normal_and_of_the_seed():
         ({"stem_downsampling": True}, "can be halved 3 times, got (8, 12, 2)"),
         ({"block": "vgg"}, "block of resnet, mobilenet, got 'vgg'"),
         ({"blocks": (1, 0)}, "1 or more in each group, got (1, 0)"),
-        ({"widths": (4,)}, "the stem and 2 groups, got 4 and widths (4,)"),
-        ({"stem_width": 0}, "got 0 and widths (4, 8)"),
+        ({"widths": (4,)}, "each of 2 groups, got widths (4,)"),
+        ({"stem_width": 0}, "stem_width of 1 or more, got 0"),
         ({"stem_kernel": 2}, "odd stem_kernel, got 2"),
         (
             {**MOBILENET, "widths": (4, 12)},
