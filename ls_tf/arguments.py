@@ -3,6 +3,7 @@
 They are read here; ``cli`` starts what they name.
 """
 
+import shlex
 from collections.abc import Sequence
 
 from absl import flags
@@ -25,6 +26,7 @@ _MOST = {
     "jobs": 1_000_000,
     "retries": 1000,
 }
+_MOST_MINUTES = 10_000_000
 
 USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
@@ -38,8 +40,9 @@ experiments: {experiments}
 reports: {reports}
 
 exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM,
-SIGINT or SIGHUP with the state saved (the same command resumes; a second
-signal does not wait for that, the last checkpoint is intact); 4 the loss was
+SIGINT, SIGHUP or --time_limit with the state saved (the same command resumes;
+a second signal does not wait for that, nor does a limit for more than some
+seconds; the last checkpoint is intact); 4 the loss was
 not finite; 5 no space left for a checkpoint, or the disk failed (the one
 before it is intact), or standard output cannot be written (a finished run
 stays finished);
@@ -134,6 +137,13 @@ def _define() -> Flags:
         "process",
         None,
         "with --coordinator: which one this is, from 0; that one writes",
+        flag_values=values,
+    )
+    text(
+        "time_limit",
+        None,
+        "minutes, such as 30 or 0.5: then save, say how to go on and end with "
+        "exit code 3",
         flag_values=values,
     )
     on("deterministic", False, "deterministic operations", flag_values=values)
@@ -285,6 +295,31 @@ def whole(values: Flags, name: str, least: int) -> int:
 def whole_or_none(values: Flags, name: str, least: int) -> int | None:
     """As ``whole``, of a flag that need not be given."""
     return None if values[name].value is None else whole(values, name, least)
+
+
+def time_limit(values: Flags) -> float | None:
+    """The minutes of ``--time_limit``; None without.
+
+    Raises:
+        SpecError: they are no number, or none above 0; one line.
+    """
+    if values.time_limit is None:
+        return None
+    minutes = float(parse(values.time_limit, float, "--time_limit"))
+    if not 0 < minutes <= _MOST_MINUTES:
+        raise SpecError(
+            "--time_limit: wanted minutes, more than 0 and at most "
+            f"{_MOST_MINUTES:,}, got {values.time_limit}"
+        )
+    return minutes
+
+
+def command(argv: Sequence[str]) -> str:
+    """The command line as a person would give it again."""
+    words = [*argv]
+    if argv[0].endswith(".py"):
+        words.insert(0, "python")
+    return shlex.join(words)
 
 
 def recorded(argv: Sequence[str]) -> tuple[str, ...]:

@@ -326,6 +326,8 @@ def _start(argv: Sequence[str]) -> int:
     for name in ("logical_devices", "micro_batches", "worker_timeout"):
         arguments.whole(values, name, 1)
     arguments.refuse_unused(values)
+    if (minutes := arguments.time_limit(values)) is not None:
+        stopping.limit(60 * minutes, arguments.command(argv))
     for told in surroundings.settle():
         _say(told)
     stopping.look()
@@ -376,7 +378,7 @@ def _ended(error: BaseException) -> int | None:
         return int(error.code)
     if isinstance(error, stopping.StoppedError):
         stopping.answer()
-        _say("stopped; the state is saved and the same command resumes")
+        _say(stopping.farewell())
         return STOPPED
     if isinstance(error, streams.OutputError):
         if error.has_no_reader:
@@ -412,7 +414,7 @@ def _take_leave(
     """Lets no other process of a run wait for this one."""
     reason = " ".join(str(error or "").split())
     if code == STOPPED:
-        reason = "stopped by a signal"
+        reason = "stopped by a signal or its time limit"
     elif error is not None and (code is None or not reason):
         reason = f"{type(error).__name__} {reason}".strip()
     if peers.has_met():

@@ -11,6 +11,10 @@ want to wait: it ends the process at once, whatever it is doing. Files are
 whole or not there at any instant, and the lock of a dead process is taken
 over, so that this loses what came after the last checkpoint and no more.
 
+A time limit asks as a signal does. Where nobody looks for some seconds, in a
+library's compiler say, it ends the process as a second signal would: whoever
+gave the limit has promised the machine to somebody else.
+
 The state is the process's, as signals are.
 """
 
@@ -36,6 +40,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _SAME_SECONDS = 0.2
 _PAUSE_SECONDS = 0.25  # between two looks of who waits
 _ANSWER_SECONDS = 1.0
+# What is begun before a time limit has these seconds behind it to be saved.
+PATIENCE_SECONDS = 8.0
+_BY_LIMIT = signal.SIGALRM  # stands for the limit where a signal's number would
 
 
 class StoppedError(BaseException):
@@ -57,6 +64,8 @@ class _Requests:
         self.is_heard = False
         self.is_program = False
         self.is_abandoned = False
+        self.is_saving = False
+        self.limit: _Limit | None = None
         self.before: dict[int, Any] = {}
         self.answered = threading.Event()
         self.answered.set()  # nobody is to be waited for
@@ -81,6 +90,39 @@ class _Requests:
 
 
 _requests = _Requests()
+
+
+class _Limit:
+    """A time limit, and the thread that watches it."""
+
+    def __init__(self, seconds: float, command: str) -> None:
+        self.until = time.monotonic() + seconds
+        self.command = command
+        self.words = f"the time limit of {seconds / 60:g} min"
+        self.ended = threading.Event()  # there is nothing to watch any more
+        self._told = _copy_of_standard_error()
+        threading.Thread(target=self._watch, name="limit", daemon=True).start()
+
+    def _watch(self) -> None:
+        if not self.ended.wait(max(self.until - time.monotonic(), 0.0)):
+            if not requested():
+                _requests.what = what = _requests.present
+                _requests.number, _requests.since = _BY_LIMIT, time.monotonic()
+                self.tell(f"{self.words} is over: stopping after {what}")
+            patience = PATIENCE_SECONDS
+            while not self.ended.wait(patience):
+                if not _requests.is_saving:
+                    self.tell(
+                        f"{self.words} is over: stopped at once; the last "
+                        f"checkpoint is intact; go on with: {self.command}"
+                    )
+                    os._exit(EXIT_CODE)
+                patience = _PAUSE_SECONDS
+        os.close(self._told)
+
+    def tell(self, line: str) -> None:
+        _tell(self._told, line)
+        _requests.answered.set()
 
 
 def requested() -> bool:
@@ -113,6 +155,75 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         _requests.deferred -= 1
+
+
+@contextlib.contextmanager
+def saving() -> Iterator[None]:
+    """As ``deferred``, and a time limit waits for its end."""
+    _requests.is_saving = True
+    try:
+        with deferred():
+            yield
+    finally:
+        _requests.is_saving = False
+
+
+def limit(seconds: float, command: str) -> None:
+    """Asks the process to stop when a time is over.
+
+    Within ``listening``, and no longer. What has not stopped
+    ``PATIENCE_SECONDS`` later, and is not ``saving``, is ended.
+
+    Args:
+        seconds: from now on.
+        command: what goes on afterwards, for the line that says so.
+
+    Source: ours.
+    """
+    _end_limit()
+    _requests.limit = _Limit(seconds, command)
+
+
+def left() -> float:
+    """Seconds until the time limit; infinitely many where there is none."""
+    if _requests.limit is None:
+        return float("inf")
+    return _requests.limit.until - time.monotonic()
+
+
+def refuse(seconds: float, what: str, *, late: float = 0.0) -> None:
+    """Stops now if something would last beyond the time limit.
+
+    Args:
+        seconds: that it is thought to take.
+        what: it is, with {} for those seconds: "the next step takes {}".
+        late: seconds that it may last beyond.
+
+    Raises:
+        StoppedError: it would.
+    """
+    if _requests.limit is None or seconds <= left() + late:
+        return
+    if not requested():
+        _requests.number, _requests.since = _BY_LIMIT, time.monotonic()
+        _requests.limit.tell(
+            f"{max(left(), 0):.0f} s are left of {_requests.limit.words}, "
+            f"{what.format(f'{seconds:.0f} s')}: stopping"
+        )
+    look()
+
+
+def farewell() -> str:
+    """What became of the work after a ``StoppedError``, and how to go on."""
+    if _requests.limit is None or _requests.number != _BY_LIMIT:
+        return "stopped; the state is saved and the same command resumes"
+    return f"stopped; the state is saved; go on with: {_requests.limit.command}"
+
+
+def _end_limit() -> None:
+    if _requests.limit is not None:
+        _requests.limit.ended.set()
+    _requests.limit = None
 
 
 @contextlib.contextmanager
@@ -315,6 +426,7 @@ def listening(*, program: bool = False, last: bool = False) -> Iterator[None]:
         finally:
             if last:
                 undo.pop_all()
+                _end_limit()
                 _ignore()
 
 
@@ -322,6 +434,7 @@ def _forget() -> None:
     _requests.is_heard, _requests.is_program = False, False
     _requests.number, _requests.what = 0, ""
     _requests.answered.set()
+    _end_limit()
 
 
 def _set_handlers() -> Callable[[], None]:
@@ -373,11 +486,7 @@ def _start_watch() -> Callable[[], None]:
     """Starts the thread that signals wake; gives what ends it."""
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
-    # A copy: others may turn standard error away for a while.
-    try:
-        told = os.dup(2)
-    except OSError:
-        told = os.open(os.devnull, os.O_WRONLY)
+    told = _copy_of_standard_error()
     _requests.answered.clear()
     before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     thread = threading.Thread(
@@ -393,6 +502,14 @@ def _start_watch() -> Callable[[], None]:
         os.close(told)
 
     return undo
+
+
+def _copy_of_standard_error() -> int:
+    """A copy: others may turn standard error away for a while."""
+    try:
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _watch(pipe: int, told: int) -> None:

@@ -386,6 +386,11 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         ),
         ([DIGITS, "--stack=seed:0..1", "--seed=3"], "is stacked and set"),
         (["--report=quick_tour", "--stack=seed:0..1"], "--experiment only"),
+        ([DIGITS, "--time_limit=0"], "--time_limit: wanted minutes, more than"),
+        ([DIGITS, "--time_limit=-3"], "more than 0 and at most .*, got -3"),
+        ([DIGITS, "--time_limit=1e9"], "at most 10,000,000, got 1e9"),
+        ([DIGITS, "--time_limit=soon"], "wanted a finite number, got 'soon'"),
+        ([DIGITS, "--time_limit=nan"], "wanted a finite number, got 'nan'"),
         ([DIGITS, "--set=train.precision=half"], "train.precision: got 'half'"),
         ([DIGITS, "--prepared=x.npz"], "--prepared goes with --mode=prepare"),
         ([DIGITS, "--mode=prepare", "--prepared=x.zip"], "x.zip"),
@@ -728,6 +733,16 @@ def test_exit_codes(ended, monkeypatch):
         code, said = ended(OSError(number, os.strerror(number)))
         assert code == 5
         assert f"the disk failed ({os.strerror(number)}); the check" in said
+
+
+def test_a_time_limit_ends_with_the_command_that_goes_on(line, tmp_path):
+    flags = (DIGITS, "--set=train.xla=false", "--time_limit=1e-9")
+    code, out, (said,) = line(*flags)
+    assert (code, out) == (3, "")
+    assert said.endswith(
+        f"; go on with: python run_experiment.py {' '.join(flags)}"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

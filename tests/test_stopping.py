@@ -230,6 +230,47 @@ def test_a_long_call_of_a_library_is_left_to_itself(heard):
         timer.join()
 
 
+def test_a_time_limit_asks_to_stop_and_says_how_to_go_on(heard):
+    assert stopping.left() == float("inf")
+    stopping.refuse(1e9, "a call takes {}")
+    stopping.limit(0.05, "python it.py")
+    assert 0 < stopping.left() <= 0.05
+    with pytest.raises(StoppedError):
+        stopping.wait(60)
+    assert stopping.farewell() == (
+        "stopped; the state is saved; go on with: python it.py"
+    )
+
+
+def test_a_signal_before_a_time_limit_is_said_as_such(heard):
+    stopping.limit(60, "python it.py")
+    send(signal.SIGTERM)
+    assert "the same command" in stopping.farewell()
+
+
+def test_what_would_last_beyond_a_time_limit_is_not_begun(heard, capfd):
+    stopping.limit(30, "python it.py")
+    stopping.refuse(20, "a call takes {}")
+    stopping.refuse(33, "a call takes {}", late=5)
+    with pytest.raises(StoppedError):
+        stopping.refuse(40, "a call takes {}", late=5)
+    assert capfd.readouterr().err == (
+        "ls_tf: 30 s are left of the time limit of 0.5 min, a call takes 40 "
+        "s: stopping\n"
+    )
+    assert "python it.py" in stopping.farewell()
+
+
+def test_a_time_limit_ends_with_what_it_was_for(monkeypatch):
+    monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it has ended"))
+    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 0.0)
+    with stopping.listening():
+        stopping.limit(0.02, "python it.py")
+    time.sleep(0.1)
+    assert not stopping.requested()
+    assert stopping.left() == float("inf")
+
+
 # --- The process's own: a watch, and a second signal --------------------------
 
 PROGRAM = """
@@ -279,6 +320,7 @@ def program():
 
 
 STOPPING = "ls_tf: stopping after counting; again to stop at once\n"
+LIMIT = "the time limit of 0.00166667 min"
 
 
 @pytest.mark.parametrize("number", stopping.SIGNALS)
@@ -294,6 +336,29 @@ def test_a_deaf_call_is_told_of_and_ended_by_the_second(program, number):
         "ls_tf: stopped at once; the last checkpoint is intact, the same "
         "command resumes\n"
     )
+
+
+def test_a_deaf_call_is_ended_behind_a_time_limit(program):
+    deaf = program(
+        "stopping.PATIENCE_SECONDS = 0.1\n"
+        f"        stopping.limit(0.1, 'python it.py'); {DEAF}"
+    )
+    assert deaf.line() == (f"ls_tf: {LIMIT} is over: stopping after counting\n")
+    assert deaf.process.wait(5) == stopping.EXIT_CODE
+    assert deaf.line() == (
+        f"ls_tf: {LIMIT} is over: stopped at once; the last checkpoint is "
+        "intact; go on with: python it.py\n"
+    )
+
+
+def test_a_time_limit_waits_until_the_state_is_saved(program):
+    saves = program(
+        "stopping.PATIENCE_SECONDS = 0.05\n"
+        "        stopping.limit(0.01, 'python it.py')\n"
+        "        with stopping.saving(): time.sleep(0.8)\n"
+        "        os._exit(7)"
+    )
+    assert saves.process.wait(5) == 7
 
 
 def test_two_signals_at_once_are_one(program):

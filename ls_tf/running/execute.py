@@ -5,6 +5,7 @@ everything here takes the list of the runs that are trained together.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -127,6 +128,8 @@ def _run_together(
         from ls_tf.running import assembly, loop, starting
         from ls_tf.running.run import Run
 
+    session.refuse_to_start()
+    began = time.monotonic()
     keras.utils.clear_session()
     machine, peers = session.machine, session.peers
     agreed = agreement.compare(
@@ -168,7 +171,7 @@ def _run_together(
                 member.refuse_other_data()
             for member in together:
                 member.begin()
-            loop.train(engine, together, title)
+            session.started(began, loop.train(engine, together, title))
             for member in together:
                 member.finish(mode)
     failures = [member for member in together if member.failure]

@@ -21,9 +21,11 @@ from ls_tf.training.progress import Progress
 
 # A stop request is seen between two compiled calls: keep them this short.
 _CHUNK_SECONDS = 2.0
+# A call may end so much later than a time limit: what follows takes the rest.
+_LATE_SECONDS = stopping.PATIENCE_SECONDS - 3.0
 
 
-def train(engine: Engine, together: Sequence[Run], title: str) -> None:
+def train(engine: Engine, together: Sequence[Run], title: str) -> float | None:
     """Trains an engine's networks to their last step.
 
     A run whose loss is no number any more has its ``failure`` set and is left
@@ -34,8 +36,12 @@ def train(engine: Engine, together: Sequence[Run], title: str) -> None:
         together: one run for each of its networks, all at the same step.
         title: what the progress line says.
 
+    Returns:
+        When the first call had ended, by ``time.monotonic``; None if there
+        was no step left.
+
     Raises:
-        StoppedError: a signal came; the state is saved.
+        StoppedError: a signal came, or a time limit; the state is saved.
         OSError: the disk is full; the checkpoint before is intact.
 
     Source: ours.
@@ -46,9 +52,9 @@ def train(engine: Engine, together: Sequence[Run], title: str) -> None:
     alone = engine.num_workers == 1
     try:
         with contextlib.nullcontext() if alone else stopping.deferred():
-            _train(engine, together, progress)
+            return _train(engine, together, progress)
     except StoppedError:
-        with stopping.deferred():
+        with stopping.saving():
             for run in together:
                 if not run.failure:
                     run.stop()
@@ -57,10 +63,15 @@ def train(engine: Engine, together: Sequence[Run], title: str) -> None:
         progress.close()
 
 
-def _train(engine: Engine, together: Sequence[Run], progress: Progress) -> None:
+def _train(
+    engine: Engine, together: Sequence[Run], progress: Progress
+) -> float | None:
     pace = _Pace()
     while alive := [r for r in together if not r.is_over]:
         count = min(_to_due(alive[0]), pace.limit)
+        stopping.refuse(
+            pace.seconds(count), "the next steps take {}", late=_LATE_SECONDS
+        )
         stop, count = engine.agree(stopping.requested(), count)
         if stop:
             raise StoppedError
@@ -79,6 +90,7 @@ def _train(engine: Engine, together: Sequence[Run], progress: Progress) -> None:
         for run in alive:
             if not run.failure:
                 run.write_due()
+    return pace.began
 
 
 class _Pace:
@@ -92,13 +104,21 @@ class _Pace:
     def __init__(self) -> None:
         self.limit = 1
         self.what = "compiling and the first step"
+        self.began: float | None = None  # when the first call had ended
         self._calls = 0
+        self._each = 0.0  # seconds of a step
+
+    def seconds(self, count: int) -> float:
+        """What a call of ``count`` steps takes; 0 as long as nobody knows."""
+        return count * self._each
 
     def took(self, count: int, seconds: float) -> None:
         """Takes the seconds of a call of ``count`` steps."""
         self._calls += 1
+        self.began = self.began or time.monotonic()
         self.what = "the present steps"
         if self._calls > 1:
+            self._each = seconds / count
             fitting = int(_CHUNK_SECONDS * count / max(seconds, 1e-9))
             self.limit = max(1, min(2 * self.limit, fitting))
 

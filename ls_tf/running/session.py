@@ -97,6 +97,7 @@ class Session:
             PeerError: another process did not come, or was refused.
         """
         self.machine = machine
+        self._slowest_start = 0.0  # seconds of a run to its first steps
         # The code as it is now; what is edited later does not run here.
         provenance.sources()
         provenance.git()
@@ -119,6 +120,27 @@ class Session:
             self._start_jax()
         else:
             self._start_tensorflow()
+
+    def started(self, began: float, reached: float | None) -> None:
+        """Takes how long a run was without a state that could be saved.
+
+        Args:
+            began: when it began, by ``time.monotonic``.
+            reached: when its first steps were done; None if there were none.
+        """
+        if reached is not None:
+            self._slowest_start = max(self._slowest_start, reached - began)
+
+    def refuse_to_start(self) -> None:
+        """Begins no run that would be without a state at the time limit.
+
+        Raises:
+            StoppedError: the runs before took longer to their first steps.
+        """
+        if self._slowest_start:
+            stopping.refuse(
+                self._slowest_start, "a run takes {} to its first steps"
+            )
 
     def _start_tensorflow(self) -> None:
         machine = self.machine

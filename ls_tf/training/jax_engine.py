@@ -299,9 +299,11 @@ class JaxEngine:
             jax.default_matmul_precision(self._precision),
             kernels.dividing(meeting if self.num_replicas > 1 else None),
         ):
-            compiled = program.lower(
+            lowered = program.lower(
                 self._state, self._resident, self._hyperparameters, *more
-            ).compile()
+            )
+        # To compile takes longer than a stop may; the state is as it was.
+        compiled = stopping.aside(lowered.compile)
         if self._size > 1:
             memory_limit.refuse_compiled(
                 self._size,
@@ -368,7 +370,12 @@ class JaxEngine:
             with stopping.deferred() if rows else contextlib.nullcontext():
                 plan = self._feed(start + len(rows), count - len(rows))
             draws = self._placed(plan)
-            program = self._program_for(draws)
+            try:
+                program = self._program_for(draws)
+            except stopping.StoppedError:
+                if not rows:
+                    raise
+                break  # the same
             for i in range(len(plan["index"])):
                 self._state, means = program(
                     self._state,

@@ -37,7 +37,7 @@ class JaxInference:
         self._task = task
         self._placement = Placement(devices)
         self._precision = precision
-        self._computations: dict[Computation, Any] = {}
+        self._computations: dict[Any, Any] = {}
 
     def predict(
         self, model: keras.Model, examples: Arrays | Batches
@@ -81,15 +81,18 @@ class JaxInference:
         batch: Arrays,
         sharding: NamedSharding,
     ) -> dict[str, np.ndarray]:
-        if function not in self._computations:
+        placed = {k: jax.device_put(v, sharding) for k, v in batch.items()}
+        key = (function, shared.shapes(placed))
+        if key not in self._computations:
 
             def computation(values: list[Any], batch: Arrays) -> Any:
                 mapping = list(zip(model.variables, values, strict=True))
                 with keras.StatelessScope(state_mapping=mapping):
                     return function(batch)
 
-            self._computations[function] = jax.jit(computation)
-        placed = {k: jax.device_put(v, sharding) for k, v in batch.items()}
-        with jax.default_matmul_precision(self._precision):
-            outputs = self._computations[function](values, placed)
+            with jax.default_matmul_precision(self._precision):
+                lowered = jax.jit(computation).lower(values, placed)
+            # To compile takes longer than a stop may.
+            self._computations[key] = stopping.aside(lowered.compile)
+        outputs = self._computations[key](values, placed)
         return {k: np.asarray(v) for k, v in outputs.items()}

@@ -79,3 +79,46 @@ def test_a_run_that_is_stopped_in_every_phase_loses_nothing(
     name = "metrics.csv"
     assert (folder / name).read_text() == (whole / name).read_text()
     assert measured(folder) == measured(whole)
+
+
+def test_a_time_limit_does_not_wait_for_a_compiler(line):
+    flags = (*FLAGS, "--engine=jax")
+    done = programs.run(
+        STOPPED_AT,
+        "compiling and the first step",
+        "0",
+        *line.words(*flags),
+        engine="jax",
+        code=3,
+        env=line.environment(),
+    )
+    phase = "compiling and the first step"
+    assert [t for t in done.stderr.splitlines() if "stop" in t] == [
+        f"ls_tf: the time limit of 0 min is over: stopping after {phase}",
+        "ls_tf: stopped; the state is saved; go on with: COMMAND",
+    ]
+    assert facts(line.folder_of(*flags))["outcome"] == "stopped"
+    line(*flags)
+    assert facts(line.folder_of(*flags))["outcome"] == "finished"
+
+
+def test_no_run_is_begun_that_a_time_limit_leaves_without_a_state(line):
+    flags = ("--experiment=fc_digits_student", "--smoke")
+    done = programs.run(
+        STOPPED_AT,
+        "between two runs",
+        "0",
+        *line.words(*flags, "--run_missing"),
+        engine="tensorflow",
+        code=3,
+        env=line.environment(),
+    )
+    *_, why, end = done.stderr.splitlines()
+    assert why.endswith(
+        " s are left of the time limit of 10 min, a run takes 1000 s to its "
+        "first steps: stopping"
+    )
+    assert end.endswith("; go on with: COMMAND")
+    (teacher,) = line.runs.rglob("run.json")
+    assert "student" not in str(teacher)
+    assert json.loads(teacher.read_text())["outcome"] == "finished"
