@@ -32,6 +32,9 @@ OUTSIDE = {
     "records": {"numpy", "etils"},
     "experiments": set(),
     "analysis": {"numpy", "scipy", "sklearn", "sacrebleu"},
+    "calibration": {"numpy"},
+    "temperature": {"numpy", "scipy", "sklearn"},
+    "geometry": {"numpy"},
     "protocols": {"keras", "numpy"},
     "layers": {"keras", "numpy", "tensorflow", "jax"},
     "pipeline": {
