@@ -1,0 +1,243 @@
+"""The claims of the study, each by one pair of numbers of our runs.
+
+The page is built from whatever records there are; a claim without its runs says
+so. Where nothing of the paper's own size has been trained, a smaller network
+stands in, and its schedule is beside its name.
+
+Source: Mueller et al. 2019, the sections named in the table.
+Run: python run_experiment.py --report=claims
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ls_tf.pages import cifar, declared, networks, tables
+from ls_tf.pages.blocks import Block, Need, Text
+from ls_tf.pages.declared import ACCURACY, Claim, Number, Records
+from ls_tf.spec import Value
+
+TITLE = "What label smoothing does: the study's claims and our runs"
+PARTIAL = True
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One of the two numbers that a claim compares.
+
+    Attributes:
+        experiment: whose.
+        changes: of its run.
+        number: which.
+    """
+
+    experiment: str
+    changes: Mapping[str, Value]
+    number: Number
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A claim, and what would show it.
+
+    Attributes:
+        text: the claim.
+        section: of the paper.
+        network: that is measured, with its schedule.
+        measure: what is compared.
+        lower: the side that is claimed to have less of it.
+        higher: the other.
+        report: which page has more.
+    """
+
+    text: str
+    section: str
+    network: str
+    measure: str
+    lower: _Side
+    higher: _Side
+    report: str
+
+    def judged(self, records: Records) -> Claim["_Pair"]:
+        """Compares the runs that both sides have."""
+        lower, higher = (
+            side.number.of(
+                tables.by_seed(records, side.experiment, side.changes)
+            )
+            for side in (self.lower, self.higher)
+        )
+        return Claim(self, lower, higher, self.text, by_interval=True)
+
+
+def _hard(experiment: str, number: Number) -> _Side:
+    return _Side(experiment, {"alpha": 0.0}, number)
+
+
+def _smoothed(experiment: str, number: Number) -> _Side:
+    return _Side(experiment, {"alpha": 0.1}, number)
+
+
+_MNIST = "MNIST, fully connected"
+_FC = "fc_mnist"
+_ALEXNET = cifar.ALEXNET_TENTH
+_RESNET = networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
+_CAPTIONS = "Multi30k, small Transformer"
+_TRANSFORMER = "transformer_multi30k"
+_ERROR = Number("classification", "error", "%")
+_ECE = Number("reliability", "ece")
+_ECE_SCALED = Number("reliability", "ece_scaled")
+_TIGHTNESS = Number("penultimate", "report_tightness")
+_BLEU = Number("translation", "bleu_uncased")
+_TOKEN_NLL = Number("token_calibration", "nll")
+_INFORMATION = Number("mutual_information", "information", role="train")
+
+_PAIRS = (
+    *(
+        _Pair(
+            "Smoothing makes networks more accurate",
+            "1, table 2",
+            network,
+            "accuracy, %",
+            _hard(experiment, ACCURACY),
+            _smoothed(experiment, ACCURACY),
+            report,
+        )
+        for network, experiment, report in (
+            (_MNIST, _FC, "re_table2_table3"),
+            (_ALEXNET.label, _ALEXNET.experiment, "table2_accuracy"),
+        )
+    ),
+    *(
+        _Pair(
+            "Smoothing calibrates",
+            "3, table 3",
+            network,
+            "ECE",
+            _smoothed(experiment, _ECE),
+            _hard(experiment, _ECE),
+            report,
+        )
+        for network, experiment, report in (
+            (_MNIST, _FC, "re_table2_table3"),
+            (_ALEXNET.label, _ALEXNET.experiment, "table3_ece"),
+        )
+    ),
+    _Pair(
+        "Hard labels with a temperature are calibrated better than hard labels "
+        "alone",
+        "3, figure 2",
+        _ALEXNET.label,
+        "ECE",
+        _hard(_ALEXNET.experiment, _ECE_SCALED),
+        _hard(_ALEXNET.experiment, _ECE),
+        "fig2_reliability",
+    ),
+    _Pair(
+        "Smoothing draws the images of a class together",
+        "2, figure 1",
+        _ALEXNET.label,
+        "spread within classes by distance between them",
+        _smoothed(_ALEXNET.experiment, _TIGHTNESS),
+        _hard(_ALEXNET.experiment, _TIGHTNESS),
+        "fig1_penultimate",
+    ),
+    _Pair(
+        "Smoothing translates better",
+        "3, figure 4",
+        _CAPTIONS,
+        "BLEU",
+        _hard(_TRANSFORMER, _BLEU),
+        _smoothed(_TRANSFORMER, _BLEU),
+        "fig4_bleu_nll_sweep",
+    ),
+    _Pair(
+        "though its likelihood is worse",
+        "3, figure 4",
+        _CAPTIONS,
+        "NLL of a subword, nats",
+        _hard(_TRANSFORMER, _TOKEN_NLL),
+        _smoothed(_TRANSFORMER, _TOKEN_NLL),
+        "fig4_bleu_nll_sweep",
+    ),
+    _Pair(
+        "A smoothed teacher is better than one with dropout",
+        "4",
+        _MNIST,
+        "error, %",
+        _smoothed(_FC, _ERROR),
+        _Side("fc_mnist_dropout", {}, _ERROR),
+        "re_table4_mnist",
+    ),
+    _Pair(
+        "and teaches worse",
+        "4",
+        _MNIST,
+        "error, %",
+        _Side("fc_mnist_student", {}, _ERROR),
+        _Side("fc_mnist_student_of_smoothed", {}, _ERROR),
+        "re_table4_mnist",
+    ),
+    _Pair(
+        "Smoothing erases information about the image from the logits",
+        "4, figure 6",
+        _RESNET.label,
+        "information, nats",
+        _smoothed(_RESNET.experiment, _INFORMATION),
+        _hard(_RESNET.experiment, _INFORMATION),
+        "fig6_mutual_information",
+    ),
+)
+
+
+def _verdict(claim: Claim[_Pair]) -> str:
+    """Whether it holds; of one seed, that nothing is known of noise."""
+    if claim.seeds != 1:
+        return claim.holds
+    return f"{tables.yes_no(claim.seeds_for == 1)}, one seed"
+
+
+def _needs() -> Iterable[Need]:
+    """The runs of both sides of every pair, each once."""
+    sides = {
+        (side.experiment, tuple(side.changes.items())): pair.network
+        for pair in _PAIRS
+        for side in (pair.lower, pair.higher)
+    }
+    for (experiment, changes), network in sides.items():
+        for seed in networks.SEEDS:
+            yield Need(
+                experiment,
+                dict(changes),
+                seed,
+                optional=seed != 0,
+                row=f"{network}, {experiment}",
+            )
+
+
+REQUIRES = tuple(_needs())
+
+
+def build(records: Records) -> Iterable[Block]:
+    """Builds the page."""
+    yield Text(
+        "Müller et al. 2019 claim of networks trained with label smoothing "
+        "what is below; each claim is put as one number that is less than "
+        "another, and judged by our runs. Alpha is 0 or 0.1. "
+        f"{networks.COMMANDS}"
+    )
+    yield declared.table(
+        "claims",
+        f"Means over the seeds that both have. “Within noise”: the 95 % "
+        "interval (Student's) of the difference over the seeds holds 0. A "
+        "schedule “steps / n” is the paper's with all "
+        f"step counts divided by n. {cifar.JPEG}",
+        [pair.judged(records) for pair in _PAIRS],
+        ("claim", lambda c: c.text, ""),
+        ("section", lambda c: c.of.section, ""),
+        ("our network", lambda c: c.of.network, ""),
+        ("compared", lambda c: c.of.measure, ""),
+        ("less", lambda c: declared.or_no_run(c.low), ".4g"),
+        ("more", lambda c: c.high, ".4g"),
+        ("holds", _verdict, ""),
+        *declared.SEEDS,
+        ("report", lambda c: c.of.report, ""),
+    )
