@@ -66,6 +66,8 @@ setup(
         # The JAX engine, on a CPU, on CUDA GPUs and on Cloud TPUs. gcsfs
         # reaches gs:// on a machine without TensorFlow.
         "jax": ["jax>=0.8"],
+        # TensorFlow on CUDA GPUs: the libraries beside the driver.
+        "cuda": ["tensorflow[and-cuda]>=2.21"],
         "jax-cuda": ["jax[cuda13]>=0.8"],
         "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
         # Only tests of the ResNets import it: the network they must equal.

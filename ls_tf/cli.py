@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from ls_tf import arguments, stopping, streams
 from ls_tf.arguments import Flags
-from ls_tf.records.reading import line
 from ls_tf.running import peers, places, stack, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError, as_dict, nearest, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
+from ls_tf.training import device_errors
 
 if TYPE_CHECKING:
     from ls_tf.launchers.choice import Choice
@@ -351,19 +351,6 @@ def _bad_input() -> tuple[type[Exception], ...]:
     return tuple(kinds)
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether NumPy, TensorFlow or XLA had no memory for an array."""
-    if isinstance(error, MemoryError):
-        return True
-    kinds = ("ResourceExhaustedError", "XlaRuntimeError", "JaxRuntimeError")
-    names = {kind.__name__ for kind in type(error).__mro__}
-    said = str(error)
-    is_meant = "ResourceExhaustedError" in names or (
-        said.startswith("RESOURCE_EXHAUSTED")
-    )
-    return bool(names & set(kinds)) and is_meant
-
-
 def _ended(error: BaseException) -> int | None:
     """The exit code of an error that ends with one line; None for a bug."""
     if isinstance(error, _bad_input()):
@@ -389,11 +376,8 @@ def _ended(error: BaseException) -> int | None:
     if execute is not None and isinstance(error, execute.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
-    if _is_out_of_memory(error):
-        _say(
-            f"not enough memory ({line(error)}); smaller layers or batches, or "
-            "more --micro_batches, take less; the last checkpoint is intact"
-        )
+    if (advice := device_errors.advice(error)) is not None:
+        _say(advice)
         return BAD_INPUT
     if isinstance(error, OSError) and error.errno in (*_NO_SPACE, *_NO_DISK):
         is_full = error.errno in _NO_SPACE

@@ -5,6 +5,7 @@ everything here takes the list of the runs that are trained together.
 """
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -169,6 +170,9 @@ def _run_together(
                 _refuse_unfinished(together[0])
             for member in together:
                 member.refuse_other_data()
+            if engine.is_chief:
+                for line in session.lines(engine, identities[0].spec):
+                    print(f"ls_tf: {line}", file=sys.stderr)
             for member in together:
                 member.begin()
             session.started(began, loop.train(engine, together, title))

@@ -113,6 +113,7 @@ class Session:
         level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         if level == "2" and self.place.count > 1:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        surroundings.share_devices()
         # It loads the engine, which takes most of the time.
         with streams.quiet(), stopping.importing("Keras"):
             _start_keras(machine.engine)
@@ -204,6 +205,41 @@ class Session:
             micro_batches=parts,
             worker=self.worker,
         )
+
+    def lines(self, engine: "Engine", spec: ExperimentSpec) -> list[str]:
+        """What a person should see first of a run: on what it is trained.
+
+        Args:
+            engine: built.
+            spec: of the run, or of any run of the stack.
+
+        Returns:
+            list: such as "jax, 1 x NVIDIA H100, bfloat16"; a second line where
+            the devices cannot be those that were meant.
+        """
+        machine, names = self.machine, engine.devices()
+        # TensorFlow names those that it sees, JAX those that train.
+        is_jax = machine.engine == "jax"
+        count = len(names) if is_jax else engine.num_replicas
+        networks = len(engine.networks)
+        stacked = f", {networks} networks" if networks > 1 else ""
+        said = (
+            f"{machine.engine}, {count} x {names[0]}, {spec.train.precision}"
+            f"{stacked}"
+        )
+        if (
+            machine.strategy != "mirrored"
+            or count > 1
+            or (names[0].lower() != "cpu")
+        ):
+            return [said]
+        extra = "jax-cuda" if is_jax else "cuda"
+        return [
+            said,
+            f"--strategy=mirrored: no accelerator was found, one CPU trains; "
+            f"for GPUs: pip install -e '.[{extra}]'; to rehearse on CPUs: "
+            "--logical_devices=N",
+        ]
 
     def facts(self, engine: "Engine", spec: ExperimentSpec) -> dict[str, Any]:
         """Fields of ``run.json`` about this process."""

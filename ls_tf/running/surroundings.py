@@ -208,6 +208,20 @@ def settle(environment: MutableMapping[str, str] | None = None) -> list[str]:
     return lines
 
 
+def share_devices(environment: MutableMapping[str, str] | None = None) -> None:
+    """Lets other programs use a GPU too: memory is taken as it is needed.
+
+    JAX and TensorFlow would else take most or all of it at once. What the user
+    has set stays. To be called before an engine is loaded.
+
+    Args:
+        environment: default: the process's own.
+    """
+    environment = os.environ if environment is None else environment
+    environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+
+
 def recorded() -> dict[str, str | int]:
     """What is left to the machine's owner and may move the last bits.
 

@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from ls_tf.spec import SpecError
-from ls_tf.training import jax_processes
+from ls_tf.training import device_errors, jax_processes
 
 # Options of JAX that change numbers or programs, at JAX's own defaults: a
 # program that has loaded JAX before us may have set them. What a user's
@@ -73,9 +73,13 @@ def make(
         # JAX asserts that JAX_PLATFORMS names no platform without a device.
         platforms = os.environ.get("JAX_PLATFORMS")
         among = f" (JAX_PLATFORMS={platforms})" if platforms else ""
-        line = " ".join(str(error).split()) or "it has none"
+        said = " ".join(str(error).split()) or "it has none"
+        todo = device_errors.reason(said) or (
+            "name one that is there, such as cpu, or none; GPUs want pip "
+            "install -e '.[jax-cuda]', TPUs '.[jax-tpu]'"
+        )
         raise SpecError(
-            f"--engine=jax found no device{among}: {line}"
+            f"--engine=jax found no device{among}: {said}; {todo}"
         ) from None
     if logical_devices > 1 and len(devices) != logical_devices:
         raise SpecError(

@@ -66,7 +66,7 @@ def test_a_platform_without_a_device_is_one_line(line):
     done = line(
         *FLAGS, "--engine=jax", code=2, fresh=True, JAX_PLATFORMS="cuda"
     )
-    said = done.stderr.splitlines()[-1]
+    (said,) = done.stderr.splitlines()
     assert said.startswith(
         "ls_tf: --engine=jax found no device (JAX_PLATFORMS=cuda): "
     )

@@ -82,7 +82,7 @@ def test_a_run_that_is_stopped_in_every_phase_loses_nothing(
 
 
 def test_a_time_limit_does_not_wait_for_a_compiler(line):
-    flags = (*FLAGS, "--engine=jax")
+    flags = (*FLAGS, "--engine=jax", "--strategy=mirrored")
     done = programs.run(
         STOPPED_AT,
         "compiling and the first step",
@@ -92,6 +92,9 @@ def test_a_time_limit_does_not_wait_for_a_compiler(line):
         code=3,
         env=line.environment(),
     )
+    first, second, *_ = done.stderr.splitlines()
+    assert first == "ls_tf: jax, 1 x cpu, float32"
+    assert second.startswith("ls_tf: --strategy=mirrored: no accelerator was")
     phase = "compiling and the first step"
     assert [t for t in done.stderr.splitlines() if "stop" in t] == [
         f"ls_tf: the time limit of 0 min is over: stopping after {phase}",
@@ -113,7 +116,8 @@ def test_no_run_is_begun_that_a_time_limit_leaves_without_a_state(line):
         code=3,
         env=line.environment(),
     )
-    *_, why, end = done.stderr.splitlines()
+    *_, why, end = said = done.stderr.splitlines()
+    assert said[0] == "ls_tf: tensorflow, 1 x CPU, float32"
     assert why.endswith(
         " s are left of the time limit of 10 min, a run takes 1000 s to its "
         "first steps: stopping"

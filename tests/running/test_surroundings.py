@@ -151,3 +151,15 @@ def test_keras_begins_with_its_own_defaults(monkeypatch):
     assert keras.config.image_data_format() == "channels_last"
     assert keras.config.dtype_policy().name == "float32"
     assert os.environ["KERAS_HOME"] == "/a/home"
+
+
+def test_a_gpu_is_shared_unless_the_user_says_otherwise():
+    environment = {"TF_FORCE_GPU_ALLOW_GROWTH": "false"}
+    surroundings.share_devices(environment)
+    assert environment == {
+        "TF_FORCE_GPU_ALLOW_GROWTH": "false",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    surroundings.share_devices(mine := {"XLA_PYTHON_CLIENT_PREALLOCATE": "1"})
+    assert mine["XLA_PYTHON_CLIENT_PREALLOCATE"] == "1"
+    assert surroundings.settle(mine) == []  # neither is taken away

@@ -1,0 +1,57 @@
+"""What a session says of its devices; no engine is started."""
+
+import types
+
+import pytest
+
+from ls_tf.running.session import Machine, Session
+from ls_tf.spec.resolve import resolve
+
+SPEC = resolve("fc_digits").spec
+HALF = resolve("fc_digits", changed={"train.precision": "bfloat16"}).spec
+NONE_FOUND = "--strategy=mirrored: no accelerator was found, one CPU trains"
+
+
+def said(names, replicas=1, networks=1, spec=SPEC, **machine):
+    session = Session.__new__(Session)
+    session.machine = Machine(**machine)
+    engine = types.SimpleNamespace(
+        devices=lambda: names,
+        num_replicas=replicas,
+        networks=[None] * networks,
+    )
+    return session.lines(engine, spec)
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_a_run_says_what_it_is_trained_on(engine):
+    assert said(["NVIDIA H100"], spec=HALF, engine=engine) == [
+        f"{engine}, 1 x NVIDIA H100, bfloat16"
+    ]
+    mirrored = {"engine": engine, "strategy": "mirrored"}
+    assert said(["NVIDIA H100"] * 4, 4, **mirrored) == [
+        f"{engine}, 4 x NVIDIA H100, float32"
+    ]
+
+
+def test_of_several_devices_those_that_train_are_counted():
+    # TensorFlow names all that it sees.
+    assert said(["GPU"] * 4, 1) == ["tensorflow, 1 x GPU, float32"]
+    # A stack has whole networks on each device of JAX, and one replica.
+    assert said(["TPU v4"] * 4, 1, networks=8, engine="jax") == [
+        "jax, 4 x TPU v4, float32, 8 networks"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "extra"),
+    [("tensorflow", "CPU", "[cuda]"), ("jax", "cpu", "[jax-cuda]")],
+)
+def test_mirrored_without_an_accelerator_says_so(engine, name, extra):
+    mirrored = {"engine": engine, "strategy": "mirrored"}
+    _, line = said([name], **mirrored)
+    assert line.startswith(NONE_FOUND) and extra in line
+    two = said([name] * 2, 2, **mirrored, logical_devices=2)
+    assert two == [f"{engine}, 2 x {name}, float32"]
+    assert len(said([name], engine=engine)) == 1
+    assert len(said(["NVIDIA H100"], **mirrored)) == 1
