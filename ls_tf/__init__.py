@@ -34,7 +34,7 @@ _PUBLIC = (
 def __getattr__(name: str) -> Any:
     """Imports what is public when it is first asked for."""
     if name == "analyze":
-        return importlib.import_module("ls_tf.verdict").analyze
+        return importlib.import_module("ls_tf.verdict.verdict").analyze
     if name in _PUBLIC:
         return importlib.import_module(f"ls_tf.{name}")
     raise AttributeError(f"module 'ls_tf' has no attribute {name!r}")

@@ -35,6 +35,7 @@ its tables and figures from recorded runs.
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
   python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
+  ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
 
 experiments: {experiments}
 reports: {reports}
@@ -216,7 +217,16 @@ def read(argv: Sequence[str]) -> Flags:
     Source: ours.
     """
     values = _define()
-    words = [*argv[:1], *flagfiles.expanded(argv[1:])]
+    _take(values, [*argv[:1], *flagfiles.expanded(argv[1:])])
+    return values
+
+
+def _take(values: Flags, words: Sequence[str]) -> None:
+    """Takes the flags of a command line.
+
+    Raises:
+        SpecError: an unknown flag, or a word that is no flag; one line.
+    """
     try:
         rest = values(words)
     except (flags.Error, ValueError) as error:
@@ -228,6 +238,41 @@ def read(argv: Sequence[str]) -> Flags:
     if len(rest) > 1:
         # ascii: a character that cannot be seen is seen.
         raise SpecError(f"wanted flags only, got {ascii(rest[1])}")
+
+
+def read_analyze(argv: Sequence[str]) -> Flags:
+    """Reads what follows ``analyze``.
+
+    Args:
+        argv: the program's name and the flags, without the word.
+
+    Returns:
+        The flags' values, as text.
+
+    Raises:
+        SpecError: an unknown flag or none that names a file; one line.
+
+    Source: ours.
+    """
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]
+    for name, default, help_ in (
+        ("hard", None, "a network's arrays, trained on hard labels: .npz"),
+        ("smoothed", None, "the same, trained on smoothed labels"),
+        ("out", "analysis", "the folder of the page, its table and pictures"),
+        ("classes", None, "K,L,M: three classes, for the projection"),
+        ("order", None, "of the weights where D = K, see docs/library.md"),
+        ("resamples", "200", "how often the examples are drawn again"),
+        ("seed", "0", "of the draws"),
+    ):
+        flags.DEFINE_string(name, default, help_, flag_values=values)
+    flags.DEFINE_bool(
+        "help", False, "show this", short_name="h", flag_values=values
+    )
+    _take(values, argv)
+    if not values.help and values.hard is None and values.smoothed is None:
+        raise SpecError(
+            "analyze: wanted --hard=FILE.npz, --smoothed=FILE.npz or both"
+        )
     return values
 
 

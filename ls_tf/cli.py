@@ -19,7 +19,7 @@ from ls_tf.arguments import Flags
 from ls_tf.running import peers, places, stack, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
-from ls_tf.spec import SpecError, as_dict, nearest, registry
+from ls_tf.spec import SpecError, as_dict, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS, RunIdentity
 from ls_tf.training import device_errors
 
@@ -302,7 +302,38 @@ def _report(values: Flags, argv: Sequence[str]) -> int:
     return OK
 
 
+def _analyze(argv: Sequence[str]) -> int:
+    """Gives a verdict on arrays of one or two networks."""
+    values = arguments.read_analyze([argv[0], *argv[2:]])
+    if values.help:
+        print(values.main_module_help() or values.get_help())
+        return OK
+    classes = None
+    if values.classes is not None:
+        words = values.classes.split(",")
+        classes = [parse(word, int, "--classes") for word in words]
+    resamples = arguments.whole(values, "resamples", 10)
+    seed = arguments.whole(values, "seed", 0)
+    with _importing():
+        from ls_tf.verdict import verdict
+
+    found = verdict.analyze(
+        values.hard,
+        values.smoothed,
+        out=values.out,
+        classes=classes,
+        order=values.order,
+        resamples=resamples,
+        seed=seed,
+    )
+    _show(found)
+    _show(found.page)
+    return OK
+
+
 def _start(argv: Sequence[str]) -> int:
+    if argv[1:2] == ["analyze"]:
+        return _analyze(argv)
     values = arguments.read(argv)
     if values.help:
         print(
@@ -345,6 +376,7 @@ def _bad_input() -> tuple[type[Exception], ...]:
         ("ls_tf.pipeline.contract", "DataError"),
         ("ls_tf.training.checkpoints", "CheckpointError"),
         ("ls_tf.pages.blocks", "ReportError"),
+        ("ls_tf.verdict.inputs", "InputError"),
     ):
         if module in sys.modules:
             kinds.append(getattr(sys.modules[module], name))

@@ -262,16 +262,49 @@ def build(
     if marked is not None and table is None:
         raise ReportError(f"report {name} has no table for {readme}")
     folder = Path(reports_dir) / name
+    with _written(folder, files):
+        if marked is not None and table is not None:
+            marked.write(f"\n\n{tables.markdown(table)}\n")
+    return str(folder / "index.html")
+
+
+@contextlib.contextmanager
+def _written(folder: Path, files: Mapping[str, bytes]) -> Iterator[None]:
+    """Writes files, and within it more; says in one line that it cannot."""
     try:
         # What else stands in the folder is left alone.
         write = write_files if folder.exists() else write_folder
         write(folder, files)
-        if marked is not None and table is not None:
-            marked.write(f"\n\n{tables.markdown(table)}\n")
+        yield
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise
         raise ReportError(
             f"{error.filename or folder} cannot be written: {error.strerror}"
         ) from None
-    return str(folder / "index.html")
+
+
+@canvas.own_style()
+def write(
+    folder: str, title: str, blocks: Sequence[Block], origin: Table
+) -> str:
+    """Writes a page of blocks that are of no run, and its files.
+
+    Args:
+        folder: where to.
+        title: of the page.
+        blocks: what it says.
+        origin: where its numbers come from.
+
+    Returns:
+        str: the path of the page.
+
+    Raises:
+        ReportError: a file cannot be written; one line.
+
+    Source: ours.
+    """
+    files = _files(title, blocks, "", [], origin, "")
+    path = Path(folder)
+    with _written(path, files):
+        return str(path / "index.html")

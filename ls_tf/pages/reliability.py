@@ -50,9 +50,10 @@ def reliability(
             for part in ("edges", "count", "confidence", "accuracy")
         )
     )
-    for draw, ax in zip((_diagram, _counts), axes, strict=True):
+    for draw, ax in zip((diagram, _counts), axes, strict=True):
         draw(bins, ax)
         canvas.plain(ax)
+    axes[0].tick_params(labelbottom=False)
 
 
 def _bars(
@@ -65,7 +66,15 @@ def _bars(
     axes.bar(left, heights, width, align="edge", **style)
 
 
-def _diagram(bins: calibration.Bins, axes: Axes) -> None:
+def diagram(bins: calibration.Bins, axes: Axes) -> None:
+    """Draws the accuracy of each bin and its gap to the mean confidence.
+
+    Args:
+        bins: empty ones are skipped.
+        axes: where to.
+
+    Source: Mueller et al. 2019, figure 2.
+    """
     some = bins.count > 0
     accuracy, confidence = bins.accuracy[some], bins.confidence[some]
     _bars(axes, bins, accuracy, color=canvas.SKY)
@@ -76,7 +85,6 @@ def _diagram(bins: calibration.Bins, axes: Axes) -> None:
     (dots,) = axes.plot(confidence, accuracy, color=canvas.BLUE, **dot)
     dots.set(linestyle="none", markeredgewidth=0.5, clip_on=False, zorder=4)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
-    axes.tick_params(labelbottom=False)
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     words: Style = {"va": "top", "fontsize": 9, "color": canvas.INK}
     place = axes.transAxes
@@ -129,12 +137,12 @@ def reliability_figure(panels: Sequence[Panel], columns: int = 3) -> Figure:
     grid = figure.add_gridspec(2 * rows, columns, height_ratios=(4, 1) * rows)
     for i, panel in enumerate(panels):
         row, column = 2 * (i // columns), i % columns
-        diagram = figure.add_subplot(grid[row, column])
-        counts = figure.add_subplot(grid[row + 1, column], sharex=diagram)
-        reliability(panel.arrays, (diagram, counts), panel.suffix)
-        diagram.set_title(panel.title, fontsize=11)
+        upper = figure.add_subplot(grid[row, column])
+        counts = figure.add_subplot(grid[row + 1, column], sharex=upper)
+        reliability(panel.arrays, (upper, counts), panel.suffix)
+        upper.set_title(panel.title, fontsize=11)
         if i % columns == 0:
-            diagram.set_ylabel("accuracy (fraction)")
+            upper.set_ylabel("accuracy (fraction)")
             counts.set_ylabel("examples\n(log)")
         if i + columns >= len(panels):
             counts.set_xlabel("confidence (probability of the answer)")

@@ -35,6 +35,7 @@ OUTSIDE = {
     "calibration": {"numpy"},
     "temperature": {"numpy", "scipy", "sklearn"},
     "geometry": {"numpy"},
+    "verdict": {"numpy", "scipy", "etils"},
     "protocols": {"keras", "numpy"},
     "layers": {"keras", "numpy", "tensorflow", "jax"},
     "pipeline": {
@@ -162,7 +163,10 @@ def test_importing_the_batch_norm_layer_imports_no_kernel():
 
 # --- paths of a run directory go through epath
 
-ON_RECORDS = {"records", "launchers", "running", "training", "pages", "reports"}
+ON_RECORDS = {
+    *("records", "launchers", "running", "training", "pages", "reports"),
+    "verdict",
+}
 # The one module that asks the operating system, of local paths alone.
 OF_THE_SYSTEM = PACKAGE / "records" / "local.py"
 FILE_MODULES = {"shutil", "glob", "tempfile", "fileinput", "mmap"}

@@ -1,0 +1,1 @@
+"""What smoothing did to a network, from its logits: numbers, words, a page."""
