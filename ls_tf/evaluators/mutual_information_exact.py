@@ -61,9 +61,10 @@ class Evaluator:
             network: the trained model and its data.
 
         Returns:
-            Measurement: the scalars of ``information.scalars``; arrays, by
-            example: ``means`` and ``deviations`` float32 [N] of Y over the
-            views, ``labels`` int32 [N], ``index`` int32 [N]; ``count`` is N.
+            Measurement: the scalars of ``information.scalars`` without a
+            bias; arrays, by example: ``means`` and ``deviations`` float32 [N]
+            of Y over the views, ``labels`` int32 [N], ``index`` int32 [N];
+            ``count`` is N.
 
         Raises:
             SpecError: see ``check``.
@@ -84,7 +85,7 @@ class Evaluator:
         samples = np.concatenate(parts)
         labels = network.labels(self.role)[index]
         return Measurement(
-            information.scalars(samples, labels),
+            information.scalars(samples, labels, every_view=True),
             len(index),
             {
                 "means": samples.mean(axis=1).astype(np.float32),

@@ -83,7 +83,11 @@ class Evaluator:
         criterion: temperature.Criterion,
     ) -> temperature.Fit:
         return temperature.fit(
-            logits, labels, criterion=criterion, num_bins=self.num_bins
+            logits,
+            labels,
+            criterion=criterion,
+            num_bins=self.num_bins,
+            edge=self.edge,
         )
 
     def _summary(

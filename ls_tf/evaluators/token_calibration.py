@@ -100,7 +100,11 @@ class Evaluator:
         scalars: dict[str, float] = {}
         for name in _CRITERIA:
             fit = temperature.fit(
-                logits, labels, criterion=name, num_bins=self.num_bins
+                logits,
+                labels,
+                criterion=name,
+                num_bins=self.num_bins,
+                edge=self.edge,
             )
             scalars[f"temperature_by_{name}"] = fit.temperature
             if name == self.criterion:

@@ -45,19 +45,24 @@ def refuse_one_view(network: Classifier) -> None:
         )
 
 
-def scalars(samples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+def scalars(
+    samples: np.ndarray, labels: np.ndarray, *, every_view: bool = False
+) -> dict[str, float]:
     """The estimates from the views of some examples of two classes.
 
     Args:
         samples: float [N, L], differences of two logits.
         labels: int [N], of two classes.
+        every_view: whether L views are all there are; means and sigma are then
+            exact and have no bias.
 
     Returns:
         dict of floats, nats but for the last three, which are logits:
 
         * ``information``, averaged over all views, and
           ``information_one_view``, over the first of each example;
-        * ``bias`` of both, and ``information_less_bias``;
+        * ``bias`` of both, and ``information_less_bias``; neither of every
+          view;
         * ``information_sigma_by_class``, with a sigma for each class;
         * ``information_as_printed``: the paper's formula, letter by letter;
         * ``limit``, log N;
@@ -67,10 +72,7 @@ def scalars(samples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         or all examples of a class, one answer, or no finite one.
     """
     how = mutual_information
-    measures = {
-        "bias": how.bias(samples.shape[1]),
-        "limit": math.log(len(samples)),
-    }
+    measures = {"limit": math.log(len(samples))}
     first = labels == labels[0]
     for name, measure in (
         ("information", lambda: how.estimate(samples)),
@@ -88,7 +90,7 @@ def scalars(samples: np.ndarray, labels: np.ndarray) -> dict[str, float]:
             measures[name] = float(measure())
         except ValueError:
             measures[name] = math.nan
-    measures["information_less_bias"] = (
-        measures["information"] - measures["bias"]
-    )
+    if not every_view:
+        measures["bias"] = bias = how.bias(samples.shape[1])
+        measures["information_less_bias"] = measures["information"] - bias
     return measures

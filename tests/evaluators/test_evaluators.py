@@ -1,10 +1,18 @@
 """Evaluators on a model whose outputs are made by hand."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 
-from ls_tf.evaluators import classification, penultimate, reliability
+from ls_tf.analysis import temperature
+from ls_tf.evaluators import (
+    classification,
+    penultimate,
+    reliability,
+    token_calibration,
+)
 from ls_tf.experiments import fc_digits
 
 
@@ -73,6 +81,22 @@ def test_the_criterion_chooses_the_diagram(made):
     by_ece = reliability.Evaluator("report", criterion="ece")(made)
     assert by_ece.scalars["temperature"] == by_nll.scalars["temperature_by_ece"]
     assert by_ece.scalars["ece_scaled"] == by_nll.scalars["ece_scaled_by_ece"]
+
+
+def test_the_closed_side_of_the_bins_reaches_every_fit(made, monkeypatch):
+    edges = []
+    fit = temperature.fit
+    monkeypatch.setattr(
+        temperature,
+        "fit",
+        lambda *a, **kw: edges.append(kw["edge"]) or fit(*a, **kw),
+    )
+    reliability.Evaluator("report", edge="right")(made)
+    assert edges == ["right"] * 3  # by NLL, by ECE, held out
+    labels, logits, _ = made.by_role["report"]
+    tokens = SimpleNamespace(logits=lambda role, first: (logits, labels))
+    token_calibration.Evaluator("report", edge="right")._temperatures(tokens)
+    assert edges == ["right"] * 5
 
 
 def test_the_fit_uses_the_calibrate_split_alone(made):

@@ -143,7 +143,9 @@ def test_the_exact_one_takes_every_view_once(made, monkeypatch):
     assert found.scalars["information"] == pytest.approx(
         mutual_information.estimate(samples)
     )
-    assert found.scalars["bias"] == pytest.approx(0.5 * math.log(6 / 5))
+    # Nothing was drawn, so that there is no bias to take off.
+    assert "bias" not in found.scalars
+    assert "information_less_bias" not in found.scalars
     np.testing.assert_allclose(
         found.arrays["means"], samples.mean(axis=1), rtol=1e-5, atol=1e-6
     )
@@ -157,9 +159,10 @@ def test_a_network_that_answers_always_the_same_has_no_number():
     for module in (information, exact):
         found = module.Evaluator(**PAIR)(made).scalars
         assert math.isnan(found["information"])
-        assert math.isnan(found["information_less_bias"])
         assert math.isnan(found["sigma"])
-        assert found["bias"] > 0
+        if module is information:
+            assert math.isnan(found["information_less_bias"])
+            assert found["bias"] > 0
 
 
 @pytest.mark.parametrize(
