@@ -35,6 +35,7 @@ its tables and figures from recorded runs.
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
   python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
+  python run_experiment.py --list
   ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
 
 experiments: {experiments}
@@ -199,6 +200,8 @@ def _define() -> Flags:
         flag_values=values,
     )
     on("help", False, "show this", short_name="h", flag_values=values)
+    on("list", False, "say what each name stands for", flag_values=values)
+    on("version", False, "say which version this is", flag_values=values)
     return values
 
 

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import arguments, stopping, streams
+from ls_tf import __version__, arguments, stopping, streams
 from ls_tf.arguments import Flags
 from ls_tf.running import peers, places, stack, surroundings
 from ls_tf.running.machine import Machine
@@ -331,6 +331,19 @@ def _analyze(argv: Sequence[str]) -> int:
     return OK
 
 
+def _list() -> None:
+    """Prints the first line of every experiment and report."""
+    for title, package in (
+        ("experiments", EXPERIMENTS),
+        ("reports", "ls_tf.reports"),
+    ):
+        names = registry.names(package)
+        width = max(map(len, names))
+        print(f"{title}:")
+        for name in names:
+            print(f"  {name:{width}}  {registry.summary(package, name)}")
+
+
 def _start(argv: Sequence[str]) -> int:
     if argv[1:2] == ["analyze"]:
         return _analyze(argv)
@@ -343,6 +356,12 @@ def _start(argv: Sequence[str]) -> int:
             )
         )
         print(values.main_module_help() or values.get_help())
+        return OK
+    if values.version:
+        print(f"ls_tf {__version__}")
+        return OK
+    if values.list:
+        _list()
         return OK
     if (values.experiment is None) == (values.report is None):
         raise SpecError(

@@ -15,6 +15,7 @@ import types
 import programs
 import pytest
 
+import ls_tf
 from ls_tf import arguments, cli, stopping
 from ls_tf.records import runs
 from ls_tf.spec import registry
@@ -119,6 +120,29 @@ def test_help_says_what_exists(line):
     ):
         assert re.search(rf"--(\[no\])?{flag}\b", out), flag
     assert line("-h") == (code, out, err)
+
+
+def test_list_says_what_each_name_stands_for(line):
+    code, out, err = line("--list")
+    assert (code, err) == (0, [])
+    rows = [row for row in out.splitlines() if row.startswith("  ")]
+    said = dict(row.split(maxsplit=1) for row in rows)
+    for package in ("experiments", "reports"):
+        for name in registry.names(f"ls_tf.{package}"):
+            assert said[name].endswith((".", "?")), name
+    assert said["fc_emnist"] == (
+        "Fully connected network on EMNIST with smoothed labels."
+    )
+
+
+def test_the_package_is_a_program_and_knows_its_version():
+    said = subprocess.run(
+        [sys.executable, "-m", "ls_tf", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (said.returncode, said.stdout) == (0, f"ls_tf {ls_tf.__version__}\n")
 
 
 def test_print_shows_the_resolved_run(printed, tmp_path):

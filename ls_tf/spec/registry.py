@@ -129,6 +129,27 @@ def _parsed(
         raise SpecError(_damaged(file, error)) from None
 
 
+def summary(package: str, name: str) -> str:
+    """The first line of a part's docstring, read without importing it.
+
+    Args:
+        package: of the part.
+        name: of the part.
+
+    Raises:
+        SpecError: there is none of that name, or it is damaged; one line.
+    """
+    check(package, name)
+    file = os.path.join(_folder(package), f"{name}.py")
+    with open(file, encoding="utf-8") as opened:
+        source = opened.read()
+    try:
+        text = ast.get_docstring(ast.parse(source))
+    except SyntaxError as error:
+        raise SpecError(_damaged(file, error)) from error
+    return (text or "").partition("\n")[0].replace("``", "")
+
+
 def _damaged(file: str, error: Exception) -> str:
     words = " ".join(str(error).split())
     return f"{file} cannot be read as Python: {type(error).__name__}: {words}"
