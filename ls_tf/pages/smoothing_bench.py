@@ -258,6 +258,7 @@ def _accuracy_and_error(methods: Sequence[Chosen]) -> Figure:
 def _risk(methods: Sequence[Chosen]) -> Figure:
     """Risk over coverage, the mean of the seeds, by both scores."""
     figure = Figure(figsize=(9, 4.4), layout="constrained")
+    first = 1.0  # the coverage of the first error; before it there is nothing
     for axes, (name, title) in zip(
         figure.subplots(1, 2, sharey=True),
         (
@@ -273,13 +274,17 @@ def _risk(methods: Sequence[Chosen]) -> Figure:
             arrays = [
                 r.arrays("selective", "report", forms) for r in m.runs.values()
             ]
+            coverage = arrays[0]["coverage"]
             risk = 100 * np.mean([a[name] for a in arrays], axis=0)
+            first = min([first, *coverage[risk > 0]])
             label = m.label if name == "risk" else None
-            axes.plot(arrays[0]["coverage"], risk, color=colour, label=label)
+            axes.plot(coverage, risk, color=colour, label=label)
         axes.set_title(title, fontsize=10)
         axes.set(xlabel="coverage")
         canvas.plain(axes)
     figure.axes[0].set_ylabel("errors among those answered, %")
+    for axes in figure.axes:
+        axes.set_xlim(max(0.0, first - 0.05), 1.0)
     canvas.legend_below(figure, 2)
     return figure
 
