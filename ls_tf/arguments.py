@@ -13,9 +13,15 @@ from ls_tf.spec import SpecError, Value, parse
 
 Flags = flags.FlagValues
 
-MODES = ("train_and_eval", "train", "eval", "print", "prepare", "translate")
+MODES = (
+    *("train_and_eval", "train", "eval", "print", "prepare", "translate"),
+    *("bundle", "merge"),
+)
 # Flags that say where things lie on this machine and not what is run.
-_PATHS = ("runs_dir", "reports_dir", "data_dir", "readme", "prepared")
+_PATHS = (
+    *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
+    *("bundle", "from"),
+)
 # Far above what a machine has, far below what it cannot count.
 _MOST = {
     "logical_devices": 1024,
@@ -37,6 +43,8 @@ its tables and figures from recorded runs.
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
   python run_experiment.py --list
   ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
+  python run_experiment.py --report=NAME --mode=bundle --bundle=FILE
+  python run_experiment.py --mode=merge --from=FOLDER
 
 experiments: {experiments}
 reports: {reports}
@@ -80,6 +88,20 @@ def _define() -> Flags:
         "prepared",
         None,
         "with --mode=prepare: the file to write; default: EXPERIMENT.npz",
+        flag_values=values,
+    )
+    text(
+        "bundle",
+        None,
+        "with --mode=bundle: the file to write, for a machine without a "
+        "network and TensorFlow; default: NAME.zip",
+        flag_values=values,
+    )
+    text(
+        "from",
+        None,
+        "with --mode=merge: an unpacked bundle, or another folder with "
+        "records, which are taken into --runs_dir",
         flag_values=values,
     )
     text("engine", "tensorflow", "tensorflow or jax", flag_values=values)
@@ -390,6 +412,8 @@ def refuse_unused(values: Flags) -> None:
         ("alpha", "seed", "set", "mode", "stack") if is_report else ("readme",)
     )
     for name in unused:
+        if name == "mode" and values.mode == "bundle":
+            continue
         if values[name].value != values[name].default:
             other = "experiment" if is_report else "report"
             raise SpecError(f"--{name} goes with --{other} only")
@@ -404,5 +428,10 @@ def refuse_unused(values: Flags) -> None:
         for name in ("jobs", "retries", "slurm", "ray"):
             if values[name].value != values[name].default:
                 raise SpecError(f"--{name} goes with --launcher only")
-    if values.prepared is not None and values.mode != "prepare":
-        raise SpecError("--prepared goes with --mode=prepare only")
+    for name, mode in (
+        ("prepared", "prepare"),
+        ("bundle", "bundle"),
+        ("from", "merge"),
+    ):
+        if values[name].value is not None and values.mode != mode:
+            raise SpecError(f"--{name} goes with --mode={mode} only")

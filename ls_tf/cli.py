@@ -73,6 +73,8 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
         return OK
     if values.mode == "prepare":
         return _prepare(values, identities[0])
+    if values.mode == "bundle":
+        return _bundle(values, identities, values.experiment)
     if values.mode == "translate":
         return _translate(values, argv, identities[0])
     with _importing():
@@ -188,6 +190,33 @@ def _prepare(values: Flags, identity: RunIdentity) -> int:
     return OK
 
 
+def _bundle(values: Flags, wanted: Sequence[RunIdentity], name: str) -> int:
+    """Packs what some runs need into one file."""
+    with _importing():
+        from ls_tf.bundles import making
+
+    path = values.bundle or f"{name}.zip"
+    titles = making.bundle(
+        path, wanted, runs_dir=values.runs_dir, data_dir=values.data_dir
+    )
+    _say(f"bundle of {len(titles)} runs; unpack it with: python {path} FOLDER")
+    _show(path)
+    return OK
+
+
+def _merge(values: Flags) -> int:
+    """Takes records that were made elsewhere into the runs folder."""
+    if values["from"].value is None:
+        raise SpecError("--mode=merge: wanted --from=FOLDER with records")
+    with _importing():
+        from ls_tf.bundles import merging
+        from ls_tf.records.runs import Path
+
+    for folder in merging.merge(values["from"].value, values.runs_dir):
+        _show(Path(values.runs_dir) / folder)
+    return OK
+
+
 def _translate(
     values: Flags, argv: Sequence[str], identity: RunIdentity
 ) -> int:
@@ -287,6 +316,9 @@ def _report(values: Flags, argv: Sequence[str]) -> int:
         from ls_tf.pages import builder
 
     module = registry.get("ls_tf.reports", values.report)
+    if values.mode == "bundle":
+        wanted = builder.identities(module, smoke=values.smoke)
+        return _bundle(values, wanted, values.report)
     if values.run_missing:
         wanted = builder.identities(module, smoke=values.smoke)
         _make_missing(values, argv, wanted)
@@ -363,6 +395,11 @@ def _start(argv: Sequence[str]) -> int:
     if values.list:
         _list()
         return OK
+    if values.mode == "merge" and not (values.experiment or values.report):
+        arguments.refuse_unused(values)
+        return _merge(values)
+    if values.mode == "merge":
+        raise SpecError("--mode=merge goes without --experiment and --report")
     if (values.experiment is None) == (values.report is None):
         raise SpecError(
             "wanted --experiment=NAME or --report=NAME; experiments: "

@@ -410,6 +410,11 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         ),
         ([DIGITS, "--stack=seed:0..1", "--seed=3"], "is stacked and set"),
         (["--report=quick_tour", "--stack=seed:0..1"], "--experiment only"),
+        ([DIGITS, "--bundle=x.zip"], "--bundle goes with --mode=bundle only"),
+        ([DIGITS, "--from=x"], "--from goes with --mode=merge only"),
+        (["--mode=merge"], "--mode=merge: wanted --from=FOLDER with records"),
+        (["--mode=merge", "--from=no"], "--from=no: there is no such folder"),
+        ([DIGITS, "--mode=merge", "--from=."], "without --experiment and --re"),
         ([DIGITS, "--time_limit=0"], "--time_limit: wanted minutes, more than"),
         ([DIGITS, "--time_limit=-3"], "more than 0 and at most .*, got -3"),
         ([DIGITS, "--time_limit=1e9"], "at most 10,000,000, got 1e9"),
@@ -425,7 +430,7 @@ def test_bad_input_is_one_line(refused, flags, message):
     assert re.search(message, refused(*flags))
 
 
-@pytest.mark.parametrize("mode", arguments.MODES)
+@pytest.mark.parametrize("mode", [m for m in arguments.MODES if m != "merge"])
 def test_bad_input_is_refused_in_every_mode(refused, mode):
     assert "wanted 0 to 1" in refused(DIGITS, "--alpha=7", f"--mode={mode}")
 

@@ -172,6 +172,7 @@ def write_folder(folder: Path, contents: Contents) -> None:
     with _temporary(folder) as temporary:
         temporary.mkdir()
         for name, content in contents.items():
+            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
             _put(temporary / name, content)
         for path in (*(temporary / name for name in contents), temporary):
             sync(path)

@@ -8,6 +8,7 @@ the digest of the source files that were loaded.
 import contextlib
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import re
@@ -19,6 +20,8 @@ from types import ModuleType
 from typing import Any
 
 PACKAGE = "ls_tf"
+# Beside the package in a copy without a repository; see ``ls_tf.bundles``.
+BUNDLE = "bundle.json"
 
 # Packages whose version can move a number, and which tasks use them; those of
 # the engines are added by name.
@@ -101,9 +104,10 @@ def git() -> dict[str, Any]:
 
     It is the commit of the repository whose top folder holds the package and
     which tracks it: not that of a project in whose folder the package is
-    installed. A module that no commit has, loaded from the package's folder or
-    from elsewhere, counts as an alteration, and so does a commit that was
-    changed under the running process.
+    installed. In a bundle it is the one that the bundle was made from, and a
+    file that is not as it was then is an alteration. A module that no commit
+    has, loaded from the package's folder or from elsewhere, counts as an
+    alteration, and so does a commit that was changed under the running process.
 
     Returns:
         dict: ``commit`` and ``dirty``, both None where there is no such
@@ -111,7 +115,7 @@ def git() -> dict[str, Any]:
 
     Source: ours.
     """
-    now = _ask_git()
+    now = _ask()
     if not _first:
         _first.update(now)
     if _first["commit"] is None:
@@ -120,6 +124,48 @@ def git() -> dict[str, Any]:
         _first["dirty"] or now["dirty"] or now["commit"] != _first["commit"]
     )
     return {**_first, "dirty": bool(_first["dirty"])}
+
+
+def package() -> dict[str, bytes]:
+    """Every file of the package: path below the folder it lies in -> content.
+
+    Source: ours.
+    """
+    folder = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent
+    return {
+        file.relative_to(folder.parent).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+def of_files(contents: Mapping[str, bytes]) -> str:
+    """One SHA-256 for the files of the package."""
+    return digest(
+        {k: hashlib.sha256(v).hexdigest() for k, v in contents.items()}
+    )
+
+
+def _ask() -> dict[str, Any]:
+    """What git says; of the copy in a bundle, what the bundle says."""
+    told = _ask_git()
+    top = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent.parent
+    if told["commit"] is not None or not (top / BUNDLE).is_file():
+        return told
+    try:
+        listed = json.loads((top / BUNDLE).read_bytes())
+        commit, dirty = listed["commit"], listed["dirty"]
+        is_altered = of_files(package()) != listed["package"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return told
+    if not _HASH.fullmatch(str(commit).encode()):
+        return told
+    files = [Path(str(m.__file__)).resolve() for m in _loaded().values()]
+    is_foreign = any(not file.is_relative_to(top) for file in files)
+    return {
+        "commit": commit,
+        "dirty": bool(dirty) or is_altered or is_foreign,
+    }
 
 
 def _ask_git() -> dict[str, Any]:

@@ -61,6 +61,7 @@ OUTSIDE = {
     "reports": {"numpy", "scipy", "matplotlib"},
     "running": {"numpy", "keras", "tensorflow"},
     "launchers": {"etils", "ray", "submitit"},
+    "bundles": {"numpy", "etils"},
     "flagfiles": set(),
     "arguments": {"absl"},
     "cli": set(),

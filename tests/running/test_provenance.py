@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib
+import json
 import os
 import shutil
 import subprocess
@@ -261,3 +262,32 @@ def test_what_git_was_told_not_to_look_at_counts_as_altered(
     load(tmp_path, "part")
     assert git(tmp_path, "status", "--porcelain") == ""
     assert provenance.git() == {"commit": commit, "dirty": True}
+
+
+def test_a_copy_in_a_bundle_has_the_commit_that_the_bundle_names(
+    tmp_path, load
+):
+    folder = make_package(tmp_path)
+    load(tmp_path, "part")
+    assert provenance.git() == UNKNOWN
+    about = {
+        "commit": "a" * 40,
+        "dirty": False,
+        "package": provenance.of_files(provenance.package()),
+    }
+    bundle = tmp_path / "bundle.json"
+    bundle.write_text(json.dumps(about))
+    provenance._first.clear()
+    assert provenance.git() == {"commit": "a" * 40, "dirty": False}
+    (folder / "page.css").write_text("")  # no module, and yet of the package
+    assert provenance.git() == {"commit": "a" * 40, "dirty": True}
+    (folder / "page.css").unlink()
+    assert provenance.git()["dirty"]  # the process may have read it
+    provenance._first.clear()
+    assert not provenance.git()["dirty"]
+    bundle.write_text(json.dumps({**about, "dirty": True}))
+    assert provenance.git()["dirty"]
+    for damaged in ("[", "{}", json.dumps({**about, "commit": "x"})):
+        bundle.write_text(damaged)
+        provenance._first.clear()
+        assert provenance.git() == UNKNOWN

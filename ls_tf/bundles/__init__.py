@@ -1,0 +1,1 @@
+"""Runs carried to a machine without a network, and their records back."""

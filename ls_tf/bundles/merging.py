@@ -1,0 +1,164 @@
+"""Takes records that were made elsewhere into a runs folder."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as LocalPath
+
+from etils.epath import Path
+
+from ls_tf import stopping
+from ls_tf.bundles import archive, making
+from ls_tf.records import locks, runs
+from ls_tf.records.files import write_folder
+from ls_tf.records.record import Record, read_record
+from ls_tf.records.runs import RunError
+from ls_tf.spec import SpecError
+from ls_tf.spec.resolve import RunIdentity, resolve
+from ls_tf.training import checkpoints
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A record that was made elsewhere."""
+
+    identity: RunIdentity
+    record: Record
+
+    @property
+    def reached(self) -> tuple[bool, int]:
+        """How far it is, to be compared."""
+        return _reached(self.record)
+
+
+def _reached(record: Record) -> tuple[bool, int]:
+    return record.is_finished, int(record.run.get("step", 0))
+
+
+def merge(folder: str | os.PathLike[str], runs_dir: str) -> list[str]:
+    """Takes the records below a folder into a runs folder.
+
+    All are looked at before the first one is taken. A record that is here
+    already, file for file, is passed over.
+
+    Args:
+        folder: an unpacked bundle, a runs folder, or one run's.
+        runs_dir: where they go.
+
+    Returns:
+        list: the folders of the runs that were taken, below ``runs_dir``.
+
+    Raises:
+        SpecError, RunError, CheckpointError: the folder holds no records, or
+            one that is damaged, no further than what is here, held by a
+            process, of another digest or of other data; one line, nothing is
+            changed.
+
+    Source: ours.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise SpecError(f"--from={folder}: there is no such folder")
+    listed = root / archive.LIST
+    if listed.exists():
+        archive.parse(listed.read_bytes(), listed)
+        root = root / archive.RUNS
+    found = [_read(path) for path in _paths(root)]
+    if not found:
+        raise SpecError(f"--from={folder}: no records of runs are there")
+    wanted = [f for f in found if _is_newer(f, runs_dir)]
+    for one in wanted:
+        stopping.look()
+        _take(one, runs_dir)
+    return [one.identity.folder for one in wanted]
+
+
+def _paths(root: Path) -> Iterator[Path]:
+    """The run directories below a folder."""
+    for folder, below, files in os.walk(LocalPath(root)):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if "run.json" in files:
+            below.clear()
+            yield Path(folder)
+
+
+def _read(path: Path) -> _Found:
+    record = read_record(path)
+    if record is None:
+        raise RunError(f"{path} has no record any more")
+    record.check()
+    run = record.run
+    try:
+        identity = resolve(
+            run["experiment"],
+            changed=run["changes"],
+            seed=run["seed"],
+            smoke=run["smoke"],
+        )
+    except (SpecError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is a run of another program: {error}") from None
+    if identity.digest != run["digest"]:
+        raise RunError(
+            f"{path} has digest {run['digest'][:12]}; wanted "
+            f"{identity.digest[:12]}, that of {identity.title} here"
+        )
+    if (path / "lock").exists() and not locks.is_abandoned(path / "lock"):
+        raise RunError(f"{path} cannot be taken: {locks.held(path / 'lock')}")
+    folder, step = path / "checkpoints", int(run.get("step", 0))
+    if step and not record.is_finished:
+        checkpoints.read(folder, step)  # a run cannot go on without it
+    return _Found(identity, record)
+
+
+def _is_newer(found: _Found, runs_dir: str) -> bool:
+    """Whether a record is to be taken; refuses one that must not be."""
+    path = Path(runs_dir) / found.identity.folder
+    runs.refuse(runs_dir, found.identity)
+    present = read_record(path)
+    if present is None:
+        return True
+    if making.record_files(path) == making.record_files(found.record.path):
+        return False
+    _refuse_other_data(found, present)
+    if found.reached <= _reached(present):
+        raise RunError(
+            f"{found.record.path} is no further than what is in {path}: "
+            f"{_words(found.record)}, there {_words(present)}; nothing is taken"
+        )
+    return True
+
+
+def _words(record: Record) -> str:
+    return f"{record.run.get('outcome')} at step {_reached(record)[1]}"
+
+
+def _refuse_other_data(found: _Found, present: Record) -> None:
+    mine, theirs = present.run.get("data", {}), found.record.run.get("data", {})
+    for split in mine.keys() & theirs.keys():
+        here, there = (d[split].get("sha256") for d in (mine, theirs))
+        if here and there and here != there:
+            raise RunError(
+                f"{found.record.path} was trained on other data ({split}: "
+                f"SHA-256 {there[:12]}, here {here[:12]}); nothing is taken"
+            )
+
+
+def _take(found: _Found, runs_dir: str) -> None:
+    """Puts a record in the place of what is there, whole or not at all."""
+    source, path = found.record.path, Path(runs_dir) / found.identity.folder
+    contents = making.record_files(source)
+    folder = source / "checkpoints"
+    for step in checkpoints.steps(folder)[-checkpoints.KEPT :]:
+        name = f"step-{step:09d}"
+        for file in (folder / name).iterdir():
+            contents[f"checkpoints/{name}/{file.name}"] = file.read_bytes()
+    # The curves of the steps before stay.
+    for place in (path, source):
+        events = place / "tensorboard"
+        for file in events.iterdir() if events.is_dir() else ():
+            contents[f"tensorboard/{file.name}"] = file.read_bytes()
+    with contextlib.ExitStack() as stack:
+        if path.exists():
+            stack.enter_context(locks.locked(path))
+        write_folder(path, contents)

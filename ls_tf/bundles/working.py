@@ -1,0 +1,148 @@
+"""What the script ``run`` of an unpacked bundle does: all runs, in order.
+
+Each run is a command line of its own, with JAX. Nothing is imported before the
+packages that it wants are known to be there.
+"""
+
+import importlib.util
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from ls_tf.bundles import archive
+from ls_tf.spec import SpecError
+
+BAD_INPUT, STOPPED = 2, 3
+# Package that is imported -> what installs it.
+PACKAGES = {
+    "numpy": "numpy",
+    "jax": "jax",
+    "keras": "keras",
+    "absl": "absl-py",
+    "etils": "etils[epath]",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "matplotlib": "matplotlib",
+    "tensorboard": "tensorboard",
+    "safetensors": "safetensors",
+    "tqdm": "tqdm",
+}
+_LIMIT = "--time_limit="
+
+
+def main(folder: Path, flags: Sequence[str]) -> int:
+    """Carries out the runs of an unpacked bundle.
+
+    Args:
+        folder: of the bundle.
+        flags: further ones, of the machine; ``--time_limit`` is of all runs
+            together.
+
+    Returns:
+        int: 0, or the exit code of the first run that did not end well.
+
+    Source: ours.
+    """
+    try:
+        listed = archive.parse((folder / archive.LIST).read_bytes(), folder)
+        _refuse_missing(listed)
+        _expand(folder, listed)
+    except (SpecError, OSError) as error:
+        print(f"ls_tf: {error}", file=sys.stderr)
+        return BAD_INPUT
+    until, rest = _limit(flags)
+    codes = []
+    for run in listed["runs"]:
+        more = list(rest)
+        if until is not None:
+            minutes = (until - time.monotonic()) / 60
+            if minutes <= 0:
+                print(
+                    "ls_tf: the time limit is over; go on with the same "
+                    f"command: {folder / archive.SCRIPT}",
+                    file=sys.stderr,
+                )
+                return STOPPED
+            more.append(f"{_LIMIT}{minutes:.6f}")
+        code = _Child(
+            [
+                sys.executable,
+                str(folder / "run_experiment.py"),
+                *run["flags"],
+                "--engine=jax",
+                f"--data_dir={folder / run['data']}",
+                f"--runs_dir={folder / archive.RUNS}",
+                *more,
+            ]
+        ).wait()
+        if code == STOPPED or code < 0:
+            return STOPPED
+        codes.append(code)
+    return next((code for code in codes if code), 0)
+
+
+def _refuse_missing(listed: dict[str, Any]) -> None:
+    missing = [
+        install
+        for name, install in listed["needs"].items()
+        if importlib.util.find_spec(name) is None
+    ]
+    if missing:
+        raise SpecError(
+            "packages are missing; install them with: pip install "
+            + " ".join(missing)
+        )
+
+
+def _expand(folder: Path, listed: dict[str, Any]) -> None:
+    """Makes prepared files of those that hold compressed pictures."""
+    for run in listed["runs"]:
+        file, packed = folder / run["data"], run.get("packed")
+        if packed is not None and not file.exists():
+            from ls_tf.pipeline import pictures
+            from ls_tf.pipeline.contract import DataError
+
+            try:
+                pictures.expand(str(folder / packed), str(file))
+            except DataError as error:
+                raise SpecError(str(error)) from None
+
+
+def _limit(flags: Sequence[str]) -> tuple[float | None, list[str]]:
+    """When all has to be over, and the other flags."""
+    rest = [flag for flag in flags if not flag.startswith(_LIMIT)]
+    for flag in flags:
+        if flag.startswith(_LIMIT):
+            try:
+                minutes = float(flag.removeprefix(_LIMIT))
+            except ValueError:
+                return None, list(flags)  # the program says what is wrong
+            if not minutes > 0:
+                return None, list(flags)
+            return time.monotonic() + 60 * minutes, rest
+    return None, rest
+
+
+class _Child:
+    """A command that is told of signals."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(command)
+
+    def wait(self) -> int:
+        """Waits for its end; gives its exit code."""
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = [signal.signal(number, self._tell) for number in numbers]
+        try:
+            return self._process.wait()
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        self._process.send_signal(number)

@@ -1,0 +1,165 @@
+"""Records that come back are taken if they are further, and never damaged."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from etils import epath
+
+from ls_tf.bundles import merging
+from ls_tf.records import locks, runs
+from ls_tf.records.runs import RunError
+from ls_tf.spec import SpecError
+from ls_tf.spec.resolve import resolve
+from ls_tf.training import checkpoints
+from ls_tf.training.checkpoints import Checkpoint, CheckpointError
+
+RUN = resolve("fc_digits", changed={"alpha": 0.1}, smoke=True)
+
+
+def data(letter):
+    """What a record says of its data."""
+    return {"train": {"examples": 9, "left_out": {}, "sha256": letter * 64}}
+
+
+DATA = data("a")
+
+
+def write(root, step, outcome="stopped", used=DATA, identity=RUN):
+    """A record that has come to a step; gives its folder."""
+    with runs.opened(str(root), identity, git=None) as directory:
+        begun = directory.run["step"]
+        directory.begin(begun, steps=4)
+        for at in range(begun + 1, step + 1):
+            directory.log(at, {"epoch": at / 10})
+        folder = directory.path / "checkpoints"
+        arrays = {"w": np.full(3, step, np.float32)}
+        checkpoints.save(folder, Checkpoint(step, arrays, {}))
+        directory.update(outcome=outcome, step=step, data=used)
+        events = directory.path / "tensorboard"
+        events.mkdir(exist_ok=True)
+        (events / f"events.{step}").write_bytes(b"x")
+    return root / identity.folder
+
+
+def tree(folder):
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in folder.rglob("*")
+        if p.is_file()
+    }
+
+
+@pytest.fixture
+def here(tmp_path):
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def there(tmp_path):
+    return tmp_path / "there"
+
+
+def test_a_record_that_is_not_here_is_taken(here, there):
+    path = write(there, 4, "finished")
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    assert tree(here / RUN.folder) == tree(path)
+    assert runs.find(str(here), RUN).metrics()[-1]["step"] == 4
+    assert merging.merge(there, str(here)) == []  # it is here by now
+
+
+def test_one_that_was_trained_further_takes_the_place_of_ours(here, there):
+    ours = write(here, 2)
+    shutil.copytree(here, there)
+    write(there, 3)
+    assert merging.merge(there / RUN.folder, str(here)) == [RUN.folder]
+    record = runs.read_record(epath.Path(ours))
+    record.check()
+    assert record.run["step"] == 3
+    found = checkpoints.latest(epath.Path(ours) / "checkpoints")
+    assert (found.step, found.arrays["w"][0]) == (3, 3)
+    events = {file.name for file in (ours / "tensorboard").iterdir()}
+    assert events == {"events.2", "events.3"}
+    assert {file.name for file in ours.parent.iterdir()} == {ours.name}
+    with runs.opened(str(here), RUN, git=None):  # the lock is nobody's
+        pass
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_one_that_is_no_further_is_refused(here, there, step):
+    write(there, step)
+    write(here, 2, used={})
+    before = tree(here)
+    with pytest.raises(
+        RunError,
+        match=f"no further than .*: stopped at step {step}, there stopped at "
+        "step 2; nothing is taken",
+    ):
+        merging.merge(there, str(here))
+    assert tree(here) == before
+
+
+def test_one_of_other_data_is_refused(here, there):
+    write(there, 3, used=data("b"))
+    write(here, 2)
+    before = tree(here)
+    with pytest.raises(RunError, match="other data .train: SHA-256 bbbbbbbbbb"):
+        merging.merge(there, str(here))
+    assert tree(here) == before
+
+
+def test_one_of_another_digest_is_refused(here, there):
+    path = write(there, 2)
+    (path / "digests.json").unlink()
+    run = json.loads((path / "run.json").read_text())
+    del run["indexed"]
+    (path / "run.json").write_text(json.dumps({**run, "digest": "f" * 64}))
+    with pytest.raises(RunError, match="digest ffffffffffff; wanted "):
+        merging.merge(there, str(here))
+    assert not here.exists()
+
+
+def test_damage_is_refused_before_anything_is_taken(here, there):
+    other = resolve("fc_digits", changed={"alpha": 0.2}, smoke=True)
+    write(there, 2)
+    path = write(there, 2, identity=other)
+    table = path / "metrics.csv"
+    table.write_bytes(table.read_bytes().replace(b"0.1", b"0.7"))
+    with pytest.raises(RunError, match="metrics.csv is not what was written"):
+        merging.merge(there, str(here))
+    assert not here.exists()
+
+
+def test_one_without_the_state_of_its_step_is_refused(here, there):
+    shutil.rmtree(write(there, 2) / "checkpoints")
+    with pytest.raises(CheckpointError):
+        merging.merge(there, str(here))
+    assert not here.exists()
+
+
+def test_one_that_is_worked_on_is_refused(here, there):
+    path = write(there, 2)
+    with locks.locked(epath.Path(path)):
+        with pytest.raises(RunError, match="cannot be taken: .* in use by pid"):
+            merging.merge(there, str(here))
+        assert not here.exists()
+    write(here, 1, used={})
+    with (
+        locks.locked(epath.Path(here / RUN.folder)),
+        pytest.raises(RunError, match="in use by pid"),
+    ):
+        merging.merge(there, str(here))
+
+
+def test_folders_without_records_are_refused(here, there):
+    with pytest.raises(SpecError, match="there is no such folder"):
+        merging.merge(there, str(here))
+    there.mkdir()
+    with pytest.raises(SpecError, match="no records of runs are there"):
+        merging.merge(there, str(here))
+    (there / "bundle.json").write_text('{"version": 7, "files": {}}')
+    with pytest.raises(
+        SpecError, match="bundle of version 7; wanted version 1"
+    ):
+        merging.merge(there, str(here))
