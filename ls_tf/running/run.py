@@ -203,10 +203,12 @@ class Run:
         self._seconds += seconds
         losses = logs["loss"]
         is_finite = np.isfinite(losses)
-        if is_finite.any():
-            self._last_finite_loss = float(losses[is_finite][-1])
-        if not is_finite.all():
-            self._fail(losses, int(np.argmin(is_finite)))
+        # A network of a stack may have gone on behind its failure.
+        good = len(losses) if is_finite.all() else int(np.argmin(is_finite))
+        if good:
+            self._last_finite_loss = float(losses[good - 1])
+        if good < len(losses):
+            self._fail(losses, good)
             return
         self._pending = {
             k: np.concatenate([v, logs[k]]) for k, v in self._pending.items()

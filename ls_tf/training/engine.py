@@ -83,12 +83,14 @@ class Engine(Protocol):
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """Runs steps start..start+count-1 in one compiled call.
 
-        It stops early after a step in which no network's loss is finite, and
-        may where the process was asked to stop.
+        It may stop early where the process was asked to stop. Behind a step in
+        which no network's loss is finite it may go on: the state is then of no
+        more use.
 
         Returns:
-            For each network a dict of float32 [steps run]: each sum of
-            ``Task.loss`` divided by the weight, both over all replicas.
+            For each network a dict of float32 [steps run], up to a step in
+            which no loss is finite: each sum of ``Task.loss`` divided by the
+            weight, both over all replicas.
         """
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
@@ -156,8 +158,6 @@ def joined(calls: Sequence[Called]) -> dict[str, np.ndarray]:
         {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
         for done, logs in calls
     ]
-    if len(fetched) == 1:
-        return fetched[0]
     return stacked(
         [
             {k: v[i] for k, v in logs.items()}

@@ -1,8 +1,10 @@
-"""The JAX engine: scanned steps, for one network or a stack of them.
+"""The JAX engine: looped steps, for one network or a stack of them.
 
-One program scans over a plan of many steps. Its state is donated, so that the
+One program loops over a plan of many steps. Its state is donated, so that the
 variables are updated in place; the data stays on the devices. Only on a CPU,
-where an experiment says ``xla=false``, the program is a single step.
+where an experiment says ``xla=false``, the program is a single step. What a
+step computes is in ``jax_steps``; programs are shared by the engines of a
+process, see ``jax_programs``.
 
 Over several devices the program is sharded: by the batch for one network, whose
 sums XLA then adds up over the devices, and by network for a stack that divides
@@ -17,8 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import keras
 import numpy as np
 
 from ls_tf import stopping
@@ -26,16 +26,12 @@ from ls_tf.layers import kernels
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
-from ls_tf.training import memory_limit, naming
-from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
+from ls_tf.training import jax_programs, memory_limit, naming
+from ls_tf.training.engine import Network, Recipe, Transform
 from ls_tf.training.jax_inference import JaxInference
 from ls_tf.training.jax_placement import AXIS, Placement
+from ls_tf.training.jax_steps import Arrays, State, Steps
 from ls_tf.training.naming import named
-
-Arrays = Mapping[str, Any]
-# "trainable", "rest" (of the model) and "optimizer": arrays in Keras's order,
-# each with the network as its first axis where several are stacked.
-State = dict[str, list[Any]]
 
 
 class JaxEngine:
@@ -103,6 +99,14 @@ class JaxEngine:
         ]
         self._tasks = tasks
         self._place(by_network)
+        self._steps = Steps(
+            first,
+            self._optimizer,
+            self._transform,
+            micro_batches=self._micro_batches,
+            networks=self._size,
+            own=self._own,
+        )
         self._programs: dict[Any, Any] = {}
         self._inference = JaxInference(
             first, self._placement.mine, self._precision
@@ -110,8 +114,9 @@ class JaxEngine:
         # XLA compiles convolutions inside a loop to slow code on a CPU.
         cpu = self._devices[0].platform == "cpu"
         self._scans = first.one_shape and (self._spec.train.xla or not cpu)
+        self._knows_length = not cpu
         if self._size > 1:
-            self._program_for(self._placed(self._feed(0, 1)))
+            self._program_for(self._placed(self._feed(0, 1)), 1)
 
     def _place(self, by_network: bool) -> None:
         """Puts data and state on the devices."""
@@ -140,17 +145,10 @@ class JaxEngine:
             for k, v in self._task.resident.items()
         }
         self._own = own
-        self._hyperparameters = None
-        if self._size > 1:
-            self._hyperparameters = {
-                k: jax.device_put(
-                    np.array(
-                        [t.hyperparameters[k] for t in self._tasks], np.float32
-                    ),
-                    self._by_state,
-                )
-                for k in self._task.hyperparameters
-            }
+        self._hyperparameters = {
+            k: put(self._numbers(k), self._by_state)
+            for k in self._task.hyperparameters
+        }
         # Networks whose variables wait on the host to be put on the devices.
         optimizer = _host_copies(self._optimizer.variables)
         self._waiting: dict[int, State] = {
@@ -163,6 +161,11 @@ class JaxEngine:
         }
         self._state: State | None = None
         self._host: State | None = None
+
+    def _numbers(self, name: str) -> np.ndarray:
+        """A number of the loss: float32 scalar, or [networks] of a stack."""
+        numbers = [t.hyperparameters[name] for t in self._tasks]
+        return np.array(numbers if self._size > 1 else numbers[0], np.float32)
 
     def _refuse_large(self) -> None:
         """Refuses a stack whose variables alone would not fit."""
@@ -180,134 +183,64 @@ class JaxEngine:
 
     # --- The program --------------------------------------------------------
 
-    def _gradients(
-        self, state: State, resident: Arrays, hyper: Arrays, draws: Arrays
-    ) -> tuple[dict[str, Any], list[Any], list[Any]]:
-        """Sums, their gradients, and the model's other variables."""
-        task, parts = self._task, self._micro_batches
-        trainable = self._model.trainable_variables
-        others = self._model.non_trainable_variables
+    def _program_for(self, draws: Arrays, count: int) -> Any:
+        """The compiled steps: programs for each shape of draws.
 
-        def loss(values: list[Any], rest: list[Any], mine: Arrays) -> Any:
-            mapping = [
-                *zip(trainable, values, strict=True),
-                *zip(others, rest, strict=True),
-            ]
-            with keras.StatelessScope(state_mapping=mapping) as scope:
-                sums = task.loss(task.batch(resident, mine), hyper)
-            rest = [scope.get_current_value(v) for v in others]
-            return sums["loss"], (sums, rest)
+        Args:
+            draws: on the devices.
+            count: how many of their steps are to be run.
 
-        total: dict[str, Any] = {}
-        grads: list[Any] = [0.0] * len(trainable)
-        rest = state["rest"]
-        for part in range(parts):
-            mine = {k: equal_slice(v, part, parts) for k, v in draws.items()}
-            part_grads, (sums, rest) = jax.grad(loss, has_aux=True)(
-                state["trainable"], rest, mine
-            )
-            total = {k: total.get(k, 0.0) + v for k, v in sums.items()}
-            grads = [a + b for a, b in zip(grads, part_grads, strict=True)]
-        return total, grads, rest
-
-    def _step(
-        self, state: State, resident: Arrays, hyper: Arrays, draws: Arrays
-    ) -> tuple[State, dict[str, Any]]:
-        """One step of one network."""
-        variables = self._model.trainable_variables
-        sums, grads, rest = self._gradients(state, resident, hyper, draws)
-        grads = [g / sums["weight"] for g in grads]
-        grads = self._transform(grads, variables, state["trainable"])
-        trainable, optimizer = self._optimizer.stateless_apply(
-            state["optimizer"], grads, state["trainable"]
-        )
-        after = {"trainable": trainable, "rest": rest, "optimizer": optimizer}
-        return after, {k: sums[k] / sums["weight"] for k in self._task.logged}
-
-    def _stepped(
-        self, state: State, resident: Arrays, hyper: Arrays | None, row: Arrays
-    ) -> tuple[State, dict[str, Any]]:
-        """One step of all networks."""
-        if hyper is None:
-            # Numbers, not tensors: a network alone is compiled as such.
-            numbers = self._task.hyperparameters
-            return self._step(state, resident, numbers, row)
-        axes = {k: 0 if k in self._own else None for k in resident}
-        many = jax.vmap(self._step, in_axes=(0, axes, 0, 0))
-        stepped: tuple[State, dict[str, Any]] = many(
-            state, resident, hyper, row
-        )
-        return stepped
-
-    def _steps(
-        self,
-        state: State,
-        resident: Arrays,
-        hyper: Arrays | None,
-        draws: Arrays,
-        count: Any,
-    ) -> tuple[State, Any, dict[str, Any]]:
-        """The first ``count`` steps of a plan, as long as a loss is finite."""
-        shape = () if hyper is None else (self._size,)
-        nothing = {k: jnp.zeros(shape) for k in self._task.logged}
-
-        def body(carry: Any, row: Arrays) -> Any:
-            def go() -> Any:
-                after, means = self._stepped(state, resident, hyper, row)
-                finite = jnp.any(jnp.isfinite(means["loss"]))
-                return (after, done + 1, finite), means
-
-            state, done, finite = carry
-            return jax.lax.cond(
-                finite & (done < count), go, lambda: (carry, nothing)
-            )
-
-        start = (state, jnp.int32(0), jnp.bool_(True))
-        (state, done, _), logs = jax.lax.scan(body, start, draws)
-        return state, done, logs
-
-    def _program_for(self, draws: Arrays) -> Any:
-        """The compiled steps, one program for each shape of draws.
+        Returns:
+            A function of state, resident data, numbers and draws, and of the
+            count where it ``_is_counted``.
 
         Raises:
             SpecError: a stack does not fit in memory.
         """
-        key = shared.shapes(draws)
+        key = shared.shapes(draws), self._is_counted(count)
         if key not in self._programs:
-            self._programs[key] = self._compile(draws)
+            self._programs[key] = self._compile(draws, is_counted=key[1])
         return self._programs[key]
 
-    def _compile(self, draws: Arrays) -> Any:
+    def _is_counted(self, count: int) -> bool:
+        """Whether a call's program is told how many steps it runs.
+
+        A device that gets its work from the host runs a loop of known length
+        without asking back after each step. On a CPU that costs nothing, and
+        one program serves calls of every length.
+        """
+        return self._scans and not (
+            self._knows_length and count == self._length
+        )
+
+    def _compile(self, draws: Arrays, *, is_counted: bool) -> Any:
         self._place_waiting()
         states = jax.tree.map(lambda _: self._by_state, self._state)
         whole = self._placement.sharding()
-        if self._scans:
-            program = jax.jit(
-                self._steps,
-                donate_argnums=0,
-                out_shardings=(states, whole, whole),
-            )
-            more: tuple[Any, ...] = (draws, np.int32(1))
-        else:
-            program = jax.jit(
-                self._stepped, donate_argnums=0, out_shardings=(states, whole)
-            )
-            more = (_draws_of_step(draws, 0),)
+        function = self._steps.many if self._scans else self._steps.one
+        if not self._scans:
+            draws = _draws_of_step(draws, 0)
+        count = (np.int32(1),) if is_counted else ()
         # Layers that add up over the batch have the devices meet themselves.
         meeting = (self._placement.mesh, AXIS)
         with (
             jax.default_matmul_precision(self._precision),
             kernels.dividing(meeting if self.num_replicas > 1 else None),
         ):
-            lowered = program.lower(
-                self._state, self._resident, self._hyperparameters, *more
+            program = jax_programs.compiled(
+                function,
+                self._state,
+                self._resident,
+                self._hyperparameters,
+                draws,
+                *count,
+                donate_argnums=0,
+                out_shardings=(states, whole),
             )
-        # To compile takes longer than a stop may; the state is as it was.
-        compiled = stopping.aside(lowered.compile)
         if self._size > 1:
             memory_limit.refuse_compiled(
                 self._size,
-                compiled.memory_analysis(),
+                program.memory_analysis(),
                 fixed=sum(
                     v.nbytes
                     for k, v in self._resident.items()
@@ -315,7 +248,7 @@ class JaxEngine:
                 ),
                 limit=self._memory or memory_limit.limit(self._devices),
             )
-        return compiled
+        return program
 
     def _feed(self, start: int, count: int) -> dict[str, np.ndarray]:
         """What all networks are fed: [step, network, example, ...]."""
@@ -347,14 +280,15 @@ class JaxEngine:
     def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
         def call(plan: Mapping[str, np.ndarray], size: int) -> shared.Called:
             draws = self._placed(plan)
-            self._state, done, logs = self._program_for(draws)(
+            told = (np.int32(size),) if self._is_counted(size) else ()
+            self._state, logs = self._program_for(draws, size)(
                 self._state,
                 self._resident,
                 self._hyperparameters,
                 draws,
-                np.int32(size),
+                *told,
             )
-            return done, logs
+            return size, logs
 
         return shared.in_calls(
             self._feed, call, start, count, alone=self.num_workers == 1
@@ -371,7 +305,7 @@ class JaxEngine:
                 plan = self._feed(start + len(rows), count - len(rows))
             draws = self._placed(plan)
             try:
-                program = self._program_for(draws)
+                program = self._program_for(draws, 1)
             except stopping.StoppedError:
                 if not rows:
                     raise

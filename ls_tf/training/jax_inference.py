@@ -15,6 +15,7 @@ from jax.sharding import NamedSharding
 from ls_tf import stopping
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.training import engine as shared
+from ls_tf.training import jax_programs
 from ls_tf.training.jax_placement import AXIS, Placement
 
 Arrays = Mapping[str, Any]
@@ -82,7 +83,7 @@ class JaxInference:
         sharding: NamedSharding,
     ) -> dict[str, np.ndarray]:
         placed = {k: jax.device_put(v, sharding) for k, v in batch.items()}
-        key = (function, shared.shapes(placed))
+        key = function, shared.shapes(placed)
         if key not in self._computations:
 
             def computation(values: list[Any], batch: Arrays) -> Any:
@@ -91,8 +92,8 @@ class JaxInference:
                     return function(batch)
 
             with jax.default_matmul_precision(self._precision):
-                lowered = jax.jit(computation).lower(values, placed)
-            # To compile takes longer than a stop may.
-            self._computations[key] = stopping.aside(lowered.compile)
+                self._computations[key] = jax_programs.compiled(
+                    computation, values, placed
+                )
         outputs = self._computations[key](values, placed)
         return {k: np.asarray(v) for k, v in outputs.items()}

@@ -1,0 +1,50 @@
+"""What the runs of one process compile, counted by JAX's own events."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import programs
+import pytest
+from command_line import arrays
+
+pytestmark = pytest.mark.slow
+
+COUNTED = Path(__file__).with_name("counted_programs.py")
+
+
+def counted(what, folder, **environment):
+    env = {**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "0", **environment}
+    done = programs.run(COUNTED, what, str(folder), engine="jax", env=env)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_a_sweep_of_temperatures_compiles_its_step_once(tmp_path):
+    first, *others, alone = counted("sweep", tmp_path)
+    # The teacher's steps and the student's: networks of other shapes.
+    assert first.count("jit(many)") == 2
+    # Neither training nor measuring compiles anything for a further one.
+    assert others == [[], [], []]
+    # The program that all have used gives what one made for it gives.
+    assert alone.count("jit(many)") == 2
+    folders = {
+        place: sorted((tmp_path / place).glob("fc_digits_student/*/*"))
+        for place in ("sweep", "alone")
+    }
+    (wanted,) = folders["alone"]
+    weights = arrays(wanted)
+    same = [
+        folder.parent.name == wanted.parent.name
+        for folder in folders["sweep"]
+        if all(np.array_equal(weights[k], v) for k, v in arrays(folder).items())
+    ]
+    assert len(folders["sweep"]) == 4
+    assert same == [True]
+
+
+def test_a_loop_of_known_length_computes_the_same(tmp_path):
+    counting, knowing = counted("lengths", tmp_path)
+    assert (counting.pop("programs"), knowing.pop("programs")) == (1, 2)
+    assert len(counting["losses"]) == 20
+    assert counting == knowing
