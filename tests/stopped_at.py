@@ -4,7 +4,8 @@
 
 A phase is what ``stopping.doing`` is told. The process signals itself, so that
 the phase is certain and nothing is waited for. The signal 0 stands for a time
-limit, in a phase in which JAX would compile for ever; the phase "between two
+limit, in a phase in which JAX would compile for ever, -1 for one behind the
+phase, in which it would so compile a second program; the phase "between two
 runs" for one that leaves less time than the first run took to its first steps.
 """
 
@@ -19,18 +20,24 @@ from ls_tf.running.session import Session
 def main(phase, number, *flags):
     entered = stopping.doing
 
-    def limited():
+    def limited(before):
         from jax import stages
 
-        def compile_for_ever(lowered):
+        compiled = stages.Lowered.compile
+        made = []
+
+        def compile_at_most(lowered):
+            made.append(lowered)
+            if len(made) <= before:
+                return compiled(lowered)
             stopping.limit(0.0, "COMMAND")
             threading.Event().wait()
 
-        stages.Lowered.compile = compile_for_ever
+        stages.Lowered.compile = compile_at_most
 
     def doing(what):
-        if what == phase and int(number) == 0:
-            limited()
+        if what == phase and int(number) <= 0:
+            limited(-int(number))
         elif what == phase:
             os.kill(os.getpid(), int(number))
         return entered(what)

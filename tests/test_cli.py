@@ -412,6 +412,14 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         (["--report=quick_tour", "--stack=seed:0..1"], "--experiment only"),
         ([DIGITS, "--bundle=x.zip"], "--bundle goes with --mode=bundle only"),
         ([DIGITS, "--from=x"], "--from goes with --mode=merge only"),
+        (
+            [DIGITS, "--mode=bundle", "--bundle=/"],
+            "--bundle=/: wanted a file, got a directory",
+        ),
+        (
+            [DIGITS, "--smoke", "--mode=bundle", "--bundle=/proc/self/a/b.zip"],
+            "--bundle=/proc/self/a/b.zip cannot be written: No such file",
+        ),
         (["--mode=merge"], "--mode=merge: wanted --from=FOLDER with records"),
         (["--mode=merge", "--from=no"], "--from=no: there is no such folder"),
         ([DIGITS, "--mode=merge", "--from=."], "without --experiment and --re"),

@@ -1,9 +1,11 @@
 """Makes a bundle: what some runs need on a machine of their own."""
 
+import contextlib
 import dataclasses
+import errno
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,11 @@ if __name__ == "__main__":
         run()
 """
 _OF_TRANSLATION = {"sacrebleu": "sacrebleu", "sentencepiece": "sentencepiece"}
+# A place that cannot be used, rather than a full disk.
+_REFUSED = (
+    *(errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS),
+)
 # These load data sets that are not the run's.
 _OTHER_DATA = ("out_of_distribution", "linear_transfer")
 
@@ -89,6 +96,9 @@ def bundle(
 
     Source: ours.
     """
+    target = epath.Path(path)
+    if target.is_dir():
+        raise SpecError(f"--bundle={path}: wanted a file, got a directory")
     package = provenance.package()
     files: dict[str, bytes] = {
         archive.SCRIPT: _SCRIPT,
@@ -125,10 +135,23 @@ def bundle(
         made = Path(folder) / "bundle"
         # To compress takes longer than a stop may.
         stopping.aside(lambda: archive.write(made, files, about))
-        target = epath.Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        overwrite(target, made.read_bytes())
+        with _written(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            overwrite(target, made.read_bytes())
     return [identity.title for identity in missing]
+
+
+@contextlib.contextmanager
+def _written(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Says in one line that a bundle cannot be written; not of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
+        raise SpecError(
+            f"--bundle={path} cannot be written: {error.strerror}"
+        ) from None
 
 
 def _listed(identity: RunIdentity, data: Mapping[Any, _Data]) -> dict[str, Any]:

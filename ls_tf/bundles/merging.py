@@ -158,7 +158,7 @@ def _take(found: _Found, runs_dir: str) -> None:
         events = place / "tensorboard"
         for file in events.iterdir() if events.is_dir() else ():
             contents[f"tensorboard/{file.name}"] = file.read_bytes()
-    with contextlib.ExitStack() as stack:
+    with runs.refusals(path), contextlib.ExitStack() as stack:
         if path.exists():
             stack.enter_context(locks.locked(path))
         write_folder(path, contents)

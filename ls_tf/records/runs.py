@@ -45,6 +45,7 @@ __all__ = [
     "holder",
     "now",
     "opened",
+    "refusals",
     "refuse",
     "tidy",
 ]
@@ -110,7 +111,7 @@ def opened(
     """
     path = Path(runs_dir) / identity.folder
     with contextlib.ExitStack() as stack:
-        with _refusals(path):
+        with refusals(path):
             _refuse_other_weights(_refuse_other(path, identity), facts)
             _refuse_odd(path, identity)
             stack.enter_context(locked(path))
@@ -129,14 +130,22 @@ def opened(
             directory.close()
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                with _refusals(path, below_only=True):
+                with refusals(path, below_only=True):
                     raise
             raise
 
 
 @contextlib.contextmanager
-def _refusals(path: Path, *, below_only: bool = False) -> Iterator[None]:
-    """Says in one line that a directory cannot be used."""
+def refusals(path: Path, *, below_only: bool = False) -> Iterator[None]:
+    """Says in one line that a directory cannot be used.
+
+    Args:
+        path: a run directory.
+        below_only: only where a file below it is named.
+
+    Raises:
+        RunError: one line.
+    """
     try:
         yield
     except OSError as error:
@@ -167,7 +176,7 @@ def refuse(
     """
     root = Path(runs_dir)
     path = root / identity.folder
-    with _refusals(path):
+    with refusals(path):
         for folder in (root, path.parent.parent, path.parent, path):
             if is_there(folder) and not folder.is_dir():
                 raise RunError(

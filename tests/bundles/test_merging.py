@@ -152,6 +152,12 @@ def test_one_that_is_worked_on_is_refused(here, there):
         merging.merge(there, str(here))
 
 
+def test_a_place_that_cannot_be_written_is_one_line(there):
+    write(there, 2)
+    with pytest.raises(RunError, match="^run directory /proc/.* cannot be"):
+        merging.merge(there, "/proc/self/runs")
+
+
 def test_folders_without_records_are_refused(here, there):
     with pytest.raises(SpecError, match="there is no such folder"):
         merging.merge(there, str(here))

@@ -65,6 +65,7 @@ OUTSIDE = {
     "flagfiles": set(),
     "arguments": {"absl"},
     "cli": set(),
+    "__main__": set(),
 }
 
 
