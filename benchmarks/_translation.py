@@ -140,14 +140,14 @@ def train(engine: Any) -> Work:
 
 def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
     """Beam search over one batch; a unit is one call."""
-    from ls_tf.decoding import beam_search
+    from ls_tf.decoding import search
 
     model, beams = trained.task.model, settings["beams"]
     source = trained.task.resident["source"]
 
-    def search(batch: Mapping[str, Any]) -> dict[str, Any]:
+    def translated(batch: Mapping[str, Any]) -> dict[str, Any]:
         memory = model.encode(batch["source"])
-        found: dict[str, Any] = beam_search.beam_search(
+        found: dict[str, Any] = search.beam_search(
             model.step,
             model.start(memory, beams, length),
             max_lengths=batch["max_lengths"],
@@ -166,7 +166,7 @@ def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
     def work(count: int) -> float:
         began = time.perf_counter()
         for _ in range(count):
-            (found,) = trained.compute(search, [batch])
+            (found,) = trained.compute(translated, [batch])
             if (found["lengths"] != length).any():
                 raise RuntimeError(f"wanted {length} tokens of each sentence")
         return time.perf_counter() - began

@@ -1,1 +1,26 @@
-"""Losses, found by name; the plain NLL is logged beside each of them."""
+"""Losses, found by name; the plain NLL is logged beside each of them.
+
+For programs of others: ``KerasLoss(name, ...)`` is one of them for Keras's
+``compile``, ``numpy_loss(name, logits, labels, ...)`` the same in NumPy. Both
+are imported when they are first asked for.
+"""
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "KerasLoss": "ls_tf.objective.keras_loss",
+    "numpy_loss": "ls_tf.analysis.numpy_losses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what is public when it is first asked for."""
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'ls_tf.losses' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What is public, imported or not."""
+    return [*globals(), *_PUBLIC]

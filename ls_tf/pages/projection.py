@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from ls_tf.pages import canvas
@@ -139,12 +140,50 @@ def _square(axes: Axes, limits: _Limits, size: float) -> None:
     axes.add_patch(Rectangle(corner, size, size, fill=False, **frame))
 
 
+def plane(
+    points: np.ndarray,
+    labels: np.ndarray,
+    templates: np.ndarray,
+    classes: Sequence[int],
+    axes: Axes,
+    names: Mapping[int, str] | None = None,
+) -> None:
+    """Draws one projection with its legend.
+
+    Args:
+        points: float [N, 2].
+        labels: int [N].
+        templates: float [3, 2].
+        classes: three ids.
+        axes: where to.
+        names: class id -> its name.
+
+    Source: Mueller et al. 2019, figure 1.
+    """
+    ids = np.asarray(classes)
+    arrays = {"x_points": points, "x_labels": labels, "classes": ids}
+    arrays["templates"] = templates
+    _projection(arrays, "x", axes, _limits(arrays, ["x"]))
+    axes.set(xlabel="axis 1 (activation)", ylabel="axis 2 (activation)")
+    handles = _handles(ids, names or {})
+    axes.legend(handles=handles, frameon=False, fontsize=9)
+
+
 def _add_legend(
     figure: Figure,
     classes: np.ndarray,
     names: Mapping[int, str],
     squares: bool = False,
 ) -> None:
+    handles = _handles(classes, names)
+    if squares:
+        frame = "size of the other network's frames"
+        handles.append(canvas.key(frame, color=canvas.INK, **_DOTTED))
+    canvas.legend_below(figure, len(handles), handles)
+
+
+def _handles(classes: np.ndarray, names: Mapping[int, str]) -> list[Line2D]:
+    """The legend of three classes and the templates."""
     dot: Style = {"linestyle": "none", "markersize": 6}
     handles = [
         canvas.key(names.get(c, f"class {c}"), marker=mark, color=colour, **dot)
@@ -154,11 +193,7 @@ def _add_legend(
     ]
     template: Style = {"color": canvas.GREY, "markeredgecolor": canvas.INK}
     cross: Style = {"linestyle": "none", "marker": "X", "markersize": 8}
-    handles.append(canvas.key("template", **cross, **template))
-    if squares:
-        frame = "size of the other network's frames"
-        handles.append(canvas.key(frame, color=canvas.INK, **_DOTTED))
-    canvas.legend_below(figure, len(handles), handles)
+    return [*handles, canvas.key("template", **cross, **template)]
 
 
 def _projection(

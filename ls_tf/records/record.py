@@ -138,7 +138,7 @@ class Record:
         if data is None:
             raise RunError(
                 f"{self.path} has no measurement {evaluator}_{role}; "
-                f"existing: {', '.join(self._existing()) or 'none'}"
+                f"existing: {', '.join(self.existing()) or 'none'}"
             )
         content = parse_json(data, file, "measurement")
         schema.check(content, schema.MEASUREMENT, file, "measurement")
@@ -155,7 +155,8 @@ class Record:
                 )
         return content
 
-    def _existing(self) -> list[str]:
+    def existing(self) -> list[str]:
+        """What was measured: EVALUATOR_ROLE, in order."""
         try:
             names = [p.name for p in (self.path / MEASUREMENTS).iterdir()]
         except OSError:

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
-from ls_tf.decoding import beam_search
+from ls_tf.decoding import search
 from ls_tf.measuring import token_statistics
 from ls_tf.measuring.translator import ModelTranslator
 from ls_tf.objective import label_smoothing
@@ -446,7 +446,7 @@ class Translation:
             if how.divides == "activations":
                 step = functools.partial(step, divisor=temperature)
                 temperature = ops.ones_like(temperature)
-            beams = beam_search.beam_search(
+            beams = search.beam_search(
                 step,
                 self.model.start(memory, how.beam_size, longest),
                 # A row of padding only fills the batch up.

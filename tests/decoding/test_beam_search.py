@@ -1,4 +1,4 @@
-"""Tests of ls_tf.decoding.beam_search."""
+"""Tests of ls_tf.decoding.search."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import pytest
 from both import compiled, tensorflow_only
 from keras import ops
 
-from ls_tf.decoding.beam_search import beam_search
+from ls_tf.decoding.search import beam_search
 from ls_tf.models import transformer
 
 EOS = 1

@@ -3,6 +3,9 @@
 import pathlib
 import re
 
+import pytest
+from matplotlib import pyplot
+
 PAGE = pathlib.Path(__file__).parents[2] / "docs/library.md"
 
 
@@ -11,10 +14,14 @@ def examples():
     return re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    names = {}
+    pytest.importorskip("pandas")
+    pyplot.switch_backend("agg")
+    names = {"RUNS": PAGE.parents[1] / "results/runs"}
     code = examples()
     assert len(code) > 3
     for number, text in enumerate(code):
         exec(compile(text, f"example {number}", "exec"), names)
+    pyplot.close("all")

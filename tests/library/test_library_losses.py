@@ -1,0 +1,262 @@
+"""Tests of ls_tf.losses and ls_tf.distillation, for programs of others."""
+
+import dataclasses
+import inspect
+
+import keras
+import numpy as np
+import pytest
+from arrays_of_frameworks import Tensor
+from keras import ops
+
+import ls_tf
+from ls_tf.analysis import numpy_losses
+from ls_tf.objective.loss import Answers
+from ls_tf.spec import registry
+
+K = 5
+PRIOR = np.array([0.4, 0.3, 0.1, 0.1, 0.1], np.float32)
+OPTIONS = {
+    "confidence_penalty": {"weight": 0.3},
+    "focal": {},
+    "forward_correction": {"kept": 0.8},
+    "kl_divergence": {
+        "beta": 0.7,
+        "teacher_temperature": 2.0,
+        "student_temperature": 1.5,
+    },
+    "label_aware_smoothing": {},
+    "label_smoothing": {"alpha": 0.1, "spread": "prior"},
+    "logit_matching": {
+        "beta": 0.6,
+        "over_logits": "mean",
+        "teacher": "probabilities",
+    },
+    "logit_penalty": {},
+    "logit_smoothing": {"p": 0.7},
+    "margin_smoothing": {"margin": 0.5, "over_logits": "mean"},
+    "max_suppression": {"alpha": 0.2},
+    "smoothed_targets": {"alpha": 0.1},
+    "soft_targets": {
+        "beta": 0.7,
+        "teacher_temperature": 2.0,
+        "student_temperature": 2.0,
+        "scale_by_temperature_squared": True,
+    },
+    "target_probability": {"p": 0.6},
+}
+IN_NUMPY = sorted(OPTIONS.keys() - {"label_aware_smoothing"})
+
+
+def loss_class(name):
+    return registry.get("ls_tf.losses", name).Loss
+
+
+def arrays(shape=(8,), seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, K, shape).astype(np.int32)
+    logits, teacher = 2 * rng.normal(size=(2, *shape, K)).astype(np.float32)
+    return labels, logits, teacher
+
+
+def of_room(name, labels, logits, teacher):
+    taught = teacher if loss_class(name).needs_teacher else None
+    answers = Answers(labels, logits, PRIOR, taught)
+    options = {
+        "reduction" if k == "over_logits" else k: v
+        for k, v in OPTIONS[name].items()
+    }
+    return ops.convert_to_numpy(loss_class(name)(**options)(answers))
+
+
+def keras_loss(name, **more):
+    return ls_tf.losses.KerasLoss(name, prior=PRIOR, **OPTIONS[name], **more)
+
+
+def targets(name, labels, teacher):
+    if loss_class(name).needs_teacher:
+        return ls_tf.distillation.packed(labels, teacher)
+    return labels
+
+
+@pytest.mark.parametrize("name", IN_NUMPY)
+@pytest.mark.parametrize("shape", [(8,), (2, 3)])
+def test_numpy_forms_are_the_losses_of_their_names(name, shape):
+    labels, logits, teacher = arrays(shape)
+    found = ls_tf.losses.numpy_loss(
+        name,
+        Tensor(logits),
+        labels,
+        teacher_logits=teacher,
+        prior=PRIOR,
+        **OPTIONS[name],
+    )
+    wanted = of_room(name, labels, logits, teacher)
+    assert found.shape == shape
+    np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", IN_NUMPY)
+def test_numpy_forms_have_the_options_and_defaults_of_the_losses(name):
+    form = inspect.signature(numpy_losses._LOSSES[name]).parameters
+    mine = {
+        k: p.default
+        for k, p in form.items()
+        if p.kind is p.KEYWORD_ONLY and k not in ("taught", "prior")
+    }
+    wanted = {}
+    for field in dataclasses.fields(loss_class(name)):
+        is_free = field.default is not dataclasses.MISSING
+        default = field.default if is_free else inspect.Parameter.empty
+        wanted[field.name.replace("reduction", "over_logits")] = default
+    assert mine == wanted
+
+
+def test_every_loss_has_a_keras_form_or_says_why_not():
+    for name in registry.names("ls_tf.losses"):
+        if name in OPTIONS:
+            keras_loss(name)
+        elif name in ("disturb_label", "online_label_smoothing"):
+            with pytest.raises(ValueError, match="draws or learns"):
+                ls_tf.losses.KerasLoss(name, alpha=0.1)
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_keras_forms_are_the_losses_of_their_names(name):
+    labels, logits, teacher = arrays((2, 4))
+    y = targets(name, labels, teacher)
+    wanted = of_room(name, labels, logits, teacher)
+    each = keras_loss(name, reduction=None)(y, logits)
+    np.testing.assert_array_equal(ops.convert_to_numpy(each), wanted)
+    whole = float(keras_loss(name)(y, logits))
+    assert whole == pytest.approx(wanted.mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(12,), (3, 4)])
+@pytest.mark.parametrize(
+    "reduction", ["sum_over_batch_size", "sum", "mean_with_sample_weight"]
+)
+def test_an_ignored_class_has_no_part_as_in_keras(shape, reduction):
+    labels, logits, _ = arrays(shape)
+    weight = np.random.default_rng(1).uniform(0.5, 2, shape[:1])
+    ours = ls_tf.losses.KerasLoss(
+        "label_smoothing", alpha=0.0, ignore_class=2, reduction=reduction
+    )
+    theirs = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, ignore_class=2, reduction=reduction
+    )
+    weights = (None, weight[:, None] if len(shape) > 1 else weight)
+    for sample_weight in weights:
+        wanted = float(theirs(labels, logits, sample_weight))
+        found = float(ours(labels, logits, sample_weight))
+        assert found == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_label_of_no_class_may_be_the_ignored_one():
+    labels, logits, _ = arrays()
+    labels[3] = -1
+    loss = ls_tf.losses.KerasLoss("label_smoothing", alpha=0.2, ignore_class=-1)
+    rest = np.delete(np.arange(8), 3)
+    wanted = ls_tf.losses.numpy_loss(
+        "label_smoothing", logits[rest], labels[rest], alpha=0.2
+    )
+    assert float(loss(labels, logits)) == pytest.approx(wanted.mean(), rel=1e-5)
+    none = float(loss(np.full(8, -1), logits))
+    assert none == 0
+
+
+@pytest.mark.parametrize("name", ["label_smoothing", "kl_divergence"])
+def test_a_model_is_compiled_fitted_and_measured_with_it(name):
+    labels, x, teacher = arrays((32,))
+    model = keras.Sequential([keras.Input((K,)), keras.layers.Dense(K)])
+    loss = keras_loss(name)
+    model.compile(keras.optimizers.SGD(0.1), loss)
+    y = targets(name, labels, teacher)
+    before = model.evaluate(x, y, verbose=0)
+    predicted = model.predict(x, verbose=0)
+    wanted = of_room(name, labels, predicted, teacher).mean()
+    assert before == pytest.approx(wanted, rel=1e-5)
+    model.fit(x, y, epochs=3, verbose=0)
+    assert model.evaluate(x, y, verbose=0) < before
+
+
+def test_a_loss_is_saved_and_loaded():
+    labels, logits, _ = arrays()
+    loss = ls_tf.losses.KerasLoss(
+        "forward_correction",
+        transition=tuple(map(tuple, np.full((K, K), 1 / K).tolist())),
+        ignore_class=1,
+    )
+    config = keras.losses.serialize(loss)
+    again = keras.losses.deserialize(config)
+    assert type(again) is type(loss)
+    assert float(again(labels, logits)) == float(loss(labels, logits))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: ls_tf.losses.KerasLoss("smoothing"), "smoothing"),
+        (lambda: ls_tf.losses.KerasLoss("label_smoothing"), "alpha"),
+        (lambda: ls_tf.losses.KerasLoss("focal", gamma=-1), "gamma"),
+        (lambda: ls_tf.losses.KerasLoss("logit_matching", beta=1), "over_log"),
+        (lambda: ls_tf.losses.KerasLoss("focal", delta=1), "delta"),
+        (lambda: ls_tf.losses.KerasLoss("label_aware_smoothing"), "prior="),
+        (
+            lambda: keras_loss("focal")(np.eye(K)[[0, 1]], np.eye(K)[[0, 1]]),
+            "wanted class ids",
+        ),
+        (
+            lambda: keras_loss("kl_divergence")(np.array([0]), np.eye(K)[:1]),
+            "packed",
+        ),
+        (lambda: ls_tf.losses.numpy_loss("x", [[1, 2]], [0]), "no loss 'x'"),
+        (
+            lambda: ls_tf.losses.numpy_loss("label_smoothing", [[1, 2]], [0]),
+            "alpha",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss("focal", [[1, 2]], [2]),
+            "labels from 0 to 1",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "logit_matching", [[1, 2]], [0], beta=1, over_logits="sum"
+            ),
+            "teacher_logits=",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "label_smoothing", [[1, 2]], [0], alpha=1.5
+            ),
+            "alpha from 0 to 1",
+        ),
+        (lambda: ls_tf.distillation.packed([0.5], [[1, 2]]), "integers"),
+    ],
+)
+def test_bad_input_is_one_line(make, said):
+    with pytest.raises(ValueError, match=said) as error:
+        make()
+    assert "\n" not in str(error.value)
+
+
+def test_soft_targets_and_gamma_of_a_smoothed_teacher():
+    # A teacher that answers (1 - alpha) y + alpha / K has gamma = alpha.
+    labels = np.array([0, 3, 1])
+    probs = 0.8 * np.eye(4)[labels] + 0.05
+    given = {"from_probabilities": True}
+    assert ls_tf.distillation.gamma(probs, labels, **given) == (
+        pytest.approx(0.2)
+    )
+    np.testing.assert_allclose(
+        ls_tf.distillation.soft_targets(probs, 1.0, **given), probs
+    )
+    softened = ls_tf.distillation.soft_targets(2 * np.log(probs), 2.0)
+    np.testing.assert_allclose(softened, probs)
+
+
+def test_the_room_is_still_found_by_name():
+    assert "label_smoothing" in registry.names("ls_tf.losses")
+    assert {"KerasLoss", "numpy_loss"} <= set(dir(ls_tf.losses))
+    with pytest.raises(AttributeError):
+        ls_tf.losses.nothing  # noqa: B018
