@@ -24,6 +24,7 @@ ids = {"ids": lambda path: str(path.relative_to(PACKAGE))}
 # contract can forbid a library by its name, but not all others.
 OUTSIDE = {
     "__init__": set(),
+    "__main__": set(),
     "spec": set(),
     "seeds": {"numpy"},
     "stopping": set(),
