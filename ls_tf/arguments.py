@@ -170,6 +170,13 @@ def _define() -> Flags:
         "exit code 3",
         flag_values=values,
     )
+    text(
+        "compile_cache",
+        None,
+        "with --engine=jax: folder in which compiled programs are kept for "
+        "later runs, or off; default: ls_tf in the user's cache folder",
+        flag_values=values,
+    )
     on("deterministic", False, "deterministic operations", flag_values=values)
     on("smoke", False, "shrink the run to seconds", flag_values=values)
     on(

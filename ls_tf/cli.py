@@ -259,6 +259,7 @@ def _machine(values: Flags, argv: Sequence[str]) -> Machine:
         logical_devices=arguments.whole(values, "logical_devices", 1),
         micro_batches=arguments.whole(values, "micro_batches", 1),
         deterministic=values.deterministic,
+        compile_cache=values.compile_cache,
         worker_timeout=arguments.whole(values, "worker_timeout", 1),
         coordinator=values.coordinator,
         processes=arguments.whole_or_none(values, "processes", 1),

@@ -172,6 +172,10 @@ def machine_flags(machine: Machine) -> list[str]:
         flags.append(f"--{name}={getattr(machine, name)}")
     if machine.deterministic:
         flags.append("--deterministic")
+    if machine.compile_cache is not None:
+        cache = machine.compile_cache
+        kept = cache if cache == "off" else _absolute(cache)
+        flags.append(f"--compile_cache={kept}")
     return flags
 
 

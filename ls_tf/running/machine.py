@@ -15,6 +15,8 @@ class Machine:
     logical_devices: int = 1
     micro_batches: int = 1
     deterministic: bool = False
+    # Of JAX: a folder for compiled programs, "off", or None: the user's own.
+    compile_cache: str | None = None
     worker_timeout: int = 600  # seconds to wait for the other processes
     # Of several JAX processes: where process 0 serves, how many, which one.
     coordinator: str | None = None

@@ -44,6 +44,11 @@ def check(machine: Machine) -> places.Place:
             "--tpu goes with --strategy=tpu and --engine=tensorflow; JAX takes "
             "the TPU of its host"
         )
+    if machine.compile_cache is not None:
+        if engine != "jax":
+            raise SpecError("--compile_cache goes with --engine=jax only")
+        if not machine.compile_cache:
+            raise SpecError("--compile_cache: wanted a folder, or off, got ''")
     if engine == "tensorflow":
         if importlib.util.find_spec("tensorflow") is None:
             raise SpecError(
@@ -160,8 +165,10 @@ class Session:
 
     def _start_jax(self) -> None:
         with stopping.importing("JAX"):
-            from ls_tf.training import jax_devices
+            from ls_tf.training import compile_cache, jax_devices
 
+        if problem := compile_cache.use(self.machine.compile_cache):
+            print(f"ls_tf: {problem}", file=sys.stderr)
         place = self.place
         self.peers.ends_at_once = place.count > 1
         # Gloo greets its peers on standard output.

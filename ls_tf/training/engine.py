@@ -158,12 +158,8 @@ def joined(calls: Sequence[Called]) -> dict[str, np.ndarray]:
         {k: np.asarray(v)[: int(done)] for k, v in logs.items()}
         for done, logs in calls
     ]
-    return stacked(
-        [
-            {k: v[i] for k, v in logs.items()}
-            for logs in fetched
-            for i in range(len(logs["loss"]))
-        ]
+    return _usable(
+        {k: np.concatenate([logs[k] for logs in fetched]) for k in fetched[0]}
     )
 
 
@@ -175,9 +171,16 @@ def stacked(
     Only here are they waited for. What comes after a step in which no loss
     is finite is dropped.
     """
-    logs = {k: np.stack([np.asarray(row[k]) for row in rows]) for k in rows[0]}
-    finite = np.isfinite(logs["loss"]).reshape(len(rows), -1).any(axis=1)
-    done = len(rows) if finite.all() else int(np.argmin(finite)) + 1
+    return _usable(
+        {k: np.stack([np.asarray(row[k]) for row in rows]) for k in rows[0]}
+    )
+
+
+def _usable(logs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Drops what comes after a step in which no loss is finite."""
+    losses = logs["loss"]
+    finite = np.isfinite(losses).reshape(len(losses), -1).any(axis=1)
+    done = len(losses) if finite.all() else int(np.argmin(finite)) + 1
     return {k: v[:done] for k, v in logs.items()}
 
 
@@ -276,9 +279,9 @@ def in_calls(
         # What is run already must come back: nothing may break it off.
         with stopping.deferred() if calls else contextlib.nullcontext():
             fed = feed(start + done, count - done)
-        size = len(fed["index"])
-        calls.append(call(fed, size))
+            size = len(fed["index"])
+            calls.append(call(fed, size))
         done += size
         if len(calls) > 1:
-            np.asarray(calls[-2][0])
+            np.asarray(calls[-2][1]["loss"])
     return joined(calls)

@@ -77,7 +77,26 @@ def lengths(folder):
     return found
 
 
+def kept(folder):
+    """How many programs a process found in its folder, and how many not."""
+    found = {"hits": 0, "misses": 0}
+
+    def take(event, **about):
+        name = event.removeprefix("/jax/compilation_cache/cache_")
+        if name in found:
+            found[name] += 1
+
+    monitoring.register_event_listener(take)
+    machine = Machine(
+        engine="jax", runs_dir=f"{folder}/runs", compile_cache=f"{folder}/kept"
+    )
+    sweep.make_missing([resolve("fc_digits", smoke=True)], machine)
+    return found
+
+
 if __name__ == "__main__":
     monitoring.register_event_duration_secs_listener(_take_name)
-    what = {"sweep": sweep_of_temperatures, "lengths": lengths}[sys.argv[1]]
+    what = {"sweep": sweep_of_temperatures, "lengths": lengths, "kept": kept}[
+        sys.argv[1]
+    ]
     print(json.dumps(what(sys.argv[2])))

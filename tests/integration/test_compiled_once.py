@@ -43,6 +43,22 @@ def test_a_sweep_of_temperatures_compiles_its_step_once(tmp_path):
     assert same == [True]
 
 
+def test_a_second_process_compiles_nothing_that_is_kept(tmp_path):
+    kept = {"JAX_ENABLE_COMPILATION_CACHE": "1"}
+    first = counted("kept", tmp_path, **kept)
+    runs = tmp_path / "runs"
+    runs.rename(tmp_path / "first")
+    second = counted("kept", tmp_path, **kept)
+    # The smallest programs, of single operations, are kept too.
+    assert first["misses"] > 5
+    assert second == {"hits": sum(first.values()), "misses": 0}
+    (before,) = (tmp_path / "first").glob("*/*/*")
+    (after,) = runs.glob("*/*/*")
+    weights = arrays(before)
+    for name, value in arrays(after).items():
+        np.testing.assert_array_equal(weights[name], value)
+
+
 def test_a_loop_of_known_length_computes_the_same(tmp_path):
     counting, knowing = counted("lengths", tmp_path)
     assert (counting.pop("programs"), knowing.pop("programs")) == (1, 2)

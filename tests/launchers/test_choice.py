@@ -126,6 +126,7 @@ def test_a_job_has_the_flags_of_its_run_and_machine(tmp_path, monkeypatch):
         engine="jax",
         micro_batches=2,
         deterministic=True,
+        compile_cache="kept",
     )
     assert jobs.machine_flags(machine) == [
         f"--runs_dir={tmp_path}/runs",
@@ -135,6 +136,7 @@ def test_a_job_has_the_flags_of_its_run_and_machine(tmp_path, monkeypatch):
         "--logical_devices=1",
         "--micro_batches=2",
         "--deterministic",
+        f"--compile_cache={tmp_path}/kept",
     ]
     assert jobs.folder("a/runs/") == f"{tmp_path}/a/runs-jobs"
     assert jobs.folder("gs://bucket/a/runs") == f"{tmp_path}/runs-jobs"

@@ -1,0 +1,117 @@
+"""Compiled programs that are kept on a disk from one process to the next.
+
+JAX keeps them under a digest of the program, of its own version, the flags of
+XLA and the devices, so that several experiments, commits and processes share a
+folder. What it does not tell apart are the processors of machines that share a
+user's folder: each kind has a part of its own here.
+"""
+
+import errno
+import hashlib
+import os
+import platform
+import sys
+from typing import Any
+
+from etils import epath
+
+from ls_tf.records import local
+
+OFF = "off"
+_PART = "jax"
+
+
+def folder(chosen: str | None) -> str | None:
+    """Where programs are kept.
+
+    Args:
+        chosen: a folder, "off", or None for the default: what
+            JAX_COMPILATION_CACHE_DIR says, else the user's cache folder.
+
+    Returns:
+        str: of programs for this kind of machine; None if none are kept.
+
+    Source: ours; the XDG Base Directory Specification, and Apple's.
+    """
+    if chosen == OFF:
+        return None
+    if chosen is None:
+        theirs = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+        if theirs is not None:
+            return theirs or None
+        base = _of_user()
+    else:
+        base = epath.Path(chosen).expanduser()
+        if local.is_local(base):
+            base = base.absolute()
+    return str(base / f"{_PART}-{_machine()}")
+
+
+def _of_user() -> epath.Path:
+    home = epath.Path("~").expanduser()
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "ls_tf"
+    named = epath.Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # Relative ones are to be ignored, as the specification says.
+    base = named if named.is_absolute() else home / ".cache"
+    return base / "ls_tf"
+
+
+def _machine() -> str:
+    """A short name of the kind of processor."""
+    about = platform.machine()
+    try:
+        lines = epath.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    for line in lines:
+        name = line.partition(":")[0].strip()
+        if name in ("model name", "flags", "Features"):
+            about += line
+        if not line and about != platform.machine():
+            break  # the others are alike
+    digest = hashlib.sha256(about.encode()).hexdigest()[:8]
+    return f"{platform.machine()}-{digest}"
+
+
+def use(chosen: str | None) -> str:
+    """Tells JAX where to keep programs; before it compiles the first.
+
+    Args:
+        chosen: see ``folder``.
+
+    Returns:
+        str: a line that says why none are kept, though they were to be; "".
+
+    Source: ours.
+    """
+    import jax
+
+    where = folder(chosen)
+    problem = _unwritable(where) if where is not None else ""
+    update: Any = jax.config.update
+    update("jax_compilation_cache_dir", None if problem else where)
+    # A small program costs a tenth of a second too, and there are many.
+    update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    update("jax_persistent_cache_min_entry_size_bytes", -1)
+    # Of a GPU: which kernels were the quickest.
+    update(
+        "jax_persistent_cache_enable_xla_caches",
+        "xla_gpu_per_fusion_autotune_cache_dir",
+    )
+    if not problem:
+        return ""
+    return (
+        f"--compile_cache: nothing compiled is kept, {where} cannot be "
+        f"written: {problem}"
+    )
+
+
+def _unwritable(where: str) -> str:
+    """Why a folder, which is made, cannot be written; empty if it can."""
+    path = epath.Path(where)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "" if local.may_write(path) else os.strerror(errno.EACCES)

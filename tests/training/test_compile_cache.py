@@ -1,0 +1,110 @@
+"""Where compiled programs are kept, and what if they cannot be."""
+
+import os
+import sys
+
+import jax
+import pytest
+
+from ls_tf.training import compile_cache
+
+OPTIONS = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+    "jax_persistent_cache_enable_xla_caches",
+)
+
+
+@pytest.fixture(autouse=True)
+def _of_a_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("JAX_COMPILATION_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def settings():
+    before = {name: getattr(jax.config, name) for name in OPTIONS}
+    yield lambda: tuple(getattr(jax.config, name) for name in OPTIONS)
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def base(chosen=None):
+    where, part = os.path.split(compile_cache.folder(chosen))
+    assert part.startswith("jax-")
+    return where
+
+
+def test_it_is_in_the_users_cache_folder(monkeypatch, tmp_path):
+    assert base() == f"{tmp_path}/.cache/ls_tf"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/elsewhere/cache")
+    assert base() == "/elsewhere/cache/ls_tf"
+    monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
+    assert base() == f"{tmp_path}/.cache/ls_tf"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert base() == f"{tmp_path}/Library/Caches/ls_tf"
+
+
+def test_it_is_where_a_user_says(monkeypatch, tmp_path):
+    assert base("~/kept") == f"{tmp_path}/kept"
+    assert base("gs://bucket/kept") == "gs://bucket/kept"
+    monkeypatch.chdir(tmp_path)
+    assert base("here") == f"{tmp_path}/here"
+    assert compile_cache.folder("off") is None
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", "/of/jax")
+    assert compile_cache.folder(None) == "/of/jax"
+    assert base("here") == f"{tmp_path}/here"
+
+
+def test_processors_of_another_kind_have_another_part(monkeypatch):
+    mine = compile_cache.folder("/kept")
+    assert compile_cache.folder("/kept") == mine
+    lines = ["model name : other", "flags : sse", "", "model name : third"]
+
+    def read_text(path):
+        return "\n".join(lines)
+
+    monkeypatch.setattr(
+        type(compile_cache.epath.Path("/proc/cpuinfo")), "read_text", read_text
+    )
+    other = compile_cache.folder("/kept")
+    assert other != mine
+    lines[3] = "model name : fourth"  # of the next processor
+    assert compile_cache.folder("/kept") == other
+    lines[1] = "flags : sse avx"
+    assert compile_cache.folder("/kept") not in (mine, other)
+
+
+def test_everything_is_kept(settings, tmp_path):
+    assert compile_cache.use(str(tmp_path / "a" / "kept")) == ""
+    where, *rest = settings()
+    assert where == compile_cache.folder(str(tmp_path / "a" / "kept"))
+    assert os.path.isdir(where)
+    assert rest == [0.0, -1, "xla_gpu_per_fusion_autotune_cache_dir"]
+
+
+def test_off_keeps_nothing(settings, tmp_path):
+    assert compile_cache.use("off") == ""
+    assert settings()[0] is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_of(settings, tmp_path):
+    (tmp_path / "file").write_text("")
+    line = compile_cache.use(str(tmp_path / "file"))
+    assert line == (
+        "--compile_cache: nothing compiled is kept, "
+        f"{compile_cache.folder(str(tmp_path / 'file'))} cannot be written: "
+        "Not a directory"
+    )
+    assert settings()[0] is None
+
+
+def test_a_folder_that_is_not_ours_is_told_of(settings, tmp_path, monkeypatch):
+    # Not by its bits: for root they mean nothing.
+    monkeypatch.setattr(compile_cache.local, "may_write", lambda path: False)
+    assert compile_cache.use(str(tmp_path)).endswith(": Permission denied")
+    assert settings()[0] is None
