@@ -35,6 +35,8 @@ setup(
         "scipy>=1.13",
         "scikit-learn>=1.5",
         "matplotlib>=3.9",
+        "jinja2>=3.1",
+        "markupsafe>=2.1",
         "tensorboard>=2.20",
         "safetensors>=0.5",
         "h5py>=3.11",

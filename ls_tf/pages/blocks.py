@@ -30,6 +30,10 @@ class Need:
     row: str = field(default="", compare=False)
 
 
+class Command(str):
+    """A cell with a command line, which a page folds; "" is an empty one."""
+
+
 @dataclass(frozen=True)
 class Text:
     """A paragraph, with a heading and a list where wanted."""

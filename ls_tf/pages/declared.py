@@ -191,7 +191,6 @@ class Claim(Generic[Subject]):
         pairs = [(self.lower[s], self.higher[s]) for s in shared]
         self.seeds = len(pairs)
         self.seeds_for = sum(bool(self.agrees(*pair)) for pair in pairs)
-        self.count = f"{self.seeds_for} of {self.seeds} seeds"
         self.low = tables.mean(low for low, _ in pairs)
         self.high = tables.mean(high for _, high in pairs)
         self.holds = self._judged(self.low, self.high) or NO_RUN
@@ -205,33 +204,31 @@ class Claim(Generic[Subject]):
         if self.by_interval and self.apart and self.apart.is_noise:
             self.holds = WITHIN_NOISE
 
+    @property
+    def verdict(self) -> tables.Verdict:
+        """Whether it holds, and in how many seeds."""
+        return tables.Verdict(self.holds, self.seeds_for, self.seeds)
+
     def _judged(self, low: float | None, high: float | None) -> str | None:
         if low is None or high is None:
             return None
         return tables.yes_no(self.agrees(low, high))
 
 
-SEEDS: tuple[Column[Claim[Any]], ...] = (
-    ("seeds for it", lambda claim: claim.seeds_for, ""),
-    ("seeds", lambda claim: claim.seeds, ""),
-)
+def verdict(heading: str = tables.VERDICT) -> Column[Claim[Any]]:
+    """The column that says whether a claim holds, and in how many seeds."""
+    return heading, lambda claim: claim.verdict, ""
 
 
-def interval(form: str) -> tuple[Column[Claim[Any]], ...]:
-    """Columns of the interval of the higher less the lower number."""
+def interval(form: str) -> Column[Claim[Any]]:
+    """The column of the interval of the higher less the lower number."""
 
-    def end(name: str) -> Callable[[Claim[Any]], object]:
-        def shown(claim: Claim[Any]) -> object:
-            if claim.apart is None or claim.apart.count < 2:
-                return None
-            return getattr(claim.apart, name)
+    def shown(claim: Claim[Any]) -> tables.Interval:
+        if claim.apart is None or claim.apart.count < 2:
+            return tables.Interval(None, None)
+        return tables.Interval(claim.apart.low, claim.apart.high)
 
-        return shown
-
-    return (
-        ("difference, 95 % from", end("low"), form),
-        ("to", end("high"), form),
-    )
+    return "difference, 95 %", shown, form
 
 
 def judged(
@@ -241,9 +238,8 @@ def judged(
     return (
         ("lower", lambda claim: claim.low, form),
         ("higher", lambda claim: claim.high, form),
-        *(interval(form) if by_interval else ()),
-        ("holds", lambda claim: claim.holds, ""),
-        *SEEDS,
+        *((interval(form),) if by_interval else ()),
+        verdict(),
     )
 
 
@@ -260,13 +256,29 @@ class _Sentence(string.Formatter):
         return tables.cell(value, format_spec)
 
 
+def compared(form: str, unit: str = "") -> str:
+    """The end of a sentence on a claim: numbers, verdict and seeds.
+
+    Args:
+        form: format of its numbers, without a sign.
+        unit: behind each of them.
+
+    Returns:
+        str: for ``findings``.
+    """
+    return (
+        f"difference {{rise:+{form}}}{unit}: {{verdict}} ({{low:{form}}}{unit} "
+        f"is claimed to be below {{high:{form}}}{unit})."
+    )
+
+
 def findings(*said: tuple[Iterable[Claim[Any]], str]) -> Text:
     """Lists what is said of the claims, in a line each.
 
     Args:
         said: claims in the order of reading, and a sentence that names their
             attributes, as in
-            ``"{of}: {text}: {holds}, {low:.2f} < {high:.2f} ({count})."``.
+            ``"{of}: {text}: " + compared(".2f")``.
 
     Returns:
         Text: without the claims that no seed can judge.

@@ -211,7 +211,7 @@ def _at_same_gamma(labels: _Points, smoothed: _Points) -> declared.Values:
 _CLAIMS_CAPTION = (
     "Claims of Müller et al. 2019, section 4 and figure 5. “Lower” and "
     "“higher” are the accuracies, %, that the claim names so, means over the "
-    "seeds; “seeds for it” counts the single seeds that agree. A mean is over "
+    "seeds; the verdict is theirs, and counts the single seeds. A mean is over "
     "the points that have a run. “Same gamma”: the curve of the student on "
     "labels, read at the gammas of the smoothed teachers, straight lines "
     "between its points and level beyond the last. No difference counts as too "
@@ -295,7 +295,7 @@ def blocks(
         for s, of_s in curves.items()
         for c in _claims(s.name, *of_s.values())
     ]
-    sentence = "{of[0]}: {text}: {holds} ({low:.2f} and {high:.2f} %, {count})."
+    sentence = "{of[0]}: {text}: " + declared.compared(".2f", " %")
     yield declared.findings((claims, sentence))
     for setting, words in settings.items():
         figure = _figure(curves[setting])
@@ -311,9 +311,8 @@ def blocks(
         ("lower", lambda c: c.low, ".2f"),
         ("higher", lambda c: c.high, ".2f"),
         ("difference", lambda c: c.rise, "+.2f"),
-        *declared.interval("+.2f"),
-        ("holds", lambda c: c.holds, ""),
-        *declared.SEEDS,
+        declared.interval("+.2f"),
+        declared.verdict(),
     )
     yield declared.table(
         "curves",

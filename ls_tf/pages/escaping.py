@@ -8,6 +8,7 @@ or a mark that turns the direction of writing anywhere.
 import re
 from html import escape
 
+from markupsafe import Markup
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -77,9 +78,15 @@ def picture(figure: Figure) -> None:
             text.set(text="\n".join(map(label, lines)), parse_math=False)
 
 
-def html(words: str) -> str:
-    """Escapes text for HTML."""
-    return escape(visible(words, lines=True))
+def html(words: object) -> Markup:
+    """Escapes what a template writes; what is HTML already stays.
+
+    Args:
+        words: text, a number, or HTML of a template.
+    """
+    if isinstance(words, Markup):
+        return words
+    return Markup(escape(visible(str(words), lines=True)))
 
 
 def _markdown(words: str) -> str:

@@ -1,80 +1,122 @@
 """One self-contained HTML page: pictures and style stand in it."""
 
 import base64
-import string
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
+from typing import NamedTuple
 
-from ls_tf.pages import escaping, tables
-from ls_tf.pages.blocks import Block, Picture, Table, Text
+import jinja2
+from markupsafe import Markup
+
+from ls_tf.pages import alternative, escaping, tables
+from ls_tf.pages.blocks import Block, Command, Picture, Table, Text
 
 # The row that a run would fill ("" for none), and the command that makes it.
 Missing = tuple[str, str]
 
+_PIXELS = 96  # of an inch, in CSS
+_WORDS = 32  # a column with longer cells is one of words
+
 
 def _read(name: str) -> str:
-    """Reads the template or the style, which stand beside this module."""
+    """Reads a template or the style, which stand beside this module."""
     return resources.files("ls_tf.pages").joinpath(name).read_text("utf-8")
 
 
-def _text(block: Text) -> str:
-    parts = []
-    if block.heading:
-        parts.append(f"<h2>{escaping.html(block.heading)}</h2>")
-    if block.body:
-        parts.append(f"<p>{escaping.html(block.body)}</p>")
-    if block.items:
-        items = "".join(f"<li>{escaping.html(i)}</li>" for i in block.items)
-        parts.append(f"<ul>{items}</ul>")
-    return "\n".join(parts)
+# ``finalize`` sees whatever a template writes: all text is escaped there.
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FunctionLoader(_read),
+    autoescape=True,
+    finalize=escaping.html,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
 
 
-def _row(words: Iterable[str], right: Sequence[bool], tag: str) -> str:
-    inner = "".join(
-        f'<{tag} class="number">{escaping.html(word)}</{tag}>'
-        if number
-        else f"<{tag}>{escaping.html(word)}</{tag}>"
-        for word, number in zip(words, right, strict=True)
-    )
-    return f"<tr>{inner}</tr>"
+class _Column(NamedTuple):
+    """A column's heading, and its class in the style."""
+
+    heading: str
+    kind: str
 
 
-def _table(table: Table) -> str:
-    right = tables.aligned_right(table)
-    head = _row(table.headings, right, "th")
-    body = "\n".join(_row(row, right, "td") for row in tables.cells(table))
-    caption = escaping.html(table.caption)
-    return (
-        f'<figure class="table"><div class="wide"><table>'
-        f"<thead>{head}</thead>\n<tbody>{body}</tbody></table></div>"
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+class _Cell(NamedTuple):
+    """A cell as it is shown."""
+
+    shown: str
+    kind: str
+    is_command: bool
 
 
-def _picture(block: Picture, png: bytes) -> str:
-    caption = escaping.html(block.caption)
-    data = base64.b64encode(png).decode()
-    return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )
+def _kinds(table: Table, shown: Sequence[Sequence[str]]) -> list[str]:
+    """Says of each column whether it is of numbers or of many words."""
+
+    def kind(place: int, is_number: bool) -> str:
+        if is_number:
+            return "number"
+        words = [
+            row[place]
+            for row, values in zip(shown, table.rows, strict=True)
+            if not isinstance(values[place], Command)
+        ]
+        return "words" if max(map(len, words), default=0) > _WORDS else ""
+
+    return [kind(i, n) for i, n in enumerate(tables.aligned_right(table))]
 
 
-def _missing(missing: Sequence[Missing]) -> str:
-    if not missing:
-        return ""
-    words, last = [], ""
+def _table(table: Table) -> dict[str, object]:
+    shown = tables.cells(table)
+    kinds = _kinds(table, shown)
+    rows = [
+        [
+            _Cell(word, kind, isinstance(value, Command) and bool(value))
+            for word, kind, value in zip(row, kinds, values, strict=True)
+        ]
+        for row, values in zip(shown, table.rows, strict=True)
+    ]
+    without = tables.without_run(table)
+    return {
+        "kind": "table",
+        "columns": list(map(_Column, table.headings, kinds)),
+        "rows": [row for i, row in enumerate(rows) if i not in without],
+        "folded": [rows[i] for i in without],
+        "without": tables.no_run_line(table),
+        "caption": table.caption,
+    }
+
+
+def _picture(block: Picture, png: bytes) -> dict[str, object]:
+    width, height = block.figure.get_size_inches()
+    return {
+        "kind": "picture",
+        "alt": alternative.text(block.figure, block.caption),
+        "width": round(_PIXELS * width),
+        "height": round(_PIXELS * height),
+        # Not text of a record, and longer than a text may be.
+        "data": Markup(base64.b64encode(png).decode()),
+        "caption": block.caption,
+    }
+
+
+def _text(block: Text) -> dict[str, object]:
+    # Not "items": a dictionary has a method of that name.
+    return {
+        "kind": "text",
+        "heading": block.heading,
+        "body": block.body,
+        "lines": block.items,
+    }
+
+
+def _commands(missing: Iterable[Missing]) -> Iterable[str]:
+    last = ""
     for row, command in missing:
         if row and row != last:
-            words.append(f"# {row}")
+            yield f"# {row}"
         last = row
-        words.append(command)
-    lines = "\n".join(escaping.html(word) for word in words)
-    return (
-        f"<h2>Runs that are not there</h2><p>{len(missing)} runs that would "
-        "add seeds or rows have no finished record. These commands make "
-        f"them:</p><pre>{lines}</pre>"
-    )
+        yield command
 
 
 def page(
@@ -111,20 +153,12 @@ def page(
             parts.append(_table(block))
         else:
             parts.append(_picture(block, images[block.name]))
-    body = "\n".join(parts)
-    warning = f'<p class="note">{escaping.html(note)}</p>' if note else ""
-    origin = (
-        "<p>Drawn from formulas; no run is needed.</p>"
-        if provenance is None
-        else _table(provenance)
-    )
-    if unchecked:
-        origin += f"\n<p>{escaping.html(unchecked)}</p>"
-    return string.Template(_read("page.html")).substitute(
-        style=_read("page.css"),
-        title=escaping.html(title),
-        warning=warning,
-        body=body,
-        missing=_missing(missing),
-        origin=origin,
+    return _TEMPLATES.get_template("page.html").render(
+        title=title,
+        note=note,
+        parts=parts,
+        missing=len(missing),
+        commands=list(_commands(missing)),
+        origin=None if provenance is None else _table(provenance),
+        unchecked=unchecked,
     )

@@ -248,8 +248,8 @@ def build(records: Records) -> Iterable[Block]:
         "within noise if the 95 % interval (Student's) of the difference over "
         f"the seeds holds 0. {networks.COMMANDS}"
     )
-    sentence = "{of}: {text} ({whose}): {holds}, {low:.4g} < {high:.4g} "
-    yield declared.findings((found, sentence + "({count})."))
+    sentence = "{of}: {text} ({whose}): " + declared.compared(".4g")
+    yield declared.findings((found, sentence))
     for experiment in (_TAIL, _SHORT):
         figure = _curves(records, experiment)
         if figure is not None:

@@ -380,9 +380,7 @@ def _details(
     methods: Sequence[Chosen], wanted: Sequence[Measure]
 ) -> Iterable[Block]:
     found = claims(methods)
-    sentence = (
-        "{text} ({whose}): {holds}, {of} {low:.4g} < {high:.4g} ({count})."
-    )
+    sentence = "{text} ({whose}): {of}: " + declared.compared(".4g")
     yield declared.findings((found, sentence))
     yield declared.table(
         "numbers",

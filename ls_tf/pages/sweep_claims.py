@@ -9,6 +9,7 @@ import numpy as np
 from ls_tf.pages import declared, sweep_lines, tables
 from ls_tf.pages.declared import Number, Runs
 from ls_tf.pages.sweep_lines import LOWER_IS_BETTER, Sweep
+from ls_tf.pages.tables import Verdict
 
 # What counts as near the best: BLEU points, and a fraction.
 NEAR = {"bleu_uncased": 0.2, "ece": 0.01}
@@ -36,6 +37,11 @@ class Claim:
     holds: str
     seeds_for: int
     seeds: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it holds, and in how many seeds."""
+        return Verdict(self.holds, self.seeds_for, self.seeds)
 
 
 def claims(hard: Runs, smoothed: Runs) -> list[Claim]:

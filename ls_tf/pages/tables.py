@@ -4,14 +4,18 @@ import csv
 import io
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ls_tf.pages import escaping
-from ls_tf.pages.blocks import Need, Table
+from ls_tf.pages.blocks import NO_RUN, Need, Table
 from ls_tf.records.runs import Record
 from ls_tf.spec import Value
+
+VERDICT = "verdict"  # the heading of a column that needs no other
+_NAMED = 8  # of the rows without a run, before "more"
 
 
 class AsPrinted(float):
@@ -26,12 +30,73 @@ class AsPrinted(float):
         return number
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a claim holds, and in how many seeds: one cell, in words.
+
+    Attributes:
+        word: "yes", "no", or what else is said of it.
+        seeds_for: how many seeds agree with the claim.
+        seeds: how many there are.
+    """
+
+    word: str
+    seeds_for: int
+    seeds: int
+
+    def __str__(self) -> str:
+        """Says it so that "no" is not taken for "no seed"."""
+        if not self.seeds:
+            return self.word
+        all_agree = self.seeds_for == self.seeds
+        count = f"in {self.seeds_for} of {counted(self.seeds, 'seed')}"
+        if self.word == "yes":
+            known = "holds" if all_agree else "holds on average,"
+            return f"{known} {count}"
+        known = "fails" if self.seeds_for == 0 else "fails on average"
+        word = known if self.word == "no" else self.word
+        return f"{word}: holds {count}"
+
+    def parts(self, heading: str) -> dict[str, object]:
+        """The columns that it is for programs."""
+        return {
+            "holds" if heading == VERDICT else heading: self.word,
+            "seeds for it": self.seeds_for,
+            "seeds": self.seeds,
+        }
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From where to where a number may be: one cell; None is not known."""
+
+    low: float | None
+    high: float | None
+
+    def shown(self, form: str) -> str:
+        """Its ends in one format."""
+        if self.low is None or self.high is None:
+            return cell(None)
+        return f"{cell(self.low, form)} to {cell(self.high, form)}"
+
+    def parts(self, heading: str) -> dict[str, object]:
+        """The columns that it is for programs."""
+        return {f"{heading} from": self.low, "to": self.high}
+
+
+def counted(number: int, noun: str) -> str:
+    """Says how many: "1 seed", "2 seeds"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def cell(value: Any, form: str = "") -> str:
     """Shows one value; see ``Table``."""
     if value is None:
         return "–"
     if isinstance(value, AsPrinted):
         return value.text
+    if isinstance(value, Interval):
+        return value.shown(form)
     if not isinstance(value, float):
         return str(value)
     if math.isnan(value):
@@ -42,7 +107,8 @@ def cell(value: Any, form: str = "") -> str:
 
 def is_number(value: Any) -> bool:
     """Whether a cell holds a number, for its alignment."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    kinds = int | float | Interval
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def cells(table: Table) -> list[list[str]]:
@@ -59,24 +125,103 @@ def aligned_right(table: Table) -> list[bool]:
     return [any(is_number(row[i]) for row in table.rows) for i in columns]
 
 
+def without_run(table: Table) -> list[int]:
+    """Which rows show nothing of a run.
+
+    The columns that runs fill are those where some row says "no run". A row
+    without a run says so in all of them, or that it counts 0.
+    """
+    places = {
+        i for row in table.rows for i, value in enumerate(row) if _no_run(value)
+    }
+    return [
+        number
+        for number, row in enumerate(table.rows)
+        if places and all(_no_run(row[i]) or _is_zero(row[i]) for i in places)
+    ]
+
+
+def _no_run(value: object) -> bool:
+    word = value.word if isinstance(value, Verdict) else value
+    return isinstance(word, str) and word == NO_RUN
+
+
+def _is_zero(value: object) -> bool:
+    return isinstance(value, int) and value == 0
+
+
+def no_run_line(table: Table) -> str:
+    """Names in one line the rows that have no run; "" if all have one."""
+    without = without_run(table)
+    if not without:
+        return ""
+    shown = cells(table)
+    names = Counter(shown[number][0] for number in without)
+    words = [
+        name if count == 1 else f"{name} ({count} rows)"
+        for name, count in names.items()
+    ]
+    if len(words) > _NAMED:
+        words = [*words[:_NAMED], f"{len(words) - _NAMED} more"]
+    return (
+        f"No run yet for {len(without)} of {len(table.rows)} rows: "
+        f"{'; '.join(words)}."
+    )
+
+
 def markdown(table: Table) -> str:
-    """Writes a table and its caption as Markdown."""
+    """Writes a table and its caption as Markdown.
+
+    The rows that have no run are one line of the caption.
+    """
 
     def line(words: Iterable[str]) -> str:
         return "| " + " | ".join(escaping.cell(w) for w in words) + " |"
 
     rules = ["---:" if right else "---" for right in aligned_right(table)]
     lines = [line(table.headings), line(rules)]
-    lines += [line(row) for row in cells(table)]
-    return "\n".join([*lines, "", escaping.paragraph(table.caption), ""])
+    without = set(without_run(table))
+    rows = enumerate(cells(table))
+    lines += [line(row) for number, row in rows if number not in without]
+    caption = " ".join(filter(None, (table.caption, no_run_line(table))))
+    return "\n".join([*lines, "", escaping.paragraph(caption), ""])
+
+
+def spelled(table: Table) -> tuple[list[str], list[list[object]]]:
+    """Takes verdicts and intervals apart: one value a column.
+
+    Returns:
+        tuple: the headings, and the rows.
+    """
+    columns: list[tuple[str, list[object]]] = []
+    for place, heading in enumerate(table.headings):
+        values = [row[place] for row in table.rows]
+        kinds = [v for v in values if isinstance(v, Verdict | Interval)]
+        if not kinds:
+            columns.append((heading, values))
+            continue
+        for name in kinds[0].parts(heading):
+            parts = [
+                v.parts(heading)[name]
+                if isinstance(v, Verdict | Interval)
+                else v
+                for v in values
+            ]
+            columns.append((name, parts))
+    rows = [
+        [values[number] for _, values in columns]
+        for number in range(len(table.rows))
+    ]
+    return [name for name, _ in columns], rows
 
 
 def comma_separated(table: Table) -> str:
     """Writes a table as CSV with all digits; None is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(escaping.comma_separated, table.headings))
-    for row in table.rows:
+    headings, rows = spelled(table)
+    writer.writerow(map(escaping.comma_separated, headings))
+    for row in rows:
         values = ("" if v is None else v for v in row)
         writer.writerow(
             escaping.comma_separated(v) if isinstance(v, str) else v

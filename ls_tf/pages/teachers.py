@@ -245,9 +245,8 @@ def blocks(
     """
     rows = {setting: setting.rows(records) for setting in settings}
     claims = [claim for pairs in rows.values() for claim in _claims(pairs)]
-    sentence = (
-        "{of[0]}, {of[1]}: {text} ({whose}): {holds}, {low:.4g} < {high:.4g} "
-        "{of[2]} ({count})."
+    sentence = "{of[0]}, {of[1]}: {text} ({whose}): " + declared.compared(
+        ".4g", " {of[2]}"
     )
     yield declared.findings((claims, sentence))
     shown = {s: p for s, p in rows.items() if any(q.students for q in p)}

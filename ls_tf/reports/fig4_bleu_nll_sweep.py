@@ -28,6 +28,7 @@ from ls_tf.pages.blocks import NO_RUN, Block, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_claims import Claim
+from ls_tf.pages.tables import VERDICT
 
 TITLE = "BLEU, calibration and likelihood over temperatures: English to German"
 PARTIAL = True
@@ -75,7 +76,7 @@ def _sentence(network: Network, claim: Claim) -> str:
     both = {"hard": claim.hard, "smoothed": claim.smoothed}
     numbers = [f"{n:.4g} {whose}" for whose, n in both.items() if n is not None]
     return (
-        f"{translation.title(network)}: {claim.text}: {claim.holds} "
+        f"{translation.title(network)}: {claim.text}: {claim.verdict} "
         f"({'; '.join((', '.join(numbers), str(claim.what)))})."
     )
 
@@ -160,9 +161,7 @@ def _claims_table(claims: _Claims) -> Table:
         ("hard targets", lambda c: c[1].hard, ""),
         ("smoothed", lambda c: c[1].smoothed, ""),
         ("what it is", lambda c: c[1].what, ""),
-        ("holds", lambda c: c[1].holds, ""),
-        ("seeds for it", lambda c: c[1].seeds_for, ""),
-        ("seeds", lambda c: c[1].seeds, ""),
+        (VERDICT, lambda c: c[1].verdict, ""),
     )
 
 

@@ -213,7 +213,7 @@ def build(records: Records) -> Iterable[Block]:
     runs = tuple(_single_runs(records))
     claims = [claim for n in _NETWORKS for claim in _claims(records, n)]
     yield _text()
-    sentence = "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
+    sentence = "{of}: {text}: " + declared.compared(".3f")
     yield declared.findings((claims, sentence))
     for network, name in _NETWORKS.items():
         first = networks.first_runs(records, network, _ALPHAS)

@@ -62,7 +62,7 @@ def build(records: Records) -> Iterable[Block]:
         "or more are right, and costs up to 8 points elsewhere. "
         f"{networks.COMMANDS}"
     )
-    sentence = "{of}: {text}: {holds}, {low:.2f} < {high:.2f} ({count})."
+    sentence = "{of}: {text}: " + declared.compared(".2f")
     yield declared.findings((claims, sentence))
     rows = []
     for sweep in _SWEEPS:

@@ -64,7 +64,7 @@ def build(records: Records) -> Iterable[Block]:
         "best for the loss on clean test labels, and which for the accuracy. "
         f"Means over seeds. {networks.COMMANDS}"
     )
-    sentence = "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
+    sentence = "{of}: {text}: " + declared.compared(".3f")
     yield declared.findings((claims, sentence))
     rows = []
     for sweep in _SWEEPS:

@@ -83,7 +83,7 @@ def build(records: Records) -> Iterable[Block]:
         "stopping can give. The paper finds that the gamma type predicts the "
         f"measured minima best. {networks.COMMANDS}"
     )
-    sentence = "{of}: {text}: {holds}, {low:.3f} < {high:.3f} ({count})."
+    sentence = "{of}: {text}: " + declared.compared(".3f")
     yield declared.findings((claims, sentence))
     by_name = {
         name: {s: s.values(records, read) for s in _SWEEPS}

@@ -154,10 +154,7 @@ def build(records: Records) -> Iterable[Block]:
         "divides the teacher's logits only, and with one that divides the "
         f"logits of both, the loss times T². {networks.COMMANDS}"
     )
-    sentence = (
-        "{of}: {text} ({whose}): {holds}, {low:+.2f} < {high:+.2f} points "
-        "({count})."
-    )
+    sentence = "{of}: {text} ({whose}): " + declared.compared(".2f", " points")
     yield declared.findings((claims, sentence))
     figure = _figure(grid)
     if figure:
@@ -183,8 +180,7 @@ def build(records: Records) -> Iterable[Block]:
         ("hard teacher, %", lambda c: or_no_run(c.high), ".2f"),
         ("smoothed teacher, %", lambda c: or_no_run(c.low), ".2f"),
         ("difference", lambda c: or_no_run(c.difference), "+.2f"),
-        ("smoothed worse", lambda c: c.holds, ""),
-        *declared.SEEDS,
+        declared.verdict("smoothed worse"),
     )
     yield declared.table(
         "claims",

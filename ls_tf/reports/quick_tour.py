@@ -85,7 +85,7 @@ def _findings(hard: _Network, smoothed: _Network) -> Iterable[str]:
         claim = Claim(text, number.of(left), number.of(right), agrees=agrees)
         digits = 2 if number is ACCURACY else 4
         low, high = f"{claim.low:.{digits}f}", f"{claim.high:.{digits}f}"
-        yield f"{text}: {claim.holds} ({low} hard, {high} smoothed)."
+        yield f"{text}: {claim.verdict} ({low} hard, {high} smoothed)."
 
 
 def _students(networks: Iterable[_Network]) -> Iterable[Block]:

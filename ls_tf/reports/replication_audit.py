@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ls_tf.analysis import bleu
 from ls_tf.pages import declared, distillation, networks, tables
-from ls_tf.pages.blocks import Block, Need, Text
+from ls_tf.pages.blocks import Block, Command, Need, Text
 from ls_tf.pages.declared import Number, Records, Runs
 from ls_tf.records.arrays import Form
 from ls_tf.spec import Value
@@ -459,7 +459,7 @@ def build(records: Records) -> Iterable[Block]:
         ("effect, ours", lambda e: e[1] or "not measured", ""),
         (
             "command",
-            lambda e: "" if e[1] else e[0].commands(records),
+            lambda e: Command("" if e[1] else e[0].commands(records)),
             "",
         ),
     )

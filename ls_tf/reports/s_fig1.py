@@ -222,10 +222,7 @@ def build(records: Records) -> Iterable[Block]:
         "at one distance from all others, and the alike ones on an arc. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    sentence = (
-        "{of.shown.label}: {text} ({whose}): {holds}, {low:.3f} < {high:.3f} "
-        "({count})."
-    )
+    sentence = "{of.shown.label}: {text} ({whose}): " + declared.compared(".3f")
     yield declared.findings((claims, sentence))
     yield from _pictures(records)
     yield declared.table(

@@ -189,9 +189,8 @@ def build(records: Records) -> Iterable[Block]:
         "no lower accuracy: its answers hold more to be learnt. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    sentence = (
-        "{of.network.label}: {text} (Shen et al.): {holds}, {low:.4g} < "
-        "{high:.4g} ({count})."
+    sentence = "{of.network.label}: {text} (Shen et al.): " + declared.compared(
+        ".4g"
     )
     yield declared.findings((claims, sentence))
     for network, both in students.items():

@@ -177,8 +177,7 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.findings(
         (
             claims,
-            "{of}: {text} ({whose}): {holds}, {low:.2f} < {high:.2f} % "
-            "({count}).",
+            "{of}: {text} ({whose}): " + declared.compared(".2f", " %"),
         )
     )
     for teacher in _TEACHERS:

@@ -161,7 +161,7 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.findings(
         (
             claims,
-            "{text} ({whose}): {holds}, {low:.2f} < {high:.2f} BLEU ({count}).",
+            "{text} ({whose}): " + declared.compared(".2f", " BLEU"),
         )
     )
     figure = _figure(runs)

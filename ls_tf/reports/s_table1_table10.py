@@ -191,7 +191,7 @@ def build(records: Records) -> Iterable[Block]:
         "0.3222), and smoothing raises the second in 3 of 8 networks. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    sentence = "{of}: {text}: {holds}, {low:.4g} < {high:.4g} ({count})."
+    sentence = "{of}: {text}: " + declared.compared(".4g")
     yield declared.findings((claims, sentence))
 
     def mean(

@@ -138,9 +138,8 @@ def build(records: Records) -> Iterable[Block]:
         "Ten classes are few: theirs are 100 to 1,000. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    sentence = (
-        "{of}: {text} (Shen et al.): {holds}, {low:+.2f} < {high:+.2f} points "
-        "({count})."
+    sentence = "{of}: {text} (Shen et al.): " + declared.compared(
+        ".2f", " points"
     )
     yield declared.findings((claims, sentence))
     yield declared.table(

@@ -250,9 +250,8 @@ def _tables(
         ("alpha=0", lambda c: declared.or_no_run(c.high), ".4f"),
         ("alpha=0.1", lambda c: declared.or_no_run(c.low), ".4f"),
         ("claim", lambda c: f"{c.of[1]} with smoothing?", ""),
-        *declared.interval("+.4f"),
-        ("holds", lambda c: c.holds, ""),
-        *declared.SEEDS,
+        declared.interval("+.4f"),
+        declared.verdict(),
     )
     yield declared.table(
         "distances",
@@ -282,9 +281,8 @@ def _tables(
         ("hard teacher, %", lambda c: declared.or_no_run(c.low), ".2f"),
         ("smoothed teacher, %", lambda c: declared.or_no_run(c.high), ".2f"),
         ("difference", lambda c: declared.or_no_run(c.rise), "+.2f"),
-        *declared.interval("+.2f"),
-        ("smoothed better?", lambda c: c.holds, ""),
-        *declared.SEEDS,
+        declared.interval("+.2f"),
+        declared.verdict("smoothed better?"),
     )
 
 
@@ -297,12 +295,15 @@ def build(records: Records) -> Iterable[Block]:
         "that a smoothed teacher therefore teaches no worse. "
         f"{cifar.SHORTENED} {networks.COMMANDS}"
     )
-    better = "smoothed better: {holds}, {low:.2f} → {high:.2f} % ({count})."
+    better = (
+        "smoothed better: difference {rise:+.2f} points: {verdict} ({low:.2f} "
+        "% hard, {high:.2f} % smoothed)."
+    )
     yield declared.findings(
         (
             spreads,
-            "{of[0]}: {text} {of[1]} with smoothing: {holds}, {high:.4f} → "
-            "{low:.4f} ({count}).",
+            "{of[0]}: {text} {of[1]} with smoothing: {verdict} ({high:.4f} "
+            "without, {low:.4f} with).",
         ),
         (students[:1], f"MNIST, {{text}}: {better}"),
         (students[1:], f"MNIST, {{text}}, lambda = {{of:g}}: {better}"),

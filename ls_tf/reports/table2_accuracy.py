@@ -142,6 +142,5 @@ def build(records: Records) -> Iterable[Block]:
         ("alpha=0.1", lambda c: or_no_run(c.low), ".2f"),
         ("difference", lambda c: or_no_run(c.difference), "+.2f"),
         ("Müller et al.", lambda c: c.holds_in_paper, ""),
-        ("ours", lambda c: c.holds, ""),
-        *declared.SEEDS,
+        declared.verdict("ours"),
     )

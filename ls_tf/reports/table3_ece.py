@@ -24,7 +24,7 @@ from ls_tf.pages import (
 )
 from ls_tf.pages.blocks import NO_RUN, Block, Picture, Table, Text
 from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
-from ls_tf.pages.tables import mean, yes_no
+from ls_tf.pages.tables import Verdict, mean, yes_no
 
 TITLE = "Calibration: temperature scaling and label smoothing"
 PARTIAL = True
@@ -165,8 +165,9 @@ class _Claim(Claim[_Pair]):
         return NO_RUN if self.gap is None else yes_no(self.gap > 0)
 
     @property
-    def verdict(self) -> str:
-        return _NOT_OVER if self.is_over == "no" else self.holds
+    def verdict(self) -> Verdict:
+        word = _NOT_OVER if self.is_over == "no" else self.holds
+        return Verdict(word, self.seeds_for, self.seeds)
 
 
 def _claims(records: Records) -> list[_Claim]:
@@ -215,15 +216,14 @@ def _claims_table(claims: Iterable[_Claim]) -> Table:
         ("over-confident?", lambda c: c.is_over, ""),
         ("ECE, alpha=0", lambda c: or_no_run(c.high), ".4f"),
         ("ECE, smoothed", lambda c: or_no_run(c.low), ".4f"),
-        ("smoothing lowers it?", lambda c: c.verdict, ""),
-        *declared.SEEDS,
+        declared.verdict("smoothing lowers it?"),
     )
 
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     claims = _claims(records)
-    verdicts = [claim.verdict for claim in claims]
+    verdicts = [claim.verdict.word for claim in claims]
     compared = sum(word not in (NO_RUN, _NOT_OVER) for word in verdicts)
     yield Text(
         "Müller et al. find that label smoothing calibrates an over-confident "

@@ -61,7 +61,7 @@ OUTSIDE = {
         *("keras", "numpy", "tensorflow", "jax", "safetensors"),
         *("tensorboard", "tqdm", "absl", "etils", "h5py"),
     },
-    "pages": {"numpy", "matplotlib"},
+    "pages": {"numpy", "matplotlib", "jinja2", "markupsafe"},
     "reports": {"numpy", "scipy", "matplotlib"},
     "running": {"numpy", "keras", "tensorflow"},
     "launchers": {"etils", "ray", "submitit"},

@@ -65,7 +65,7 @@ def test_a_claim_has_its_numbers_and_their_distance():
     claim = Claim("it", {0: 1.0, 1: 5.0, 2: 9.0}, {0: 2.0, 1: 4.5, 7: 0.0})
     assert (claim.low, claim.high) == (3.0, 3.25)
     assert (claim.difference, claim.rise) == (-0.25, 0.25)
-    assert claim.count == "1 of 2 seeds"
+    assert str(claim.verdict) == "holds on average, in 1 of 2 seeds"
 
 
 def test_only_seeds_that_both_have_are_compared():
@@ -80,7 +80,7 @@ def test_only_seeds_that_both_have_are_compared():
 def test_a_claim_that_no_seed_can_judge_has_no_numbers():
     claim = Claim("it", {0: 1.0}, {1: 2.0})
     assert claim.low is claim.high is claim.difference is claim.rise is None
-    assert (claim.holds, claim.count) == (NO_RUN, "0 of 0 seeds")
+    assert claim.holds == str(claim.verdict) == NO_RUN
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,43 @@ def test_claims_are_said_and_shown_with_the_same_numbers():
         Claim("MNIST", {0: -1.0}, {0: 2.0}, "it falls", "theirs"),
         Claim("CIFAR", {}, {}, "it falls"),
     ]
-    sentence = "{of}: {text} ({whose}): {holds}, {low:.1f} < {high} ({count})."
+    sentence = "{of}: {text} ({whose}): " + declared.compared(".1f", " nats")
     text = declared.findings((claims, sentence))
     assert (text.body, text.items) == (
         "",
-        ("MNIST: it falls (theirs): yes, −1.0 < 2 (1 of 1 seeds).",),
+        (
+            "MNIST: it falls (theirs): difference +3.0 nats: holds in 1 of 1 "
+            "seed (−1.0 nats is claimed to be below 2.0 nats).",
+        ),
     )
     table = declared.table("t", "", claims, *declared.judged("+.1f"))
+    assert table.headings == ("lower", "higher", "verdict")
     assert tables.cells(table) == [
-        ["−1.0", "+2.0", "yes", "1", "1"],
-        ["–", "–", NO_RUN, "0", "0"],
+        ["−1.0", "+2.0", "holds in 1 of 1 seed"],
+        ["–", "–", NO_RUN],
     ]
+    # Programs get the parts.
+    assert tables.comma_separated(table) == (
+        "lower,higher,holds,seeds for it,seeds\n-1.0,2.0,yes,1,1\n"
+        ",,no run,0,0\n"
+    )
+    assert tables.without_run(table) == [1]
+
+
+@pytest.mark.parametrize(
+    ("word", "seeds", "said"),
+    [
+        ("yes", (3, 3), "holds in 3 of 3 seeds"),
+        ("yes", (2, 3), "holds on average, in 2 of 3 seeds"),
+        ("yes", (1, 1), "holds in 1 of 1 seed"),
+        ("no", (0, 3), "fails: holds in 0 of 3 seeds"),
+        ("no", (1, 3), "fails on average: holds in 1 of 3 seeds"),
+        ("within noise", (2, 3), "within noise: holds in 2 of 3 seeds"),
+        ("no run", (0, 0), "no run"),
+    ],
+)
+def test_a_verdict_says_how_many_seeds_agree(word, seeds, said):
+    assert str(tables.Verdict(word, *seeds)) == said
 
 
 def test_claims_that_nothing_judges_are_said_to_be_so():
@@ -160,18 +186,20 @@ def test_the_interval_of_a_claim_stands_in_its_table():
     alone = Claim("it", {0: 1.0}, {0: 2.0})
     nothing = Claim("it", {}, {})
     table = declared.table(
-        "t", "", [claim, alone, nothing], *declared.interval("+.2f")
+        "t", "", [claim, alone, nothing], declared.interval("+.2f")
     )
-    assert tables.cells(table) == [
-        ["−10.71", "+14.71"],
-        ["–", "–"],
-        ["–", "–"],
-    ]
+    assert tables.cells(table) == [["−10.71 to +14.71"], ["–"], ["–"]]
+    assert tables.aligned_right(table) == [True]
+    # Programs get two columns.
+    headings, (ends, *others) = tables.spelled(table)
+    assert headings == ["difference, 95 % from", "to"]
+    assert ends == pytest.approx([2 - 12.706205, 2 + 12.706205])
+    assert others == [[None, None]] * 2
     table = declared.table(
         "t", "", [claim], *declared.judged(".1f", by_interval=True)
     )
     assert tables.cells(table) == [
-        ["1.0", "3.0", "−10.7", "14.7", "within noise", "2", "2"]
+        ["1.0", "3.0", "−10.7 to 14.7", "within noise: holds in 2 of 2 seeds"]
     ]
 
 

@@ -15,7 +15,7 @@ def table():
     rows = (
         ("a|b", 0.125, 3, None),
         ("c", -0.5, NO_RUN, math.nan),
-        ("d", tables.AsPrinted("0.10"), 0, 1e-7),
+        ("d", tables.AsPrinted("0.10"), 5, 1e-7),
     )
     headings, formats = ("name", "x", "n", "y"), ("", "+.3f", "", "")
     return Table("t", "Caption.", headings, formats, rows)
@@ -25,7 +25,7 @@ def test_cells_are_shown_by_kind():
     assert tables.cells(table()) == [
         ["a|b", "+0.125", "3", "–"],
         ["c", "−0.500", "no run", "not defined"],
-        ["d", "0.10", "0", "1e-07"],
+        ["d", "0.10", "5", "1e-07"],
     ]
 
 
@@ -34,10 +34,49 @@ def test_markdown_escapes_bars_and_aligns_numbers():
         "| name | x | n | y |\n"
         "| --- | ---: | ---: | ---: |\n"
         "| a\\|b | +0.125 | 3 | – |\n"
-        "| c | −0.500 | no run | not defined |\n"
-        "| d | 0.10 | 0 | 1e-07 |\n"
-        "\nCaption.\n"
+        "| d | 0.10 | 5 | 1e-07 |\n"
+        "\nCaption. No run yet for 1 of 3 rows: c.\n"
     )
+
+
+def partial(*values):
+    """A table of some networks over two values of alpha."""
+    names = "ABCDEFGHIJKL"
+    rows = tuple(
+        (name, tables.AsPrinted("0.5"), *pair)
+        for name, pair in zip(names, values, strict=False)
+    )
+    headings = ("network", "printed", "alpha=0", "alpha=0.1")
+    return Table("t", "Caption.", headings, ("", "", ".1f", ".1f"), rows)
+
+
+def test_rows_without_a_run_are_one_line():
+    found = partial((1.0, 2.0), (1.0, NO_RUN), (NO_RUN,) * 2, (NO_RUN,) * 2)
+    assert tables.without_run(found) == [2, 3]
+    assert tables.markdown(found).splitlines()[2:] == [
+        "| A | 0.5 | 1.0 | 2.0 |",
+        "| B | 0.5 | 1.0 | no run |",
+        "",
+        "Caption. No run yet for 2 of 4 rows: C; D.",
+    ]
+    # A file for programs keeps them.
+    assert tables.comma_separated(found).splitlines()[3:] == [
+        "C,0.5,no run,no run",
+        "D,0.5,no run,no run",
+    ]
+
+
+def test_rows_of_one_name_are_counted_and_many_names_are_cut():
+    whole = partial((1.0, 2.0))
+    assert tables.without_run(whole) == [] and tables.no_run_line(whole) == ""
+    many = partial(*[(NO_RUN, NO_RUN)] * 10)
+    assert tables.no_run_line(many) == (
+        "No run yet for 10 of 10 rows: A; B; C; D; E; F; G; H; 2 more."
+    )
+    rows = (("A", NO_RUN), ("A", 0), ("B", NO_RUN), ("C", 0.0))
+    twice = Table("t", "", ("network", "x"), ("", ""), rows)
+    line = "No run yet for 3 of 4 rows: A (2 rows); B."
+    assert tables.no_run_line(twice) == line
 
 
 def test_csv_keeps_all_digits():

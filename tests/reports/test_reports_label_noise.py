@@ -5,6 +5,7 @@ import pytest
 
 from ls_tf.analysis import label_noise
 from ls_tf.pages.blocks import Picture, Table
+from ls_tf.pages.tables import spelled
 from ls_tf.spec import registry
 
 
@@ -116,7 +117,8 @@ LABEL = "MNIST LeNet 10/20/50, steps / 10"
 
 def dicts(table, label=LABEL):
     """The rows of one network, as dicts."""
-    rows = [dict(zip(table.headings, r, strict=True)) for r in table.rows]
+    headings, values = spelled(table)
+    rows = [dict(zip(headings, row, strict=True)) for row in values]
     return [row for row in rows if row.get("network", label) == label]
 
 

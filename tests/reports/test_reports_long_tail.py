@@ -8,7 +8,7 @@ import tail_records
 from built_pages import page_of, rows
 
 from ls_tf.analysis import seed_differences
-from ls_tf.pages import long_tail
+from ls_tf.pages import long_tail, tables
 from ls_tf.pages.blocks import Need
 from ls_tf.spec.resolve import resolve
 
@@ -23,10 +23,12 @@ def of(name, experiment, changes):
 
 
 def words(low, high):
-    apart = seed_differences.paired(low, high)
-    if apart.is_noise:
-        return "within noise"
-    return "yes" if apart.mean < 0 else "no"
+    apart = seed_differences.paired(high, low)
+    word = "yes" if apart.mean > 0 else "no"
+    agree = sum(low[seed] < high[seed] for seed in SEEDS)
+    word = "within noise" if apart.is_noise else word
+    verdict = tables.Verdict(word, agree, len(SEEDS))
+    return f"difference {tables.cell(apart.mean, '+.4g')}: {verdict}"
 
 
 def test_without_any_run_the_page_says_so(built):
@@ -64,10 +66,11 @@ def test_numbers_and_claims_by_hand(built):
     assert cifar["accuracy, %"] == "no run"
     page = page_of(folder)
     hard, smoothed = (of("accuracy", "tail_mnist", c) for c in (HARD, SMOOTHED))
-    holds = words(smoothed, hard)
+    scaled = ({s: 100 * v for s, v in n.items()} for n in (smoothed, hard))
+    holds = words(*scaled)
     assert (
         "MNIST, long tail: smoothing makes a long tail less accurate, % "
-        f"(Shen et al., table 3): {holds}," in page
+        f"(Shen et al., table 3): {holds} (" in page
     )
     even, tail = (
         {
@@ -78,14 +81,16 @@ def test_numbers_and_claims_by_hand(built):
         for name in ("tail_mnist_even", "tail_mnist")
     )
     mean = statistics.fmean(even.values())
-    assert f"{words(even, dict.fromkeys(SEEDS, 1.0))}, {mean:.4g} < 1" in page
+    shrunk = words(even, dict.fromkeys(SEEDS, 1.0))
+    assert f"{shrunk} ({mean:.4g} is claimed to be below 1)." in page
     assert (
         "shrinks them less than without a tail, factors (Shen et al., "
-        f"conjecture 1): {words(even, tail)}," in page
+        f"conjecture 1): {words(even, tail)} (" in page
     )
     taught = {"teacher.changes.alpha": 0.1}
     pair = (of("accuracy", "tail_mnist_student", c) for c in (taught, HARD))
-    assert f"teaches worse, % (Shen et al., table 6): {words(*pair)}," in page
+    said = words(*({s: 100 * v for s, v in n.items()} for n in pair))
+    assert f"teaches worse, % (Shen et al., table 6): {said} (" in page
 
 
 def test_the_printed_pairs(built):

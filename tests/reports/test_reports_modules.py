@@ -92,8 +92,9 @@ def test_the_claims_of_table_4_follow_the_numbers(built):
         ["", "yes", "3", "3"],
     ]
     assert (
-        "smoothed teacher better than hard targets and dropout: yes (2 of 3 "
-        "seeds); its student worse: yes (3 of 3 seeds)."
+        "smoothed teacher better than hard targets and dropout: difference "
+        "+0.06 points of error: holds on average, in 2 of 3 seeds; its student "
+        "worse: difference +0.16 points of error: holds in 3 of 3 seeds."
     ) in (folder / "index.html").read_text()
 
 
@@ -116,7 +117,7 @@ def test_table_4_with_one_seed_says_so(built):
     assert {row[-1] for row in rows(folder, "errors")} == {"1"}
     assert all(row[2:] == ["no run"] * 2 for row in rows(folder, "by_seed"))
     page = (folder / "index.html").read_text()
-    assert "yes (1 of 1 seeds)" in page
+    assert "holds in 1 of 1 seed;" in page
     assert "--experiment=fc_mnist_student --seed=2" in page
 
 
@@ -271,14 +272,34 @@ def test_the_findings_of_the_quick_tour_flip(built):
         return {}
 
     page = (built("quick_tour", changed=changed) / "index.html").read_text()
-    assert "raises the accuracy, %: no (97.60 hard, 50.00 smoothed)" in page
-    assert "lowers the calibration error: yes (0.0020 hard, 0.0010" in page
-    assert "temperature is fitted: yes (0.0015 hard, 0.0010" in page
-    assert "student is worse, accuracy in %: no (97.00 hard, 99.00" in page
+    assert (
+        "raises the accuracy, %: "
+        "fails: holds in 0 of 1 seed (97.60 hard, 50.00 smoothed)"
+    ) in page
+    assert (
+        "lowers the calibration error: "
+        "holds in 1 of 1 seed (0.0020 hard, 0.0010"
+    ) in page
+    assert (
+        "temperature is fitted: holds in 1 of 1 seed (0.0015 hard, 0.0010"
+    ) in page
+    assert (
+        "student is worse, accuracy in %: "
+        "fails: holds in 0 of 1 seed (97.00 hard, 99.00"
+    ) in page
 
 
 def test_the_quick_tour_of_the_plain_records(built):
     page = (built("quick_tour") / "index.html").read_text()
-    assert "raises the accuracy, %: yes (97.60 hard, 97.80 smoothed)" in page
-    assert "lowers the calibration error: no (0.0020 hard, 0.0900" in page
-    assert "student is worse, accuracy in %: yes (97.00 hard, 96.90" in page
+    assert (
+        "raises the accuracy, %: "
+        "holds in 1 of 1 seed (97.60 hard, 97.80 smoothed)"
+    ) in page
+    assert (
+        "lowers the calibration error: "
+        "fails: holds in 0 of 1 seed (0.0020 hard, 0.0900"
+    ) in page
+    assert (
+        "student is worse, accuracy in %: "
+        "holds in 1 of 1 seed (97.00 hard, 96.90"
+    ) in page
