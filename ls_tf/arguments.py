@@ -228,6 +228,7 @@ def _define() -> Flags:
         "report's two marker lines",
         flag_values=values,
     )
+    on("svg", False, "with --report: figures as SVG too", flag_values=values)
     on("help", False, "show this", short_name="h", flag_values=values)
     on("list", False, "say what each name stands for", flag_values=values)
     on("version", False, "say which version this is", flag_values=values)
@@ -416,7 +417,9 @@ def refuse_unused(values: Flags) -> None:
     """Refuses a flag that would silently do nothing."""
     is_report = values.report is not None
     unused = (
-        ("alpha", "seed", "set", "mode", "stack") if is_report else ("readme",)
+        ("alpha", "seed", "set", "mode", "stack")
+        if is_report
+        else ("readme", "svg")
     )
     for name in unused:
         if name == "mode" and values.mode == "bundle":

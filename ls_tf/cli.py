@@ -330,6 +330,7 @@ def _report(values: Flags, argv: Sequence[str]) -> int:
         reports_dir=values.reports_dir,
         smoke=values.smoke,
         readme=values.readme,
+        svg=values.svg,
     )
     _show(page)
     return OK

@@ -336,6 +336,7 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         (["--report=quick_tour", "--mode=print"], "--mode goes with --experim"),
         (["--report=quick_tour", "--set=a=b"], "--set goes with --experiment"),
         ([DIGITS, "--readme=README.md"], "--readme goes with --report only"),
+        ([DIGITS, "--svg"], "--svg goes with --report only"),
         # fields
         ([DIGITS, "--set=train.alhpa=1"], "no field 'train.alhpa'.*'alpha'"),
         ([DIGITS, "--set=trian.alpha=1"], "no field 'trian'.*mean 'train'"),

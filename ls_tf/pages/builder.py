@@ -177,6 +177,8 @@ def _files(
     missing: list[Missing],
     provenance: Table | None,
     unchecked: str,
+    *,
+    svg: bool,
 ) -> dict[str, bytes]:
     """Renders everything before anything is written; the page comes last."""
     files: dict[str, bytes] = {}
@@ -188,9 +190,15 @@ def _files(
             files[f"{block.name}.png"] = images[block.name]
             stopping.look()
             files[f"{block.name}.pdf"] = canvas.pdf(block.figure)
+            if svg:
+                stopping.look()
+                files[f"{block.name}.svg"] = canvas.svg(block.figure)
         elif isinstance(block, Table):
             files[f"{block.name}.md"] = tables.markdown(block).encode()
             files[f"{block.name}.csv"] = tables.comma_separated(block).encode()
+            numbers = tables.comma_separated(block, numbers_only=True)
+            files[f"{block.name}_numbers.csv"] = numbers.encode()
+            files[f"{block.name}.tex"] = tables.latex(block).encode()
     page = html.page(
         title,
         blocks,
@@ -222,6 +230,7 @@ def build(
     reports_dir: str,
     smoke: bool = False,
     readme: str | None = None,
+    svg: bool = False,
 ) -> str:
     """Builds a report from records and writes its page and its files.
 
@@ -233,6 +242,7 @@ def build(
         smoke: read the shrunk runs.
         readme: a file that gets the report's first table, between its two
             markers.
+        svg: whether figures are written as SVG too.
 
     Returns:
         str: the path of the page.
@@ -257,6 +267,7 @@ def build(
             missing,
             _provenance(recorded) if module.REQUIRES else None,
             _unchecked(recorded),
+            svg=svg,
         )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:

@@ -8,6 +8,12 @@ from matplotlib.figure import Figure
 from ls_tf.pages import canvas, escaping
 from ls_tf.pages.tables import Spread
 
+# For captions, in the words of the legend.
+OURS = (
+    "Ours: the mean, and a bar from the lowest to the highest seed, which is "
+    "no confidence interval."
+)
+
 _MUELLER = ("Müller et al. 2019", "D", canvas.ORANGE)
 _WAGNER = ("Wagner et al. 2023 (1 run)", "s", canvas.GREEN)
 

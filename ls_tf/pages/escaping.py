@@ -29,6 +29,24 @@ _ENTITY = re.compile(r"&(?=#?\w+;)")
 # What begins a heading, a quotation, a rule or a list.
 _BLOCK = re.compile(r"\A(\d*)([.)#>+=-])")
 
+_LATEX = str.maketrans(
+    {
+        **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        # Without a T1 font these are other signs.
+        **{sign: f"${sign}$" for sign in "<>|"},
+        '"': r"\textquotedbl{}",
+        "−": "$-$",
+        "–": "--",
+        "±": r"$\pm$",
+        "≤": r"$\le$",
+        "→": r"$\to$",
+        "²": "$^2$",
+    }
+)
+
 
 def visible(words: str, *, lines: bool = False, longest: int = _LONGEST) -> str:
     """Shows what cannot be seen by its number, and a long text's beginning.
@@ -111,6 +129,14 @@ def paragraph(words: str) -> str:
 def cell(words: str) -> str:
     """Escapes text for a cell of a Markdown table, which a bar would part."""
     return _markdown(words).replace("|", r"\|")
+
+
+def latex(words: str) -> str:
+    """Escapes text for LaTeX, and sets its signs as LaTeX names them.
+
+    Source: ours.
+    """
+    return visible(words).translate(_LATEX)
 
 
 def comma_separated(words: str) -> str:

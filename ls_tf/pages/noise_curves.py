@@ -72,7 +72,7 @@ def slices(
             _panel(axes, sweep, values, place)
         panels[0].set_ylabel("test loss, nats")
         handles = [
-            canvas.key(f"{kind} type", color=colour, linestyle=dash)
+            canvas.key(f"{kind} type, expected", color=colour, linestyle=dash)
             for kind, (colour, dash) in noise.STYLES.items()
         ]
         measured = canvas.key("measured", color=canvas.INK, marker="D")

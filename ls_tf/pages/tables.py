@@ -187,6 +187,38 @@ def markdown(table: Table) -> str:
     return "\n".join([*lines, "", escaping.paragraph(caption), ""])
 
 
+def latex(table: Table) -> str:
+    """Writes a table for LaTeX's package booktabs, with the digits shown.
+
+    The rows that have no run are one line of the caption.
+    """
+
+    def line(words: Iterable[str]) -> str:
+        return " & ".join(map(escaping.latex, words)) + r" \\"
+
+    without = set(without_run(table))
+    rows = enumerate(cells(table))
+    columns = "".join("r" if n else "l" for n in aligned_right(table))
+    caption = " ".join(filter(None, (table.caption, no_run_line(table))))
+    return "\n".join(
+        [
+            r"% Wants \usepackage{booktabs}.",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{escaping.latex(caption)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            line(table.headings),
+            r"\midrule",
+            *(line(row) for number, row in rows if number not in without),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
 def spelled(table: Table) -> tuple[list[str], list[list[object]]]:
     """Takes verdicts and intervals apart: one value a column.
 
@@ -215,12 +247,28 @@ def spelled(table: Table) -> tuple[list[str], list[list[object]]]:
     return [name for name, _ in columns], rows
 
 
-def comma_separated(table: Table) -> str:
-    """Writes a table as CSV with all digits; None is an empty cell."""
+def comma_separated(table: Table, *, numbers_only: bool = False) -> str:
+    """Writes a table as CSV with all digits; None is an empty cell.
+
+    Args:
+        table: what is written.
+        numbers_only: whether a column that holds numbers holds nothing else:
+            "no run" is an empty cell too.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     headings, rows = spelled(table)
     writer.writerow(map(escaping.comma_separated, headings))
+    if numbers_only:
+        columns = range(len(headings))
+        of_numbers = {i for i in columns if any(is_number(r[i]) for r in rows)}
+        rows = [
+            [
+                None if i in of_numbers and not is_number(value) else value
+                for i, value in enumerate(row)
+            ]
+            for row in rows
+        ]
     for row in rows:
         values = ("" if v is None else v for v in row)
         writer.writerow(

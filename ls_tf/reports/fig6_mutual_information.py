@@ -223,7 +223,7 @@ def build(records: Records) -> Iterable[Block]:
                 name,
                 f"{network.label}: the information over the training, first "
                 "seed. Solid: averaged over five views of each image. Dashed: "
-                "the same less its bias. Crosses: over all 162 views. "
+                "less the bias of five views. Crosses: over all 162 views. "
                 f"{cifar.JPEG}",
             )
     yield declared.table(

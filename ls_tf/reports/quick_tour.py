@@ -163,7 +163,8 @@ def build(records: declared.Records) -> Iterable[Block]:
     yield Picture(
         projection.projection_figure([n.points() for n in networks], _SPLITS),
         "penultimate",
-        f"Classes 0, 1 and 2 ({_LABEL}); crosses are the classes' weights. The "
+        f"Classes 0, 1 and 2 ({_LABEL}); crosses are the templates, the "
+        "classes' weights. The "
         "axes of a row are the same.",
     )
     yield from _students(networks)

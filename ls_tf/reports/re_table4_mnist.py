@@ -114,8 +114,7 @@ def build(records: Records) -> Iterable[Block]:
     yield Picture(
         dot_plot.figure([r.line for r in rows.values()], "test error, %"),
         "errors",
-        "The same numbers. The bar is the range over our seeds, not a "
-        "confidence interval.",
+        f"The same numbers. {dot_plot.OURS}",
     )
     yield declared.table(
         "claims",

@@ -127,8 +127,7 @@ def build(records: Records) -> Iterable[Block]:
     yield Picture(
         dot_plot.figure(map(_line, rows), "accuracy, %"),
         "accuracy",
-        "The same numbers, without the rows that have none. The bar is the "
-        "range over our seeds, not a confidence interval.",
+        f"The same numbers, without the rows that have none. {dot_plot.OURS}",
     )
     yield declared.table(
         "claims",

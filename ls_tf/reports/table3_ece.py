@@ -264,7 +264,6 @@ def build(records: Records) -> Iterable[Block]:
             from_zero=True,
         ),
         "ece",
-        "The same numbers, without the rows that have none. The bar is the "
-        "range over our seeds, not a confidence interval.",
+        f"The same numbers, without the rows that have none. {dot_plot.OURS}",
     )
     yield _claims_table(claims)

@@ -87,6 +87,37 @@ def test_csv_keeps_all_digits():
     )
 
 
+def test_columns_of_numbers_hold_numbers_alone_where_wanted():
+    assert tables.comma_separated(table(), numbers_only=True) == (
+        "name,x,n,y\na|b,0.125,3,\nc,-0.5,,nan\nd,0.1,5,1e-07\n"
+    )
+
+
+def test_latex_shows_the_same_digits_between_booktabs_rules():
+    made = table()
+    rows = (("50 % of a_b & {c}", tables.AsPrinted("0.10")), ("x < 2^3", -0.5))
+    odd = Table("t", "–1 ± 2\\", ("#", "$y~$"), ("", ".1f"), rows)
+    assert tables.latex(made).splitlines()[3:] == [
+        r"\caption{Caption. No run yet for 1 of 3 rows: c.}",
+        r"\begin{tabular}{lrrr}",
+        r"\toprule",
+        r"name & x & n & y \\",
+        r"\midrule",
+        r"a$|$b & +0.125 & 3 & -- \\",
+        r"d & 0.10 & 5 & 1e-07 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    lines = tables.latex(odd).splitlines()
+    assert lines[3] == r"\caption{--1 $\pm$ 2\textbackslash{}}"
+    assert lines[6] == r"\# & \$y\textasciitilde{}\$ \\"
+    assert lines[8:10] == [
+        r"50 \% of a\_b \& \{c\} & 0.10 \\",
+        r"x $<$ 2\textasciicircum{}3 & $-$0.5 \\",
+    ]
+
+
 def test_spread_by_hand():
     found = tables.spread([0.3, 0.1, 0.5])
     assert found.mean == pytest.approx((0.3 + 0.1 + 0.5) / 3)

@@ -293,9 +293,9 @@ def test_every_report_is_self_contained_and_repeats_byte_for_byte(
     assert bool(pictures) == (name not in TABLES_ONLY)
     for picture in pictures:
         assert files[0][picture[:-3] + "pdf"].startswith(b"%PDF")
-    assert all(
-        n[:-2] + "csv" in files[0] for n in files[0] if n.endswith(".md")
-    )
+    for table in (n[:-3] for n in files[0] if n.endswith(".md")):
+        for kind in (".csv", "_numbers.csv", ".tex"):
+            assert table + kind in files[0]
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
@@ -314,6 +314,23 @@ def test_every_report_reads_smoke_runs_and_says_so(
         smoke=True,
     )
     assert "its numbers mean nothing" in pathlib.Path(page).read_text()
+
+
+def test_figures_are_svg_too_where_wanted(store, tmp_path):
+    made = registry.get("ls_tf.reports", "re_fig1_soft_labels")
+    drawn = []
+    for wanted in (False, True, True):
+        page = builder.build(
+            "re_fig1_soft_labels",
+            made,
+            runs_dir=store([]),
+            reports_dir=str(tmp_path / "reports"),
+            svg=wanted,
+        )
+        found = list(pathlib.Path(page).parent.glob("*.svg"))
+        assert bool(found) == wanted
+        drawn += [file.read_bytes() for file in found]
+    assert drawn[0] == drawn[1] and drawn[0].startswith(b"<?xml")
 
 
 def test_everything_is_escaped(store, tmp_path):
