@@ -193,8 +193,30 @@ import ls_tf
 ls_tf.calibration.ece(np.eye(3) * 2, [0, 1, 1])
 ls_tf.temperature.fit(np.eye(3) * 2, [0, 1, 1])
 ls_tf.geometry.collapse(np.eye(3), [0, 1, 1])
+ls_tf.distillation.soft_targets(np.eye(3) * 2, 2.0)
+ls_tf.losses.numpy_loss("focal", np.eye(3) * 2, [0, 1, 1])
+ls_tf.decoding.beam_search(
+    lambda ids, position, state: (np.ones((len(ids), 3)), state),
+    max_lengths=[2],
+)
 heavy = {"keras", "tensorflow", "jax", "matplotlib", "sklearn", "pandas",
     "etils", "absl", "torch"}
+print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_a_verdict_without_a_page_imports_no_framework():
+    program = """
+import sys
+import numpy as np
+import ls_tf
+logits = 2 * np.random.default_rng(0).normal(size=(40, 3))
+ls_tf.analyze({"logits": logits, "labels": np.arange(40) % 3}, resamples=10)
+heavy = {"keras", "tensorflow", "jax", "matplotlib", "sklearn", "pandas"}
 print(sorted(heavy & {name.partition(".")[0] for name in sys.modules}))
 """
     done = subprocess.run(
