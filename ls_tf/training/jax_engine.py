@@ -108,6 +108,8 @@ class JaxEngine:
             own=self._own,
         )
         self._programs: dict[Any, Any] = {}
+        # (First step, number of steps), and what they are made of.
+        self._prepared: tuple[tuple[int, int], Arrays] = ((0, 0), {})
         self._inference = JaxInference(
             first, self._placement.mine, self._precision
         )
@@ -169,15 +171,12 @@ class JaxEngine:
 
     def _refuse_large(self) -> None:
         """Refuses a stack whose variables alone would not fit."""
-        mine = sum(
-            int(np.prod(v.shape)) * np.dtype(str(v.dtype)).itemsize
-            for v in [*self._model.variables, *self._optimizer.variables]
-        )
-        data = sum(v.nbytes for v in self._task.resident.values())
         memory_limit.refuse(
             self._size,
-            fixed=data,
-            each=mine,
+            fixed=sum(v.nbytes for v in self._task.resident.values()),
+            each=memory_limit.bytes_of(
+                [*self._model.variables, *self._optimizer.variables]
+            ),
             limit=self._memory or memory_limit.limit(self._devices),
         )
 
@@ -278,21 +277,53 @@ class JaxEngine:
         ]
 
     def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
-        def call(plan: Mapping[str, np.ndarray], size: int) -> shared.Called:
-            draws = self._placed(plan)
-            told = (np.int32(size),) if self._is_counted(size) else ()
-            self._state, logs = self._program_for(draws, size)(
-                self._state,
-                self._resident,
-                self._hyperparameters,
-                draws,
-                *told,
-            )
-            return size, logs
-
+        if self._task.steps_at_once is None:
+            called = self._call(self._draws(start, count), count)
+            self._prepare(start + count, 2 * count)
+            return shared.joined([called])
         return shared.in_calls(
-            self._feed, call, start, count, alone=self.num_workers == 1
+            self._feed,
+            lambda plan, size: self._call(self._placed(plan), size),
+            start,
+            count,
+            alone=self.num_workers == 1,
         )
+
+    def _call(self, draws: Arrays, size: int) -> shared.Called:
+        told = (np.int32(size),) if self._is_counted(size) else ()
+        self._state, logs = self._program_for(draws, size)(
+            self._state,
+            self._resident,
+            self._hyperparameters,
+            draws,
+            *told,
+        )
+        if self.num_workers == 1:
+            # All of them behind the steps, and not one after the other's wait.
+            for value in logs.values():
+                value.copy_to_host_async()
+        return size, logs
+
+    def _draws(self, start: int, count: int) -> Arrays:
+        """What the steps of a call are made of, on the devices."""
+        (first, size), draws = self._prepared
+        if first == start and count <= size:
+            return draws
+        return self._placed(self._feed(start, count))
+
+    def _prepare(self, start: int, count: int) -> None:
+        """Makes what the next call will ask for, while the devices work.
+
+        Args:
+            start: its first step.
+            count: the most steps that it may have; it is told how many.
+        """
+        count = min(count, self._length, self._task.total_steps - start)
+        if count > 0:
+            # What is run already must come back: nothing may break it off.
+            with stopping.deferred():
+                draws = self._placed(self._feed(start, count))
+            self._prepared = (start, count), draws
 
     def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
         rows: list[dict[str, Any]] = []

@@ -1,8 +1,10 @@
 """How many networks of a stack fit in memory."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from ls_tf.spec import SpecError
@@ -35,6 +37,16 @@ def _free_on_host() -> int:
         if name == "MemAvailable":
             return int(rest.split()[0]) * 1024
     return 0
+
+
+def bytes_of(variables: Sequence[Any]) -> int:
+    """Bytes that the values of some Keras variables take.
+
+    Source: ours.
+    """
+    return sum(
+        math.prod(v.shape) * np.dtype(str(v.dtype)).itemsize for v in variables
+    )
 
 
 def refuse(networks: int, *, fixed: int, each: int, limit: int) -> None:

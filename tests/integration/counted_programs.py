@@ -11,7 +11,7 @@ from jax import monitoring
 from ls_tf.running import assembly, sweep
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec.resolve import resolve
-from ls_tf.training import jax_programs
+from ls_tf.training import jax_engine, jax_programs
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
@@ -77,6 +77,48 @@ def lengths(folder):
     return found
 
 
+def ahead(folder):
+    """What the host does between the calls of a run, in its order."""
+    spec = resolve(
+        "fc_digits",
+        changed={"train.log_every_steps": 8, "train.steps": 30},
+    ).spec
+    engine = Session(Machine(engine="jax")).engine(
+        spec, assembly.transform(spec)
+    )
+    engine.build([assembly.recipe(spec, data_dir=None)])
+    task, done = engine.networks[0].task, []
+    feed, call, joined = task.feed, engine._call, jax_engine.shared.joined
+
+    def fed(start, count, part):
+        done.append(f"plan {start}+{count}")
+        return feed(start, count, part)
+
+    def called(draws, size):
+        done.append(f"call {size}")
+        return call(draws, size)
+
+    def waited(calls):
+        done.append("wait")
+        return joined(calls)
+
+    task.feed, engine._call, jax_engine.shared.joined = fed, called, waited
+    losses = []
+    for count in (1, 2, 4, 8, 3, 8, 4):
+        (logs,) = engine.run(len(losses), count)
+        losses += logs["loss"].tolist()
+    done_ahead, done[:] = list(done), []
+    other = Session(Machine(engine="jax")).engine(
+        spec, assembly.transform(spec)
+    )
+    other.build([assembly.recipe(spec, data_dir=None)])
+    other._prepare = lambda start, count: None
+    singly = [
+        float(other.run(step, 1)[0]["loss"][0]) for step in range(len(losses))
+    ]
+    return done_ahead, losses == singly
+
+
 def kept(folder):
     """How many programs a process found in its folder, and how many not."""
     found = {"hits": 0, "misses": 0}
@@ -96,7 +138,10 @@ def kept(folder):
 
 if __name__ == "__main__":
     monitoring.register_event_duration_secs_listener(_take_name)
-    what = {"sweep": sweep_of_temperatures, "lengths": lengths, "kept": kept}[
-        sys.argv[1]
-    ]
+    what = {
+        "sweep": sweep_of_temperatures,
+        "lengths": lengths,
+        "kept": kept,
+        "ahead": ahead,
+    }[sys.argv[1]]
     print(json.dumps(what(sys.argv[2])))

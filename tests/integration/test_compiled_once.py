@@ -59,6 +59,23 @@ def test_a_second_process_compiles_nothing_that_is_kept(tmp_path):
         np.testing.assert_array_equal(weights[name], value)
 
 
+def test_the_next_plan_is_made_while_the_device_works(tmp_path):
+    done, is_same = counted("ahead", tmp_path)
+    # Only the first call waits for its plan. Each next one may have twice the
+    # steps, at most the longest call's, and none behind the last step of 30.
+    assert done == [
+        *("plan 0+1", "call 1", "plan 1+2", "wait"),
+        *("call 2", "plan 3+4", "wait"),
+        *("call 4", "plan 7+8", "wait"),
+        *("call 8", "plan 15+8", "wait"),
+        *("call 3", "plan 18+6", "wait"),
+        # More than was thought of.
+        *("plan 18+8", "call 8", "plan 26+4", "wait"),
+        *("call 4", "wait"),
+    ]
+    assert is_same
+
+
 def test_a_loop_of_known_length_computes_the_same(tmp_path):
     counting, knowing = counted("lengths", tmp_path)
     assert (counting.pop("programs"), knowing.pop("programs")) == (1, 2)

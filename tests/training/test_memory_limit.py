@@ -26,6 +26,15 @@ def test_what_does_not_says_how_many_would():
         memory_limit.refuse(2, fixed=6 * GIB, each=GIB, limit=5 * GIB)
 
 
+def test_variables_take_what_their_types_take():
+    variables = [
+        types.SimpleNamespace(shape=(3, 4), dtype="float32"),
+        types.SimpleNamespace(shape=(), dtype="int64"),
+        types.SimpleNamespace(shape=(5,), dtype="float16"),
+    ]
+    assert memory_limit.bytes_of(variables) == 3 * 4 * 4 + 8 + 5 * 2
+
+
 def analysis(**sizes):
     names = ("argument", "output", "alias", "temp")
     return types.SimpleNamespace(
