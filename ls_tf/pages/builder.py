@@ -315,7 +315,7 @@ def write(
 
     Source: ours.
     """
-    files = _files(title, blocks, "", [], origin, "")
+    files = _files(title, blocks, "", [], origin, "", svg=False)
     path = Path(folder)
     with _written(path, files):
         return str(path / "index.html")

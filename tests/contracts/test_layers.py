@@ -69,7 +69,6 @@ OUTSIDE = {
     "flagfiles": set(),
     "arguments": {"absl"},
     "cli": set(),
-    "__main__": set(),
 }
 
 
