@@ -126,3 +126,26 @@ def test_no_run_is_begun_that_a_time_limit_leaves_without_a_state(line):
     (teacher,) = line.runs.rglob("run.json")
     assert "student" not in str(teacher)
     assert json.loads(teacher.read_text())["outcome"] == "finished"
+
+
+def test_what_was_trained_is_saved_where_another_program_is_compiled(line):
+    """Batches of sentences have several shapes, each with its program."""
+    flags = (
+        "--experiment=transformer_numbers",
+        "--smoke",
+        "--set=train.steps=8",
+        "--engine=jax",
+    )
+    programs.run(
+        STOPPED_AT,
+        "compiling and the first step",
+        "-1",
+        *line.words(*flags),
+        engine="jax",
+        code=3,
+        env=line.environment(),
+    )
+    run = facts(line.folder_of(*flags))
+    assert (run["outcome"], run["step"]) == ("stopped", 1)
+    saved = arrays(line.folder_of(*flags))
+    assert saved["optimizer/0000/adam/iteration"] == 1
