@@ -52,10 +52,15 @@ def between(estimate: Estimate, form: str, scale: float = 1) -> str:
     return f"{_plain(low, form)} to {_plain(high, form)}"
 
 
-def _change(estimate: Estimate) -> str:
+def _change(estimate: Estimate, form: str, scale: float) -> str:
+    """What changed; what is shown as 0 to 0 did not, whatever its bits."""
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return "changed"
-    if estimate.low <= 0 <= estimate.high:
+    shown = (
+        float(format(scale * end, form))
+        for end in (estimate.low, estimate.high)
+    )
+    if estimate.low <= 0 <= estimate.high or not any(shown):
         return "no change can be seen"
     return "rose" if estimate.low > 0 else "fell"
 
@@ -79,9 +84,8 @@ def changes(numbers: Numbers, level: float, is_pair: bool) -> list[str]:
         value = _signed(scale * difference.value, form)
         interval = between(difference, form, scale)
         ends = f" ({level:.0%} interval {interval})" if interval else ""
-        lines.append(
-            f"{words}: {_change(difference)}; difference {value}{unit}{ends}"
-        )
+        change = _change(difference, form, scale)
+        lines.append(f"{words}: {change}; difference {value}{unit}{ends}")
     first, second = (
         numbers[name]["temperature"].value for name in ("hard", "smoothed")
     )
