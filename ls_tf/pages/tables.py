@@ -129,15 +129,19 @@ def without_run(table: Table) -> list[int]:
     """Which rows show nothing of a run.
 
     The columns that runs fill are those where some row says "no run". A row
-    without a run says so in all of them, or that it counts 0.
+    without a run says so in all of them, or that it counts 0, and has no
+    "seeds".
     """
+    counts = [i for i, name in enumerate(table.headings) if name == "seeds"]
     places = {
         i for row in table.rows for i, value in enumerate(row) if _no_run(value)
     }
     return [
         number
         for number, row in enumerate(table.rows)
-        if places and all(_no_run(row[i]) or _is_zero(row[i]) for i in places)
+        if places
+        and all(_no_run(row[i]) or _is_zero(row[i]) for i in places)
+        and all(_no_run(row[i]) or _is_zero(row[i]) for i in counts)
     ]
 
 

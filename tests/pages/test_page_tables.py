@@ -1,5 +1,6 @@
 import collections
 import csv
+import dataclasses
 import math
 import pathlib
 import re
@@ -48,6 +49,16 @@ def partial(*values):
     )
     headings = ("network", "printed", "alpha=0", "alpha=0.1")
     return Table("t", "Caption.", headings, ("", "", ".1f", ".1f"), rows)
+
+
+def test_a_row_that_has_seeds_is_shown_whatever_else_has_no_run():
+    # As where the networks have run and none of their students has.
+    rows = (("a", 99.1, NO_RUN, 3), ("b", NO_RUN, NO_RUN, 0))
+    headings = ("network", "accuracy", "student", "seeds")
+    found = Table("t", "Caption.", headings, ("", ".1f", ".1f", ""), rows)
+    assert tables.without_run(found) == [1]
+    alone = dataclasses.replace(found, rows=rows[:1])
+    assert tables.without_run(alone) == []
 
 
 def test_rows_without_a_run_are_one_line():
