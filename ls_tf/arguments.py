@@ -15,7 +15,7 @@ Flags = flags.FlagValues
 
 MODES = (
     *("train_and_eval", "train", "eval", "print", "prepare", "translate"),
-    *("bundle", "merge"),
+    *("bundle", "merge", "show"),
 )
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = (
@@ -41,6 +41,7 @@ its tables and figures from recorded runs.
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
   python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
+  python run_experiment.py --experiment=NAME --mode=show
   python run_experiment.py --list
   ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
   python run_experiment.py --report=NAME --mode=bundle --bundle=FILE

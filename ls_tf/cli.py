@@ -77,8 +77,10 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
         return _bundle(values, identities, values.experiment)
     if values.mode == "translate":
         return _translate(values, argv, identities[0])
+    if values.mode == "show":
+        return _show_results(values, identities)
     with _importing():
-        from ls_tf.records import runs
+        from ls_tf.records import outcome, runs
         from ls_tf.running import session
 
     place = session.check(_machine(values, argv))
@@ -92,7 +94,8 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
         record = runs.find(values.runs_dir, identity)
         if values.mode != "eval" and record is not None:
             record.check()
-            _say(f"run {identity.title} is finished already")
+            said = outcome.sentence(record)
+            _say(f"run {identity.title} is finished already: {said}")
             runs.tidy(values.runs_dir, identity)
         else:
             wanted.append(identity)
@@ -100,8 +103,35 @@ def _experiment(values: Flags, argv: Sequence[str]) -> int:
         _train(values, argv, wanted)
     else:
         _say_finished(place, identities)
+    for identity in wanted if place.index == 0 else ():
+        record = runs.find(values.runs_dir, identity)
+        if record is not None:  # with --mode=train nothing is measured
+            _say(f"{identity.title}: {outcome.sentence(record)}")
     for identity in identities:
         _show(runs.Path(values.runs_dir) / identity.folder)
+    return OK
+
+
+def _show_results(values: Flags, identities: Sequence[RunIdentity]) -> int:
+    """Prints what came of the runs that are meant, or of all there are."""
+    with _importing():
+        from ls_tf.records import outcome, record, runs
+
+    if arguments.of_runs(values) != [f"--experiment={values.experiment}"]:
+        wanted = [runs.find(values.runs_dir, i) for i in identities]
+    else:
+        folder = runs.Path(values.runs_dir) / values.experiment
+        files = sorted(folder.glob("*/seed=*/run.json"))
+        wanted = [record.read_record(file.parent) for file in files]
+    finished = [r for r in wanted if r is not None and r.is_finished]
+    if not finished:
+        raise runs.RunError(
+            f"no finished run of {values.experiment} like that in "
+            f"{values.runs_dir}; make it with: python run_experiment.py "
+            f"{' '.join(arguments.of_runs(values))}"
+        )
+    for found in finished:
+        print(f"{found.path}: {outcome.sentence(found)}")
     return OK
 
 

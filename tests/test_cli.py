@@ -579,6 +579,54 @@ def test_no_tf_config(refused):
     assert message.startswith("TF_CONFIG is not set; wanted ")
 
 
+# --- what came of runs
+
+
+RUNS = ROOT / "results/runs"
+
+
+def scalars(folder, name):
+    text = (RUNS / folder / f"measurements/{name}.json").read_text("utf-8")
+    return json.loads(text)["scalars"]
+
+
+def test_show_prints_what_came_of_every_run(line):
+    flags = "--experiment=fc_mnist", "--mode=show", f"--runs_dir={RUNS}"
+    code, out, err = line(*flags)
+    assert (code, err) == (0, [])
+    rows = dict(row.split(": ", 1) for row in out.splitlines())
+    assert len(rows) == len(list(RUNS.glob("fc_mnist/*/*/run.json")))
+    folder = "fc_mnist/paper/seed=0"
+    net = scalars(folder, "classification_report")
+    fit = scalars(folder, "reliability_report")
+    assert rows[f"{RUNS}/{folder}"] == (
+        f"accuracy {100 * net['accuracy']:.2f} %, NLL {net['nll']:.4f}, "
+        f"ECE {fit['ece']:.4f}, T {fit['temperature']:.3g}, "
+        f"ECE at T {fit['ece_scaled']:.4f}"
+    )
+    # With what differs, that run alone.
+    code, out, err = line(*flags, "--alpha=0", "--seed=2")
+    assert (code, err) == (0, []) and len(out.splitlines()) == 1
+    assert out.startswith(f"{RUNS}/fc_mnist/alpha=0/seed=2: accuracy ")
+
+
+def test_show_of_a_translation(line):
+    code, out, _ = line(
+        *("--experiment=transformer_multi30k", "--mode=show", "--alpha=0"),
+        f"--runs_dir={RUNS}",
+    )
+    found = scalars("transformer_multi30k/alpha=0/seed=0", "translation_report")
+    assert code == 0 and f": BLEU {found['bleu']:.2f}, chrF" in out
+
+
+def test_show_without_a_run(refused):
+    said = refused("--experiment=fc_emnist", "--mode=show")
+    assert said == (
+        "no finished run of fc_emnist like that in runs; make it with: "
+        "python run_experiment.py --experiment=fc_emnist"
+    )
+
+
 # --- run directories
 
 
@@ -608,7 +656,9 @@ def test_a_finished_run_is_not_run_again(line, record, tmp_path):
     code, out, err = line(DIGITS, "--smoke")
     assert code == 0
     assert out.splitlines()[-1] == f"runs/{IDENTITY.folder}"
-    assert err == ["ls_tf: run fc_digits seed=0 is finished already"]
+    assert err == [
+        "ls_tf: run fc_digits seed=0 is finished already: nothing was measured"
+    ]
     assert tree(tmp_path) == before
     # Killed between the record's end and its own.
     dead = {"pid": 2**40, "host": socket.gethostname(), "token": "t"}
