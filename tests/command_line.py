@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -178,10 +179,16 @@ def ended(processes, code: int = 0, timeout: float = 100):
     return told
 
 
+# What it runs on; progress; and its result.
+_EXPECTED = re.compile(
+    r"ls_tf: (jax|tensorflow), \d+ x |fc_digits|ls_tf: fc_digits .*: accuracy "
+)
+
+
 def beside_progress(stderr: str) -> list[str]:
-    """The lines that were said beside the progress of ``fc_digits``."""
+    """The lines beside the progress of ``fc_digits``, its devices and end."""
     texts = stderr.replace("\r", "\n").splitlines()
-    return [t for t in texts if t and not t.startswith("fc_digits")]
+    return [t for t in texts if t and not _EXPECTED.match(t)]
 
 
 def until_saved(folder: Path, process, timeout: float = 200) -> epath.Path:
