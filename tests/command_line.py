@@ -179,10 +179,15 @@ def ended(processes, code: int = 0, timeout: float = 100):
     return told
 
 
-# What it runs on; progress; and its result.
-_EXPECTED = re.compile(
-    r"ls_tf: (jax|tensorflow), \d+ x |fc_digits|ls_tf: fc_digits .*: accuracy "
-)
+# What a run is trained on, which it says first, and what came of it.
+_FIRST_AND_LAST = r"ls_tf: (?:(?:jax|tensorflow), \d+ x |\w+ .*: accuracy )"
+_EXPECTED = re.compile(f"{_FIRST_AND_LAST}|fc_digits")
+
+
+def said_of(done) -> list[str]:
+    """The program's own lines, beside the first and the last of a run."""
+    lines = [t for t in done.stderr.splitlines() if t.startswith("ls_tf: ")]
+    return [t for t in lines if not re.match(_FIRST_AND_LAST, t)]
 
 
 def beside_progress(stderr: str) -> list[str]:

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from command_line import arrays
+from command_line import arrays, said_of
 
 pytestmark = pytest.mark.slow
 
@@ -79,6 +79,6 @@ def test_bad_tails_are_one_line(line):
         ),
     ):
         done = line("--experiment=fc_digits", "--smoke", *flags, code=2)
-        (only,) = done.stderr.splitlines()
+        (only,) = said_of(done)
         assert says in only
         assert not line.runs.exists()

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from command_line import arrays, assert_equal_bits
+from command_line import arrays, assert_equal_bits, said_of
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +83,6 @@ def test_a_stack_over_the_noise_is_the_runs_alone(tmp_path, line):
 )
 def test_bad_noise_is_one_line(line, flags, says):
     done = line("--experiment=fc_digits", "--smoke", *flags, code=2)
-    (only,) = done.stderr.splitlines()
+    (only,) = said_of(done)
     assert says in only
     assert not line.runs.exists()

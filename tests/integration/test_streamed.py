@@ -11,6 +11,7 @@ import pytest
 from command_line import (
     arrays,
     assert_equal_bits,
+    said_of,
     start_jax_processes,
     start_workers,
 )
@@ -117,8 +118,7 @@ def damaged(tmp_path):
 
 def test_a_damaged_picture_ends_the_run_in_one_line(line, engine, damaged):
     done = line(*FLAGS, engine, damaged, code=2)
-    said = [s for s in done.stderr.splitlines() if s.startswith("ls_tf: ")]
-    assert said == [
+    assert said_of(done) == [
         "ls_tf: tiny_imagenet_stand_in/train: record 41 (train_00000041.JPEG) "
         "is no whole JPEG: Premature end of JPEG file; prepare the data anew, "
         "or set data.skip_damaged=true: the next of its class takes its place"

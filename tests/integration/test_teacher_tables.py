@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from command_line import arrays, assert_equal_bits
+from command_line import arrays, assert_equal_bits, said_of
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +134,7 @@ def test_bad_tables_and_teachers_are_one_line(line):
     ):
         file.write_text(older({**manifest, **change}))
         done = line(*other, code=2)
-        (said,) = [s for s in done.stderr.splitlines() if "ls_tf:" in s]
+        (said,) = said_of(done)
         assert says in said
     file.write_text(json.dumps(manifest))
     flags = [f for f in other if f != "--run_missing"]
@@ -196,7 +196,7 @@ def test_a_teacher_short_of_its_last_step_teaches_nobody(line):
     file.write_bytes(file.read_bytes()[:-1])
     other = (*flags, "--set=teacher.teacher_temperature=2")
     done = line(*other, code=2)
-    (said,) = [s for s in done.stderr.splitlines() if "ls_tf:" in s]
+    (said,) = said_of(done)
     assert "no whole checkpoint of its last step, 300, but of step 200" in said
     assert not line.folder_of(*other).exists()
     # What the line says mends it.

@@ -10,7 +10,7 @@ import time
 
 import command_line
 import pytest
-from command_line import arrays, assert_equal_bits
+from command_line import arrays, assert_equal_bits, said_of
 
 pytestmark = pytest.mark.slow
 
@@ -136,8 +136,7 @@ def test_what_is_measured_lies_in_the_record(measured):
 
 
 def one_line(done):
-    lines = done.stderr.splitlines()
-    (mine,) = [line for line in lines if line.startswith("ls_tf: ")]
+    (mine,) = said_of(done)
     assert "Traceback" not in done.stderr
     return mine
 
