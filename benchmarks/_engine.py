@@ -214,7 +214,7 @@ class Steps:
         """Compiles the steps of a whole call; on JAX only."""
         engine = self._engine
         plan = engine._feed(self._step, self.call_steps)
-        engine._program_for(engine._placed(plan))
+        engine._program_for(engine._placed(plan), self.call_steps)
 
     def device_seconds(self, calls: int) -> float:
         """The seconds of a whole call where the next one waits behind it.
@@ -230,16 +230,18 @@ class Steps:
         """
         engine = self._engine
         plan = engine._placed(engine._feed(self._step, self.call_steps))
-        program = engine._program_for(plan)
-        count = np.int32(self.call_steps)
+        program = engine._program_for(plan, self.call_steps)
+        # A loop of known length is not told it.
+        counted = engine._is_counted(self.call_steps)
+        count = [np.int32(self.call_steps)] if counted else []
         began = time.perf_counter()
         for _ in range(calls):
-            engine._state, _, logs = program(
+            engine._state, logs = program(
                 engine._state,
                 engine._resident,
                 engine._hyperparameters,
                 plan,
-                count,
+                *count,
             )
         np.asarray(logs["loss"])
         return (time.perf_counter() - began) / calls

@@ -45,7 +45,10 @@ def _in_the_folder(monkeypatch):
 def check(flags):
     """Reads flags as the program does; gives the machine that they mean."""
     values = arguments.read(["", *flags])
-    resolve(values.experiment, changed=arguments.changes(values))
+    if values.mode == "merge":  # which takes runs of any experiment
+        assert values.experiment is None and values["from"].value
+    else:
+        resolve(values.experiment, changed=arguments.changes(values))
     count = arguments.whole_or_none(values, "processes", 1)
     return Machine(
         engine=values.engine,

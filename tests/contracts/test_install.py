@@ -25,7 +25,7 @@ def workplace(tmp_path_factory):
     )
     for name in FILES:
         shutil.copy(ROOT / name, clone / name)
-    for name in ("runs", "reports"):
+    for name in ("runs", "reports", "made"):
         (clone / name).mkdir()
         (clone / name / "output.txt").write_text("")
     venv.create(folder / "venv", with_pip=False)
@@ -76,9 +76,9 @@ def test_a_clone_of_the_same_name_is_not_taken_for_the_package(workplace):
 
 @pytest.mark.slow
 def test_a_folder_of_output_is_no_module(workplace):
-    done = run(workplace, "-c", "import ls_tf.runs")
+    done = run(workplace, "-c", "import ls_tf.made")
     assert done.returncode == 1
-    assert "ModuleNotFoundError: No module named 'ls_tf.runs'" in done.stderr
+    assert "ModuleNotFoundError: No module named 'ls_tf.made'" in done.stderr
 
 
 @pytest.mark.slow

@@ -92,8 +92,13 @@ class FaultyLine(Line):
 
 
 def said(lines):
-    """The lines that the program says itself, not progress or libraries."""
-    return [line for line in lines if line.startswith("ls_tf: ")]
+    """The lines of a run's own beside its first, its progress and libraries."""
+    first = "ls_tf: tensorflow, "
+    return [
+        line
+        for line in lines
+        if line.startswith("ls_tf: ") and not line.startswith(first)
+    ]
 
 
 def count_operations(line, *flags):

@@ -499,7 +499,9 @@ class Paced(Engine):
         super().__init__(range(10_000))
         self.counts, self.seconds, self.first = [], seconds, first
         self.time = 0.0
-        clock = types.SimpleNamespace(perf_counter=lambda: self.time)
+        clock = types.SimpleNamespace(
+            perf_counter=lambda: self.time, monotonic=lambda: self.time
+        )
         monkeypatch.setattr(loop, "time", clock)
 
     def run(self, start, count):

@@ -7,7 +7,7 @@ import pytest
 
 from ls_tf.spec import registry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PAGES = sorted(
     path
     for folder in (".", "docs", "flags", "results", "benchmarks", "scripts")
