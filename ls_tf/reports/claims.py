@@ -70,12 +70,29 @@ class _Pair:
         return Claim(self, lower, higher, self.text, by_interval=by_interval)
 
 
-def _hard(experiment: str, number: Number) -> _Side:
-    return _Side(experiment, {"alpha": 0.0}, number)
+def _of_alpha(
+    text: str,
+    section: str,
+    where: tuple[str, str, str],
+    measure: str,
+    number: Number,
+    *,
+    rises: bool,
+) -> _Pair:
+    """A claim that smoothing makes a number of one network rise, or fall.
 
-
-def _smoothed(experiment: str, number: Number) -> _Side:
-    return _Side(experiment, {"alpha": 0.1}, number)
+    Args:
+        text: see ``_Pair``.
+        section: see ``_Pair``.
+        where: network, experiment and report.
+        measure: see ``_Pair``.
+        number: of the runs at alpha 0 and 0.1.
+        rises: whether it is claimed to.
+    """
+    network, experiment, report = where
+    sides = [_Side(experiment, {"alpha": a}, number) for a in (0.0, 0.1)]
+    lower, higher = sides if rises else reversed(sides)
+    return _Pair(text, section, network, measure, lower, higher, report)
 
 
 _MNIST = "MNIST, fully connected"
@@ -92,36 +109,37 @@ _BLEU = Number("translation", "bleu_uncased")
 _TOKEN_NLL = Number("token_calibration", "nll")
 _INFORMATION = Number("mutual_information", "information", role="train")
 
+_SMALL = (_MNIST, _FC, "re_table2_table3")
+
+
+def _alexnet(report: str) -> tuple[str, str, str]:
+    return _ALEXNET.label, _ALEXNET.experiment, report
+
+
+_CAPTIONED = (_CAPTIONS, _TRANSFORMER, "fig4_bleu_nll_sweep")
+
 _PAIRS = (
     *(
-        _Pair(
+        _of_alpha(
             "Smoothing makes networks more accurate",
             "1, table 2",
-            network,
+            where,
             "accuracy, %",
-            _hard(experiment, ACCURACY),
-            _smoothed(experiment, ACCURACY),
-            report,
+            ACCURACY,
+            rises=True,
         )
-        for network, experiment, report in (
-            (_MNIST, _FC, "re_table2_table3"),
-            (_ALEXNET.label, _ALEXNET.experiment, "table2_accuracy"),
-        )
+        for where in (_SMALL, _alexnet("table2_accuracy"))
     ),
     *(
-        _Pair(
+        _of_alpha(
             "Smoothing calibrates",
             "3, table 3",
-            network,
+            where,
             "ECE",
-            _smoothed(experiment, _ECE),
-            _hard(experiment, _ECE),
-            report,
+            _ECE,
+            rises=False,
         )
-        for network, experiment, report in (
-            (_MNIST, _FC, "re_table2_table3"),
-            (_ALEXNET.label, _ALEXNET.experiment, "table3_ece"),
-        )
+        for where in (_SMALL, _alexnet("table3_ece"))
     ),
     _Pair(
         "Hard labels with a temperature are calibrated better than hard labels "
@@ -129,43 +147,40 @@ _PAIRS = (
         "3, figure 2",
         _ALEXNET.label,
         "ECE",
-        _hard(_ALEXNET.experiment, _ECE_SCALED),
-        _hard(_ALEXNET.experiment, _ECE),
+        _Side(_ALEXNET.experiment, {"alpha": 0.0}, _ECE_SCALED),
+        _Side(_ALEXNET.experiment, {"alpha": 0.0}, _ECE),
         "fig2_reliability",
     ),
-    _Pair(
+    _of_alpha(
         "Smoothing draws the images of a class together",
         "2, figure 1",
-        _ALEXNET.label,
+        _alexnet("fig1_penultimate"),
         "spread within classes by distance between them",
-        _smoothed(_ALEXNET.experiment, _TIGHTNESS),
-        _hard(_ALEXNET.experiment, _TIGHTNESS),
-        "fig1_penultimate",
+        _TIGHTNESS,
+        rises=False,
     ),
-    _Pair(
+    _of_alpha(
         "Smoothing translates better",
         "3, figure 4",
-        _CAPTIONS,
+        _CAPTIONED,
         "BLEU",
-        _hard(_TRANSFORMER, _BLEU),
-        _smoothed(_TRANSFORMER, _BLEU),
-        "fig4_bleu_nll_sweep",
+        _BLEU,
+        rises=True,
     ),
-    _Pair(
+    _of_alpha(
         "though its likelihood is worse",
         "3, figure 4",
-        _CAPTIONS,
+        _CAPTIONED,
         "NLL of a subword, nats",
-        _hard(_TRANSFORMER, _TOKEN_NLL),
-        _smoothed(_TRANSFORMER, _TOKEN_NLL),
-        "fig4_bleu_nll_sweep",
+        _TOKEN_NLL,
+        rises=True,
     ),
     _Pair(
         "A smoothed teacher is better than one with dropout",
         "4",
         _MNIST,
         "error, %",
-        _smoothed(_FC, _ERROR),
+        _Side(_FC, {"alpha": 0.1}, _ERROR),
         _Side("fc_mnist_dropout", {}, _ERROR),
         "re_table4_mnist",
     ),
@@ -178,14 +193,13 @@ _PAIRS = (
         _Side("fc_mnist_student_of_smoothed", {}, _ERROR),
         "re_table4_mnist",
     ),
-    _Pair(
+    _of_alpha(
         "Smoothing erases information about the image from the logits",
         "4, figure 6",
-        _RESNET.label,
+        (_RESNET.label, _RESNET.experiment, "fig6_mutual_information"),
         "information, nats",
-        _smoothed(_RESNET.experiment, _INFORMATION),
-        _hard(_RESNET.experiment, _INFORMATION),
-        "fig6_mutual_information",
+        _INFORMATION,
+        rises=False,
     ),
 )
 

@@ -140,13 +140,12 @@ def summary(package: str, name: str) -> str:
         SpecError: there is none of that name, or it is damaged; one line.
     """
     check(package, name)
-    file = os.path.join(_folder(package), f"{name}.py")
-    with open(file, encoding="utf-8") as opened:
-        source = opened.read()
+    file = f"{_folder(package)}/{name}.py"
     try:
+        source = pathlib.Path(file).read_text("utf-8")
         text = ast.get_docstring(ast.parse(source))
-    except SyntaxError as error:
-        raise SpecError(_damaged(file, error)) from error
+    except Exception as error:  # as in _parsed
+        raise SpecError(_damaged(file, error)) from None
     return (text or "").partition("\n")[0].replace("``", "")
 
 
