@@ -184,10 +184,15 @@ _FIRST_AND_LAST = r"ls_tf: (?:(?:jax|tensorflow), \d+ x |\w+ .*: accuracy )"
 _EXPECTED = re.compile(f"{_FIRST_AND_LAST}|fc_digits")
 
 
-def said_of(done) -> list[str]:
+def said(lines: Sequence[str]) -> list[str]:
     """The program's own lines, beside the first and the last of a run."""
-    lines = [t for t in done.stderr.splitlines() if t.startswith("ls_tf: ")]
-    return [t for t in lines if not re.match(_FIRST_AND_LAST, t)]
+    own = [line for line in lines if line.startswith("ls_tf: ")]
+    return [line for line in own if not re.match(_FIRST_AND_LAST, line)]
+
+
+def said_of(done) -> list[str]:
+    """As ``said``, of a program that has ended."""
+    return said(done.stderr.splitlines())
 
 
 def beside_progress(stderr: str) -> list[str]:

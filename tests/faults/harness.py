@@ -91,16 +91,6 @@ class FaultyLine(Line):
         return other
 
 
-def said(lines):
-    """The lines of a run's own beside its first, its progress and libraries."""
-    first = "ls_tf: tensorflow, "
-    return [
-        line
-        for line in lines
-        if line.startswith("ls_tf: ") and not line.startswith(first)
-    ]
-
-
 def count_operations(line, *flags):
     """Runs to the end; the operations on files, in order: [kind, place]."""
     log = line.folder.parent / f"{line.folder.name}.log"

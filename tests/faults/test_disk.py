@@ -10,6 +10,7 @@ import random
 import subprocess
 
 import pytest
+from command_line import said
 from etils import epath
 from file_faults import Fault
 from harness import (
@@ -17,7 +18,6 @@ from harness import (
     FaultyLine,
     count_operations,
     differences,
-    said,
 )
 
 from ls_tf.training import checkpoints

@@ -18,7 +18,8 @@ import time
 
 import made_records
 import pytest
-from harness import FAULTY, WORK, FaultyLine, differences, said
+from command_line import said
+from harness import FAULTY, WORK, FaultyLine, differences
 from own_signal import Signal
 
 from ls_tf.records.locks import locked

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 import pytest
-from command_line import arrays
-from harness import FaultyLine, checkpoints_of, said
+from command_line import arrays, said
+from harness import FaultyLine, checkpoints_of
 
 FLAGS = (
     "--experiment=fc_digits",

@@ -286,6 +286,15 @@ def test_a_damaged_module_that_a_part_imports_is_one_line(package):
         registry.get(package, "broken")
 
 
+@pytest.mark.parametrize("content", [b"def (", b"\xff", b"a = 0\0"])
+def test_no_line_on_a_damaged_part(package, content):
+    folder = pathlib.Path(registry._folder(package))
+    (folder / "broken.py").write_bytes(content)
+    with pytest.raises(SpecError, match="broken.py cannot be read as") as error:
+        registry.summary(package, "broken")
+    assert "\n" not in str(error.value)
+
+
 def test_what_a_part_lacks_is_the_parts_own_error(package):
     with pytest.raises(ModuleNotFoundError, match="no_such_library_anywhere"):
         registry.get(package, "resnet")
