@@ -30,6 +30,8 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, TypeVar
 
+from ls_tf.durations import spoken
+
 T = TypeVar("T")
 
 EXIT_CODE = 3
@@ -98,7 +100,9 @@ class _Limit:
     def __init__(self, seconds: float, command: str) -> None:
         self.until = time.monotonic() + seconds
         self.command = command
-        self.words = f"the time limit of {seconds / 60:g} min"
+        minutes = f"{seconds / 60:g} min"
+        said = spoken(seconds) if seconds >= 3600 else minutes
+        self.words = f"the time limit of {said}"
         self.ended = threading.Event()  # there is nothing to watch any more
         self._told = _copy_of_standard_error()
         threading.Thread(target=self._watch, name="limit", daemon=True).start()
@@ -207,8 +211,8 @@ def refuse(seconds: float, what: str, *, late: float = 0.0) -> None:
     if not requested():
         _requests.number, _requests.since = _BY_LIMIT, time.monotonic()
         _requests.limit.tell(
-            f"{max(left(), 0):.0f} s are left of {_requests.limit.words}, "
-            f"{what.format(f'{seconds:.0f} s')}: stopping"
+            f"{spoken(max(left(), 0))} are left of {_requests.limit.words}, "
+            f"{what.format(spoken(seconds))}: stopping"
         )
     look()
 

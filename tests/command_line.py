@@ -179,8 +179,11 @@ def ended(processes, code: int = 0, timeout: float = 100):
     return told
 
 
-# What a run is trained on, which it says first, and what came of it.
-_FIRST_AND_LAST = r"ls_tf: (?:(?:jax|tensorflow), \d+ x |\w+ .*: accuracy )"
+# The first words; what a run is trained on, where it goes on, what came of it.
+_FIRST_AND_LAST = (
+    r"ls_tf: (?:loading \w+$|(?:jax|tensorflow), \d+ x |resumes from step |"
+    r"\w+ .*: accuracy )"
+)
 _EXPECTED = re.compile(f"{_FIRST_AND_LAST}|fc_digits")
 
 
@@ -193,6 +196,14 @@ def said(lines: Sequence[str]) -> list[str]:
 def said_of(done) -> list[str]:
     """As ``said``, of a program that has ended."""
     return said(done.stderr.splitlines())
+
+
+def refusal(stderr: str) -> str:
+    """The one line of what only a loaded engine can refuse."""
+    first, *refused = stderr.splitlines()
+    assert first in ("ls_tf: loading jax", "ls_tf: loading tensorflow"), stderr
+    assert len(refused) == 1, stderr
+    return refused[0]
 
 
 def beside_progress(stderr: str) -> list[str]:

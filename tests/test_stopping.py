@@ -261,6 +261,16 @@ def test_what_would_last_beyond_a_time_limit_is_not_begun(heard, capfd):
     assert "python it.py" in stopping.farewell()
 
 
+def test_more_than_an_hour_is_said_in_hours(heard, capfd):
+    stopping.limit(5400, "python it.py")
+    with pytest.raises(StoppedError):
+        stopping.refuse(7500, "a run takes {} to its first steps")
+    assert capfd.readouterr().err == (
+        "ls_tf: 1 h 30 min are left of the time limit of 1 h 30 min, a run "
+        "takes 2 h 05 min to its first steps: stopping\n"
+    )
+
+
 def test_a_time_limit_ends_with_what_it_was_for(monkeypatch):
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it has ended"))
     monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 0.0)

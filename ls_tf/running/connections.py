@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ls_tf import stopping
+from ls_tf.durations import spoken
 from ls_tf.spec import SpecError
 
 SAY_SECONDS = 30.0
@@ -105,7 +106,7 @@ class Clock:
         if now - self._said < SAY_SECONDS:
             return ""
         self._said = now
-        return f"waiting for {names}, {now - self._began:.0f} s"
+        return f"waiting for {names}, {spoken(now - self._began)}"
 
 
 @contextlib.contextmanager

@@ -171,7 +171,10 @@ def _run_together(
             for member in together:
                 member.refuse_other_data()
             if engine.is_chief:
-                for line in session.lines(engine, identities[0].spec):
+                for line in (
+                    *session.lines(engine, identities[0].spec),
+                    *_resumed(together[0]),
+                ):
                     print(f"ls_tf: {line}", file=sys.stderr)
             for member in together:
                 member.begin()
@@ -203,6 +206,14 @@ def _restore(together: Sequence["Run"]) -> bool:
     for member, checkpoint in zip(together, newest, strict=True):
         member.restore(checkpoint)
     return newest[0] is not None
+
+
+def _resumed(member: "Run") -> list[str]:
+    """Says where a run goes on that was begun before; all of a stack do."""
+    total = member.task.total_steps
+    if not 0 < member.step < total:
+        return []
+    return [f"resumes from step {member.step:,} of {total:,}"]
 
 
 def _data_of(engine: "Engine") -> dict[str, Any]:

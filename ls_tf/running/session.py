@@ -81,6 +81,11 @@ def _loading(engine: str) -> Iterator[None]:
         ) from None
 
 
+def loading(engine: str) -> str:
+    """What a process says before it loads its engine."""
+    return f"loading {engine}"
+
+
 class Session:
     """The process's engine and devices, however many runs."""
 
@@ -109,6 +114,10 @@ class Session:
         for line in surroundings.settle():
             print(f"ls_tf: {line}", file=sys.stderr)
         self.place = check(machine)
+        _refuse_other_backend(machine.engine)
+        if self.place.index == 0:
+            # The first words: libraries take seconds from here on.
+            print(f"ls_tf: {loading(machine.engine)}", file=sys.stderr)
         self.worker = (self.place.index, self.place.count)
         self.peers = peers.meet(self.place, machine.worker_timeout)
         if about is not None:
@@ -273,14 +282,11 @@ class Session:
         }
 
 
-def _start_keras(engine: str) -> None:
-    """Loads Keras for an engine, with its own defaults and no user's.
-
-    Its file of settings (``keras.json`` in KERAS_HOME or ~/.keras) would
-    change the types and the layout of arrays.
+def _refuse_other_backend(engine: str) -> None:
+    """Refuses an engine that Keras does not run on in this process.
 
     Raises:
-        SpecError: Keras runs on another backend in this process.
+        SpecError: one line.
     """
     loaded = sys.modules.get("keras")
     backend = loaded.backend.backend() if loaded is not None else engine
@@ -288,6 +294,17 @@ def _start_keras(engine: str) -> None:
         raise SpecError(
             f"--engine={engine}: Keras runs on {backend} in this process"
         )
+
+
+def _start_keras(engine: str) -> None:
+    """Loads Keras for an engine, with its own defaults and no user's.
+
+    Its file of settings (``keras.json`` in KERAS_HOME or ~/.keras) would
+    change the types and the layout of arrays.
+
+    Raises:
+        SpecError: it cannot be loaded; one line.
+    """
     os.environ["KERAS_BACKEND"] = engine
     home = os.environ.get("KERAS_HOME")
     os.environ["KERAS_HOME"] = os.devnull  # a folder without files

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from ls_tf import stopping
+from ls_tf.durations import spoken
 from ls_tf.records import runs
 from ls_tf.running import execute, stack
 from ls_tf.running.session import Machine, Session
@@ -127,5 +128,5 @@ class Progress:
         if done > self._start:
             spent = time.monotonic() - self._began
             left = spent / (done - self._start) * (self.total - done)
-            words += f", about {left / 60:.0f} min left"
+            words += f", about {spoken(left)} left"
         print(f"ls_tf: {words}; {what}", file=sys.stderr, flush=True)

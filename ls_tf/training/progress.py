@@ -6,6 +6,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
+from ls_tf.durations import spoken
+
 _LINE_SECONDS = 15.0
 
 
@@ -67,7 +69,7 @@ class Progress:
             after = "" if loss is None else f", loss {loss:.4f}"
             self._say(
                 f"{self._title}: {self._unit} {step} of {self._total}, "
-                f"{rate:.1f} {self._unit}s/s, {left:.0f} s left{after}"
+                f"{rate:.1f} {self._unit}s/s, {spoken(left)} left{after}"
             )
 
     def _say(self, line: str) -> None:

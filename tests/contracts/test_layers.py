@@ -28,6 +28,7 @@ OUTSIDE = {
     "spec": set(),
     "seeds": {"numpy"},
     "stopping": set(),
+    "durations": set(),
     "text_lines": set(),
     "streams": set(),
     "records": {"numpy", "etils"},

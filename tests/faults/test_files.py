@@ -18,6 +18,7 @@ from pathlib import Path
 
 import made_records
 import pytest
+from command_line import said
 from file_faults import Fault
 from harness import WORK, FaultyLine, count_operations, differences
 
@@ -296,7 +297,7 @@ def _outcome(work, line, whole, kind, fault):
     code, out, err = _done(line, *work.flags, fault=fault)
     assert not any("Traceback" in text for text in err), err
     if code == 2:
-        lines = [text for text in err if text.startswith("ls_tf: ")]
+        lines = said(err)
         assert len(lines) == 1 and err[-1] == lines[0], err
         again = _done(line, *work.flags, fault=fault)
         assert again[0] == 2, again[2]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import programs
 import pytest
+from command_line import refusal
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +71,7 @@ def test_it_runs_or_says_what_to_do(shared_line, line, tmp_path, path):
     empty = tmp_path / "empty"
     empty.mkdir()
     done = line(*flags, f"--data_dir={empty}", code=2)
-    (message,) = [
-        said for said in done.stderr.splitlines() if said.startswith("ls_tf: ")
-    ]
+    message = refusal(done.stderr)
     assert re.search(f"{data}.*--data_dir", message)
     assert "Traceback" not in done.stderr
     assert not line.runs.exists()

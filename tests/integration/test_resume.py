@@ -94,7 +94,8 @@ def test_a_signal_saves_says_so_and_resumes(line, unbroken, number):
     assert run["outcome"] == "stopped"
     assert 0 < run["step"] < 15000
     assert not (folder / "lock").exists()
-    line(*FLAGS)
+    said = line(*FLAGS).stderr.splitlines()
+    assert f"ls_tf: resumes from step {run['step']:,} of 15,000" in said
     assert_equal_bits(arrays(folder), arrays(unbroken))
 
 

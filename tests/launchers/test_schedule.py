@@ -121,7 +121,7 @@ def test_teachers_are_started_before_their_students(launcher, capsys):
     assert '"ls_tf: what went wrong"); retry 1 of 2 in 10 s' in err
     assert "was ended by signal 9" in err
     assert "sweep: 0 of 4 runs finished; 2 under way" in err
-    assert "sweep: 4 of 4 runs finished, about 0 min left; 0 under" in err
+    assert "sweep: 4 of 4 runs finished, about 0 s left; 0 under" in err
 
 
 @pytest.mark.parametrize("code", [2, 4])

@@ -2,9 +2,12 @@
 
 import types
 
+import keras
 import pytest
 
+from ls_tf.running import session
 from ls_tf.running.session import Machine, Session
+from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import resolve
 
 SPEC = resolve("fc_digits").spec
@@ -13,14 +16,14 @@ NONE_FOUND = "--strategy=mirrored: no accelerator was found, one CPU trains"
 
 
 def said(names, replicas=1, networks=1, spec=SPEC, **machine):
-    session = Session.__new__(Session)
-    session.machine = Machine(**machine)
+    made = Session.__new__(Session)
+    made.machine = Machine(**machine)
     engine = types.SimpleNamespace(
         devices=lambda: names,
         num_replicas=replicas,
         networks=[None] * networks,
     )
-    return session.lines(engine, spec)
+    return made.lines(engine, spec)
 
 
 @pytest.mark.parametrize("engine", ["tensorflow", "jax"])
@@ -55,3 +58,25 @@ def test_mirrored_without_an_accelerator_says_so(engine, name, extra):
     assert two == [f"{engine}, 2 x {name}, float32"]
     assert len(said([name], engine=engine)) == 1
     assert len(said(["NVIDIA H100"], **mirrored)) == 1
+
+
+def test_the_first_words_come_before_a_library_is_loaded(monkeypatch, capsys):
+    order = []
+
+    def load(engine):
+        order.extend(capsys.readouterr().err.splitlines())
+        raise SpecError(f"no {engine}")
+
+    monkeypatch.setattr(session, "_start_keras", load)
+    with pytest.raises(SpecError, match="no tensorflow"):
+        Session(Machine())
+    assert order == ["ls_tf: loading tensorflow"]
+
+
+def test_what_needs_no_library_is_refused_without_a_word(capsys):
+    with pytest.raises(SpecError, match="no strategy 'two'"):
+        Session(Machine(strategy="two"))
+    other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
+    with pytest.raises(SpecError, match="Keras runs on"):
+        Session(Machine(engine=other))
+    assert capsys.readouterr().err == ""

@@ -82,7 +82,7 @@ def test_everything_is_trained_once(tmp_path, trained, capsys):
     assert len(order) == 10
     err = capsys.readouterr().err
     assert "sweep: 0 of 10 runs finished; next: fc_digits " in err
-    assert "sweep: 9 of 10 runs finished, about 0 min left; next:" in err
+    assert "sweep: 9 of 10 runs finished, about 0 s left; next:" in err
 
 
 def test_a_held_run_is_refused(tmp_path, trained):

@@ -6,6 +6,7 @@ import sys
 from typing import ClassVar
 
 import pytest
+from command_line import refusal
 
 from ls_tf.spec import SpecError
 from ls_tf.training import strategy
@@ -71,6 +72,6 @@ def test_no_tpu_is_one_line(tmp_path):
         timeout=120,
     )
     assert done.returncode == 2
-    (message,) = done.stderr.splitlines()
+    message = refusal(done.stderr)
     assert message.startswith("ls_tf: --strategy=tpu found no TPU; it wants")
     assert not (tmp_path / "runs").exists()
