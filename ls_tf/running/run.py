@@ -21,8 +21,8 @@ from ls_tf.pipeline import usage
 from ls_tf.records import runs as records
 from ls_tf.records.runs import Path, RunDirectory
 from ls_tf.running import assembly
-from ls_tf.spec import EvaluatorSpec
-from ls_tf.spec.resolve import RunIdentity
+from ls_tf.spec import EvaluatorSpec, Value
+from ls_tf.spec.resolve import RunIdentity, teacher_of
 from ls_tf.stopping import StoppedError
 from ls_tf.training import checkpoints
 from ls_tf.training.engine import Network
@@ -44,6 +44,30 @@ def tagged(
     elif evaluator.role == "train":
         prefix = "train_split"
     return {f"{prefix}/{name}": value for name, value in scalars.items()}
+
+
+def hyper_parameters(identity: RunIdentity) -> dict[str, Value]:
+    """What TensorBoard's table of runs says of one: what it may differ in.
+
+    Returns:
+        dict: experiment, alpha, seed, every changed field, and of a student
+        all that its teacher's run changes, with the teacher's alpha in any
+        case.
+
+    Source: ours.
+    """
+    values: dict[str, Value] = {
+        "experiment": identity.experiment,
+        "alpha": identity.spec.train.alpha,
+        "seed": identity.seed,
+    }
+    teacher = teacher_of(identity)
+    if teacher is not None and identity.spec.teacher is not None:
+        values["teacher.experiment"] = teacher.experiment
+        for path, value in identity.spec.teacher.changes.items():
+            values[f"teacher.changes.{path}"] = value
+        values["teacher.changes.alpha"] = teacher.spec.train.alpha
+    return {**values, **identity.changes}
 
 
 class Run:
@@ -173,12 +197,7 @@ class Run:
         )
         self._summaries = Summaries(str(directory.tensorboard), self.step)
         self._summaries.hparams(
-            {
-                "experiment": self.identity.experiment,
-                "alpha": self._spec.train.alpha,
-                "seed": self.identity.seed,
-                **self.identity.changes,
-            },
+            hyper_parameters(self.identity),
             self.identity.folder.rsplit("/", 1)[0],
         )
         for line in usage.lines(self.task.data_used):

@@ -135,6 +135,8 @@ def test_columns_of_hparams_are_those_of_all_runs(tmp_path):
         writer = Summaries(str(tmp_path / name), 0)
         writer.hparams({"alpha": 0.1, **changes}, name)
         writer.scalars(10, {"report/accuracy": 0.5})
+        if name == "b":  # a translation has another metric beside
+            writer.scalars(10, {"report/translation/bleu": 25.0})
         writer.finish(True)
     runs = plugin_event_multiplexer.EventMultiplexer()
     runs.AddRunsFromDirectory(str(tmp_path))
@@ -155,3 +157,5 @@ def test_columns_of_hparams_are_those_of_all_runs(tmp_path):
     )
     names = {info.name for info in experiment.hparam_infos}
     assert names == {"alpha", "learning_rate", "train.weight_decay", "text"}
+    metrics = {info.name.tag for info in experiment.metric_infos}
+    assert metrics == {"report/accuracy", "report/translation/bleu"}
