@@ -1,17 +1,64 @@
 """Package metadata and dependencies of ls_tf; they are stated only here."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# The library, the verdict, and tables and figures from records.
+_LIGHT = [
+    "numpy>=2.0",
+    "scipy>=1.13",
+    "matplotlib>=3.9",
+    "jinja2>=3.1",
+    "markupsafe>=2.1",
+    "absl-py>=2.1",
+    "etils[epath]>=1.9",
+]
+_SKLEARN = ["scikit-learn>=1.5"]
+_PANDAS = ["pandas>=2.2"]
+_TEXT = ["sacrebleu>=2.4", "sentencepiece>=0.2"]
+# Photographs that are streamed: records, processes, pixels.
+_PHOTOGRAPHS = [
+    "array-record>=0.8",
+    "grain>=0.2.18",
+    "opencv-python-headless>=4.10",
+    "pillow>=10.0",
+    "simplejpeg>=1.8",
+    "tensorflow-datasets>=4.9.10",
+    # tensorflow-datasets 4.9.10 imports it without declaring it.
+    "importlib_resources>=6.0",
+]
+_TRAINING = [
+    "keras>=3.15",
+    "tensorboard>=2.20",
+    "safetensors>=0.5",
+    "h5py>=3.11",
+    "tqdm>=4.66",
+    *_SKLEARN,
+    *_TEXT,
+]
+_WITH_TENSORFLOW = [*_TRAINING, *_PHOTOGRAPHS]
+_SLURM = ["submitit>=1.5.2"]
+_RAY = ["ray>=2.40"]
+
+_HERE = Path(__file__).parent
+
+
+def _version() -> str:
+    """The version, which stands in the package alone."""
+    text = (_HERE / "ls_tf" / "__init__.py").read_text("utf-8")
+    return re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)[0]
+
+
 setup(
     name="ls_tf",
-    version="0.1.0",
+    version=_version(),
     description=(
         "Reference implementation of the label-smoothing study 'When Does "
         "Label Smoothing Help?' and of the papers that answered it."
     ),
-    long_description=Path(__file__).with_name("README.md").read_text("utf-8"),
+    long_description=(_HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
@@ -23,60 +70,40 @@ setup(
         "ls_tf.pages": ["*.css", "*.html"],
         "ls_tf.reports": ["*.csv"],
     },
-    install_requires=[
-        "tensorflow>=2.21",
-        "keras>=3.15",
-        "tensorflow-datasets>=4.9.10",
-        # tensorflow-datasets 4.9.10 imports it without declaring it.
-        "importlib_resources>=6.0",
-        "absl-py>=2.1",
-        "etils[epath]>=1.9",
-        "numpy>=2.0",
-        "scipy>=1.13",
-        "scikit-learn>=1.5",
-        "matplotlib>=3.9",
-        "jinja2>=3.1",
-        "markupsafe>=2.1",
-        "tensorboard>=2.20",
-        "safetensors>=0.5",
-        "h5py>=3.11",
-        "sacrebleu>=2.4",
-        "sentencepiece>=0.2",
-        # Photographs that are streamed: records, processes, pixels.
-        "array-record>=0.8",
-        "grain>=0.2.18",
-        "opencv-python-headless>=4.10",
-        "pillow>=10.0",
-        "simplejpeg>=1.8",
-        "tqdm>=4.66",
-    ],
+    install_requires=_LIGHT,
     extras_require={
+        # All that trains and reports, on TensorFlow; on CUDA GPUs.
+        "tensorflow": ["tensorflow>=2.21", *_WITH_TENSORFLOW],
+        "cuda": ["tensorflow[and-cuda]>=2.21", *_WITH_TENSORFLOW],
+        # The same on JAX without TensorFlow, from prepared data: on a CPU, on
+        # CUDA GPUs and on Cloud TPUs. gcsfs reaches gs:// there.
+        "jax": ["jax>=0.8", *_TRAINING],
+        "jax-cuda": ["jax[cuda13]>=0.8", *_TRAINING],
+        "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1", *_TRAINING],
+        # Single functions of the library, and photographs for JAX.
+        "sklearn": _SKLEARN,
+        "pandas": _PANDAS,
+        "text": _TEXT,
+        "photographs": _PHOTOGRAPHS,
+        # --launcher=local and slurm, and --launcher=ray.
+        "slurm": _SLURM,
+        "ray": _RAY,
         "dev": [
+            *("tensorflow>=2.21", *_WITH_TENSORFLOW),
+            *("jax>=0.8", *_PANDAS),  # the tests run both engines
+            *(*_SLURM, *_RAY),  # and both launchers
             "pytest>=8.0",
             "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "import-linter>=2.6",
             "mypy>=1.11",
-            "jax>=0.8",  # the tests run both engines
-            "submitit>=1.5.2",  # and both launchers
-            "ray>=2.40",
-            # A test installs the package, without a network.
+            # Tests install the package and build it, without a network.
             "setuptools>=64",
             "wheel>=0.38",
         ],
-        # The JAX engine, on a CPU, on CUDA GPUs and on Cloud TPUs. gcsfs
-        # reaches gs:// on a machine without TensorFlow.
-        "jax": ["jax>=0.8"],
-        # TensorFlow on CUDA GPUs: the libraries beside the driver.
-        "cuda": ["tensorflow[and-cuda]>=2.21"],
-        "jax-cuda": ["jax[cuda13]>=0.8"],
-        "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1"],
         # Only tests of the ResNets import it: the network they must equal.
         "torchvision": ["torchvision>=0.19"],
-        # --launcher=local and slurm, and --launcher=ray.
-        "slurm": ["submitit>=1.5.2"],
-        "ray": ["ray>=2.40"],
         # Only benchmarks/ imports these: the named peers it compares with.
         "benchmark": ["torch>=2.3", "pillow>=10.0", "transformers>=5.0"],
     },

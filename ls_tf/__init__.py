@@ -17,6 +17,8 @@ See docs/library.md.
 import importlib
 from typing import Any
 
+from ls_tf import extras
+
 __version__ = "0.1.0"
 
 _PUBLIC = (
@@ -33,10 +35,11 @@ _PUBLIC = (
 
 def __getattr__(name: str) -> Any:
     """Imports what is public when it is first asked for."""
-    if name == "analyze":
-        return importlib.import_module("ls_tf.verdict.verdict").analyze
-    if name in _PUBLIC:
-        return importlib.import_module(f"ls_tf.{name}")
+    with extras.needed(f"ls_tf.{name}"):
+        if name == "analyze":
+            return importlib.import_module("ls_tf.verdict.verdict").analyze
+        if name in _PUBLIC:
+            return importlib.import_module(f"ls_tf.{name}")
     raise AttributeError(f"module 'ls_tf' has no attribute {name!r}")
 
 

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import __version__, arguments, stopping, streams
+from ls_tf import __version__, arguments, extras, stopping, streams
 from ls_tf.arguments import Flags
 from ls_tf.running import peers, places, stack, surroundings
 from ls_tf.running.machine import Machine
@@ -457,7 +457,7 @@ def _start(argv: Sequence[str]) -> int:
 
 def _bad_input() -> tuple[type[Exception], ...]:
     """The errors that say in one line what a person must change."""
-    kinds: list[type[Exception]] = [SpecError]
+    kinds: list[type[Exception]] = [SpecError, extras.MissingError]
     # Only modules that are loaded can have raised their error.
     for module, name in (
         ("ls_tf.records.runs", "RunError"),
@@ -496,6 +496,9 @@ def _ended(error: BaseException) -> int | None:
     if execute is not None and isinstance(error, execute.NonFiniteLossError):
         _say(str(error))
         return NOT_FINITE
+    if (library := extras.missing(error)) is not None:
+        _say(extras.wanted("this", library))
+        return BAD_INPUT
     if (advice := device_errors.advice(error)) is not None:
         _say(advice)
         return BAD_INPUT

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ls_tf import extras
 from ls_tf.records.record import Record, read_record
 from ls_tf.records.runs import Path, RunError
 from ls_tf.spec.resolve import RunIdentity, resolve
@@ -56,18 +57,13 @@ def frame(runs_dir: str | os.PathLike[str] = "runs") -> "pd.DataFrame":
         does not have is missing.
 
     Raises:
-        ImportError: pandas is not installed.
+        ImportError: pandas is not installed; one line.
         ValueError: no such folder, or a record that is damaged; one line.
 
     Source: ours.
     """
-    try:
+    with extras.needed("ls_tf.runs.frame"):
         import pandas as pd
-    except ImportError:
-        raise ImportError(
-            "ls_tf.runs.frame wants pandas, which is not installed; install "
-            "it with: pip install pandas (ls_tf.runs.records goes without)"
-        ) from None
     return pd.DataFrame([_row(record) for record in records(runs_dir)])
 
 

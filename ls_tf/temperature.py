@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 
+from ls_tf import extras
 from ls_tf.analysis import calibration, given, outputs
 from ls_tf.analysis import temperature as _temperature
 from ls_tf.analysis.calibration import Edge
@@ -256,11 +257,12 @@ def fit_isotonic(
 
     Raises:
         ValueError: bad shapes, values or labels.
+        ImportError: scikit-learn is not installed; one line.
 
     Source: Zadrozny and Elkan 2002; curves by scikit-learn.
     """
-    from sklearn.isotonic import IsotonicRegression
-
+    with extras.needed("ls_tf.temperature.fit_isotonic"):
+        from sklearn.isotonic import IsotonicRegression
     rows, ids, mass = given.examples(
         logits,
         labels,

@@ -32,7 +32,7 @@ case $what in
         : "${REPOSITORY:?wanted the address that git clones}"
         on_all "git clone $(printf %q "$REPOSITORY") ls_tf && cd ls_tf &&
             python3.11 -m venv .venv &&
-            .venv/bin/pip install -e '.[jax-tpu]' gcsfs"
+            .venv/bin/pip install -e '.[tensorflow,jax-tpu]'"
         ;;
     run)
         : "${RUNS:?wanted where records go, as gs://BUCKET/runs}"

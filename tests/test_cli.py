@@ -453,7 +453,7 @@ def test_bad_input_is_refused_in_every_mode(refused, mode):
 
 @pytest.mark.parametrize(
     ("engine", "advice"),
-    [("jax", r"pip install -e '\.\[jax\]'"), ("tensorflow", "--engine=jax")],
+    [("jax", "or jax-cuda"), ("tensorflow", "--engine=jax")],
 )
 def test_an_engine_that_is_not_installed(refused, monkeypatch, engine, advice):
     find = importlib.util.find_spec
@@ -463,7 +463,10 @@ def test_an_engine_that_is_not_installed(refused, monkeypatch, engine, advice):
         lambda name, *more: None if name == engine else find(name, *more),
     )
     message = refused(DIGITS, f"--engine={engine}")
-    assert re.search(f"wants the package {engine}.*{advice}", message)
+    command = re.escape(f'pip install "ls_tf[{engine}]"')
+    assert re.search(
+        f"wants the package {engine}.*{command}.*{advice}", message
+    )
 
 
 def test_another_backend_in_this_process(refused):

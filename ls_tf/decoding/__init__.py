@@ -9,6 +9,8 @@ imported when they are first asked for.
 import importlib
 from typing import Any
 
+from ls_tf import extras
+
 _PUBLIC = {
     "beam_search": ("ls_tf.decoding.any_step", "beam_search"),
     "compiled_beam_search": ("ls_tf.decoding.search", "beam_search"),
@@ -19,7 +21,8 @@ def __getattr__(name: str) -> Any:
     """Imports what is public when it is first asked for."""
     if name in _PUBLIC:
         module, attribute = _PUBLIC[name]
-        return getattr(importlib.import_module(module), attribute)
+        with extras.needed(f"ls_tf.decoding.{name}"):
+            return getattr(importlib.import_module(module), attribute)
     raise AttributeError(f"module 'ls_tf.decoding' has no attribute {name!r}")
 
 

@@ -1,10 +1,10 @@
 """Which launcher the flags choose, checked before anything is started."""
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ls_tf import extras
 from ls_tf.launchers import jobs
 from ls_tf.launchers.jobs import Job, Launcher
 from ls_tf.launchers.scheduling import Schedule
@@ -15,12 +15,8 @@ from ls_tf.spec import SpecError, nearest, parse
 HERE = "here"
 NAMES = (HERE, "local", "slurm", "ray")
 
-# Launcher -> the package that it wants, and the extra that installs it.
-_PACKAGES = {
-    "local": ("submitit", "slurm"),
-    "slurm": ("submitit", "slurm"),
-    "ray": ("ray", "ray"),
-}
+# Launcher -> the package that it wants.
+_PACKAGES = {"local": "submitit", "slurm": "submitit", "ray": "ray"}
 # Key of --slurm -> type, and its name in submitit's update_parameters.
 _SLURM: dict[str, tuple[type, str]] = {
     "account": (str, "slurm_account"),
@@ -98,12 +94,8 @@ def choose(
             raise SpecError(f"--{flag} goes with --launcher={flag} only")
     if name == HERE:
         return Choice()
-    package, extra = _PACKAGES[name]
-    if importlib.util.find_spec(package) is None:
-        raise SpecError(
-            f"--launcher={name} wants the package {package}, which is not "
-            f"installed; install it with: pip install -e '.[{extra}]'"
-        )
+    if not extras.is_there(_PACKAGES[name]):
+        raise SpecError(extras.wanted(f"--launcher={name}", _PACKAGES[name]))
     settings: dict[str, Any] = {}
     address = "auto"
     if name == "slurm":

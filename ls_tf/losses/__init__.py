@@ -8,6 +8,8 @@ are imported when they are first asked for.
 import importlib
 from typing import Any
 
+from ls_tf import extras
+
 _PUBLIC = {
     "KerasLoss": "ls_tf.objective.keras_loss",
     "numpy_loss": "ls_tf.analysis.numpy_losses",
@@ -17,7 +19,8 @@ _PUBLIC = {
 def __getattr__(name: str) -> Any:
     """Imports what is public when it is first asked for."""
     if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
+        with extras.needed(f"ls_tf.losses.{name}"):
+            return getattr(importlib.import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'ls_tf.losses' has no attribute {name!r}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from ls_tf import extras
 from ls_tf.pipeline import (
     array_cache,
     contract,
@@ -196,8 +197,8 @@ def load(
         return _from_file(info, train, vocabulary_size, source, data_dir)
     if not _has_sentencepiece():
         raise DataError(
-            f"{info.name}: sentencepiece is not installed; install it, or "
-            f"give a prepared file as data_dir: {prepared.advice()}"
+            f"{extras.wanted(info.name, 'sentencepiece')}, or give a prepared "
+            f"file as data_dir: {prepared.advice()}"
         )
     texts = _Texts(module, source, data_dir)
     pairs = texts.pairs(train)

@@ -4,13 +4,12 @@ Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 """
 
 import contextlib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import stopping, streams
+from ls_tf import extras, stopping, streams
 from ls_tf.records import reading
 from ls_tf.running import agreement, peers, places, provenance, surroundings
 from ls_tf.running.machine import Machine as Machine
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from ls_tf.training.engine import Engine, Transform
 
 ENGINES = ("tensorflow", "jax")
+# What a run imports beside its engine, and would miss hours later.
+_BESIDE = ("keras", "tensorboard", "safetensors", "h5py", "tqdm")
 
 
 def check(machine: Machine) -> places.Place:
@@ -49,17 +50,14 @@ def check(machine: Machine) -> places.Place:
             raise SpecError("--compile_cache goes with --engine=jax only")
         if not machine.compile_cache:
             raise SpecError("--compile_cache: wanted a folder, or off, got ''")
-    if engine == "tensorflow":
-        if importlib.util.find_spec("tensorflow") is None:
-            raise SpecError(
-                "--engine=tensorflow wants the package tensorflow, which is "
-                "not installed; there is --engine=jax"
-            )
-    elif importlib.util.find_spec("jax") is None:
-        raise SpecError(
-            "--engine=jax wants the package jax, which is not installed; "
-            "install it with: pip install -e '.[jax]' (or jax-cuda, jax-tpu)"
-        )
+    for library in (engine, *_BESIDE):
+        if not extras.is_there(library):
+            others = {
+                "tensorflow": "; there is --engine=jax too",
+                "jax": " (or jax-cuda, jax-tpu)",
+            }
+            said = extras.wanted(f"--engine={engine}", library, engine)
+            raise SpecError(f"{said}{others[engine]}")
     return places.of(machine)
 
 
@@ -253,7 +251,7 @@ class Session:
         return [
             said,
             f"--strategy=mirrored: no accelerator was found, one CPU trains; "
-            f"for GPUs: pip install -e '.[{extra}]'; to rehearse on CPUs: "
+            f"for GPUs: {extras.install(extra)}; to rehearse on CPUs: "
             "--logical_devices=N",
         ]
 

@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from ls_tf import extras
 from ls_tf.spec import SpecError
 from ls_tf.training import device_errors, jax_processes
 
@@ -75,8 +76,8 @@ def make(
         among = f" (JAX_PLATFORMS={platforms})" if platforms else ""
         said = " ".join(str(error).split()) or "it has none"
         todo = device_errors.reason(said) or (
-            "name one that is there, such as cpu, or none; GPUs want pip "
-            "install -e '.[jax-cuda]', TPUs '.[jax-tpu]'"
+            "name one that is there, such as cpu, or none; GPUs want "
+            f"{extras.install('jax-cuda')}, TPUs {extras.install('jax-tpu')}"
         )
         raise SpecError(
             f"--engine=jax found no device{among}: {said}; {todo}"
@@ -89,8 +90,8 @@ def make(
     if strategy == "tpu" and devices[0].platform != "tpu":
         raise SpecError(
             "--strategy=tpu found no TPU; it wants a Cloud TPU VM and "
-            "pip install -e '.[jax-tpu]', see docs/accelerators.md; JAX found "
-            f"{devices[0].device_kind}"
+            f"{extras.install('jax-tpu')}, see docs/accelerators.md; JAX "
+            f"found {devices[0].device_kind}"
         )
     if process[1] > 1:
         return jax_processes.together()

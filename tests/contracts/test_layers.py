@@ -13,6 +13,7 @@ import sys
 import grimp
 import pytest
 
+from ls_tf import extras
 from ls_tf.spec import registry
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,6 +28,7 @@ OUTSIDE = {
     "__main__": set(),
     "spec": set(),
     "seeds": {"numpy"},
+    "extras": set(),
     "stopping": set(),
     "durations": set(),
     "text_lines": set(),
@@ -135,6 +137,12 @@ def test_a_room_imports_no_other_library(graph):
 def test_every_room_has_its_libraries_and_no_more(graph):
     rooms = {room_of(m) for m in graph.modules if m.startswith("ls_tf")}
     assert rooms == OUTSIDE.keys()
+
+
+def test_every_library_has_an_extra():
+    imported = set().union(*OUTSIDE.values())
+    # NumPy and SciPy are the library's own need.
+    assert imported - {"numpy", "scipy"} == extras.EXTRAS.keys()
 
 
 def test_no_private_name_is_imported_from_another_package():

@@ -89,7 +89,7 @@ def test_a_missing_package_names_its_extra(monkeypatch, name, package, extra):
     with pytest.raises(SpecError) as caught:
         choose(name, most=None, retries=2)
     assert f"wants the package {package}, which is not" in str(caught.value)
-    assert f"pip install -e '.[{extra}]'" in str(caught.value)
+    assert f'pip install "ls_tf[{extra}]"' in str(caught.value)
 
 
 def test_without_slurm_nothing_is_started(installed, monkeypatch, tmp_path):

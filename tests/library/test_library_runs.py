@@ -36,7 +36,7 @@ def test_a_frame_has_a_row_a_run_and_what_was_measured():
 
 def test_without_pandas_a_frame_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pip install pandas"):
+    with pytest.raises(ImportError, match=r'pip install "ls_tf\[pandas\]"'):
         ls_tf.runs.frame(RECORDED)
     assert ls_tf.runs.records(RECORDED)
 

@@ -479,5 +479,5 @@ def test_without_sentencepiece_texts_cannot_be_encoded():
         """,
     )
     assert done.stderr == ""
-    assert "sentencepiece is not installed" in done.stdout
+    assert 'install it with: pip install "ls_tf[text]"' in done.stdout
     assert "--mode=prepare" in done.stdout
