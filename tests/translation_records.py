@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from ls_tf.analysis import calibration
+from ls_tf.analysis import bleu, calibration
 
 GRID = 2.0 ** (np.arange(-4, 5) / 4)
 SIGNATURES = {
@@ -159,14 +159,19 @@ def measurements(need, changed):
     Args:
         need: the run.
         changed: scalars by their name, arrays of the sweep by
-            ``sweep/<name>``, to be put in place of the made-up ones.
+            ``sweep/<name>``, to be put in place of the made-up ones;
+            ``translated``: (translations, references), to be counted.
     """
     found, validation = scores(need)
     names = {f"token_{i}": piece for i, piece in PIECES.items()}
     arrays = {k: changed.get(f"sweep/{k}", v) for k, v in sweep(need).items()}
-    texts = {"hypotheses": np.array(["a b c d e f."] * 3)}
+    texts, notes = {"hypotheses": np.array(["a b c d e f."] * 3)}, SIGNATURES
+    if "translated" in changed:
+        counted = bleu.scores(*changed["translated"])
+        texts |= {f"counts_{k}": v for k, v in counted.counts.items()}
+        notes = {**counted.signatures, "references": counted.references}
     result = {
-        ("translation", "report"): (found, texts, SIGNATURES),
+        ("translation", "report"): (found, texts, notes),
         ("token_calibration", "report"): (tokens(need), diagrams(need), {}),
         ("translation_sweep", "report"): ({}, arrays, SIGNATURES),
         ("token_projection", "report"): (geometry(need), points(need), names),

@@ -1,10 +1,14 @@
 """Translation scores: corpus BLEU in the study's form and in today's, chrF."""
 
 import functools
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
+from sacrebleu.metrics.base import Metric
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
@@ -41,10 +45,37 @@ class Scores:
             hypotheses over words of the references, as ``bleu`` splits them.
         signatures: name -> sacreBLEU's own description of how it was made;
             ``language``: a warning, where the scores can mean little.
+        counts: name -> int32 [N, n], what sacreBLEU counts in each sentence
+            and sums before it scores: n-grams that there are and that are
+            right. What a bootstrap draws from, without the texts.
+        references: SHA-256 of the references, hex: translations of one test
+            set have the same.
     """
 
     values: Mapping[str, float]
     signatures: Mapping[str, str]
+    counts: Mapping[str, np.ndarray] = field(compare=False)
+    references: str
+
+
+class _Counted(Metric):
+    """A metric of sacreBLEU that keeps what it has counted."""
+
+    counts: Any = ()
+
+    def _extract_corpus_statistics(
+        self, hypotheses: Sequence[str], references: Any
+    ) -> Any:
+        self.counts = super()._extract_corpus_statistics(hypotheses, references)
+        return self.counts
+
+
+class _BLEU(_Counted, BLEU):
+    """BLEU that keeps its counts."""
+
+
+class _CHRF(_Counted, CHRF):
+    """The chrF that keeps its counts."""
 
 
 def scores(
@@ -89,13 +120,14 @@ def scores(
     if is_doubtful and not language:
         tokens = "char"
     metrics = {
-        "bleu_uncased": BLEU(tokenize=tokens or "intl", lowercase=True),
+        "bleu_uncased": _BLEU(tokenize=tokens or "intl", lowercase=True),
         # Hypotheses are raw text; one that looks tokenised is the model's.
-        "bleu": BLEU(tokenize=tokens or "13a", force=True),
-        "chrf": CHRF(),
+        "bleu": _BLEU(tokenize=tokens or "13a", force=True),
+        "chrf": _CHRF(),
     }
     values: dict[str, float] = {}
     signatures: dict[str, str] = {}
+    counts: dict[str, np.ndarray] = {}
     for name, metric in metrics.items():
         score = functools.partial(
             metric.corpus_score, list(hypotheses), [list(references)]
@@ -103,6 +135,7 @@ def scores(
         found = stopping.aside(score)
         values[name] = float(found.score)
         signatures[name] = str(metric.get_signature())
+        counts[name] = np.array(metric.counts, np.int32)
         if name == "bleu":
             values["length_ratio"] = found.sys_len / max(found.ref_len, 1)
     if is_doubtful and language:
@@ -111,7 +144,8 @@ def scores(
             "words, so that BLEU means little; data.source=prefix:en-zh names "
             "the languages"
         )
-    return Scores(values, signatures)
+    digest = hashlib.sha256("\n".join(references).encode()).hexdigest()
+    return Scores(values, signatures, counts, digest)
 
 
 def against_raw_words(

@@ -56,8 +56,9 @@ class Evaluator:
         Returns:
             Measurement: scalars ``bleu_uncased``, ``bleu``, ``chrf`` (0 to
             100), ``length_ratio`` and ``finished`` (part of the translations
-            that ended by themselves); notes: sacreBLEU's signatures; arrays:
-            the ``hypotheses``.
+            that ended by themselves); notes: sacreBLEU's signatures, and
+            ``references``, their SHA-256; arrays: the ``hypotheses``, and
+            ``counts_<score>`` int32 [N, n], what a bootstrap draws from.
         """
         translated = network.translate_role(self.role, self._search)
         hypotheses = network.decode(translated.ids)
@@ -69,6 +70,9 @@ class Evaluator:
         return Measurement(
             {**scores.values, "finished": float(translated.finished.mean())},
             len(hypotheses),
-            {"hypotheses": np.array(hypotheses)},
-            scores.signatures,
+            {
+                "hypotheses": np.array(hypotheses),
+                **{f"counts_{k}": v for k, v in scores.counts.items()},
+            },
+            {**scores.signatures, "references": scores.references},
         )

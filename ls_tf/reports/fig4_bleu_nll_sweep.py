@@ -19,6 +19,7 @@ from ls_tf.pages import (
     canvas,
     declared,
     networks,
+    paired_bootstrap,
     quoted,
     sweep_claims,
     sweep_lines,
@@ -27,6 +28,7 @@ from ls_tf.pages import (
 from ls_tf.pages.blocks import NO_RUN, Block, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
+from ls_tf.pages.paired_bootstrap import Pair
 from ls_tf.pages.sweep_claims import Claim
 from ls_tf.pages.tables import VERDICT
 
@@ -146,6 +148,16 @@ def _quoted() -> str:
     )
 
 
+def _pairs(runs: Mapping[Network, _OverAlpha]) -> Iterable[Pair]:
+    """Hard targets beside smoothed ones, of each network."""
+    names = tuple(f"alpha = {alpha:g}" for alpha in translation.ALPHAS)
+    for network, of_network in runs.items():
+        hard, smoothed = (of_network[alpha] for alpha in translation.ALPHAS)
+        yield Pair(
+            translation.title(network), (names[0], names[1]), hard, smoothed
+        )
+
+
 def _claims_table(claims: _Claims) -> Table:
     """One row for each claim; one for a network that lacks a run."""
     near = sweep_claims.NEAR
@@ -192,11 +204,17 @@ def build(records: Records) -> Iterable[Block]:
         "Translations at T = 1, beam of 4, length penalty 0.6; means over "
         f"seeds. {translation.SPLIT} BLEU, uncased, is the paper's: lower "
         "case, international tokenisation; BLEU, cased, and chrF are those of "
-        f"today. {signed} {_quoted()}",
+        "today. The 95 % interval is sacreBLEU's bootstrap over the sentences. "
+        f"{signed} {_quoted()}",
         rows,
         ("network", lambda r: translation.title(r.network), ""),
         ("alpha", lambda r: r.alpha, "g"),
         ("BLEU, uncased", lambda r: or_no_run(_mean("bleu_uncased", r)), ".2f"),
+        (
+            "95 % of the first seed",
+            lambda r: paired_bootstrap.interval(r.runs, "bleu_uncased"),
+            ".2f",
+        ),
         ("BLEU, cased", lambda r: _mean("bleu", r), ".2f"),
         ("chrF", lambda r: _mean("chrf", r), ".2f"),
         ("validation BLEU, cased", _validation_bleu, ".2f"),
@@ -205,6 +223,7 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
         ("steps", lambda r: networks.steps(r.runs), ""),
     )
+    yield from paired_bootstrap.blocks(_pairs(runs), ("bleu_uncased", "chrf"))
     yield from sweep_lines.pictures(
         runs,
         _figure,

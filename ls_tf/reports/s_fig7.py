@@ -15,9 +15,16 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import seed_differences
-from ls_tf.pages import canvas, declared, networks, tables
+from ls_tf.pages import (
+    canvas,
+    declared,
+    networks,
+    paired_bootstrap,
+    tables,
+)
 from ls_tf.pages.blocks import Block, Need, Picture, Text
 from ls_tf.pages.declared import Claim, Number, Records, Runs, or_no_run
+from ls_tf.pages.paired_bootstrap import Pair
 from ls_tf.pages.tables import Spread
 from ls_tf.spec import Value
 
@@ -84,17 +91,21 @@ _COLUMNS = (
 )
 
 
+# Who is claimed to have the lower BLEU, who the higher; the claim, and whose.
+_COMPARED = (
+    (_OF_HARD, _OF_SMOOTHED, "the smoothed teacher's student is better",
+     "Shen et al."),
+    (_HARD, _SMOOTHED, "smoothing improves the teacher", "Shen et al."),
+    (_HARD, _OF_HARD, "a student of the hard teacher beats its teacher",
+     "ours"),
+    (_SMOOTHED, _OF_SMOOTHED,
+     "a student of the smoothed teacher beats its teacher", "ours"),
+)  # fmt: skip
+
+
 def _claims(runs: Mapping[_Who, Runs]) -> Iterable[Claim[str]]:
     """Judged by an interval over the seeds that both have."""
-    for lower, higher, text, whose in (
-        (_OF_HARD, _OF_SMOOTHED, "the smoothed teacher's student is better",
-         "Shen et al."),
-        (_HARD, _SMOOTHED, "smoothing improves the teacher", "Shen et al."),
-        (_HARD, _OF_HARD, "a student of the hard teacher beats its teacher",
-         "ours"),
-        (_SMOOTHED, _OF_SMOOTHED,
-         "a student of the smoothed teacher beats its teacher", "ours"),
-    ):  # fmt: skip
+    for lower, higher, text, whose in _COMPARED:
         of = f"{lower.name} < {higher.name}"
         claim = Claim(of, _BLEU.of(runs[lower]), _BLEU.of(runs[higher]), text,
                       whose)  # fmt: skip
@@ -175,12 +186,18 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "scores",
         "On test_2016_flickr; means over seeds. Beam of 4, length penalty 0.6; "
-        "NLL, ECE and accuracy of the next subword, given the right ones.",
+        "NLL, ECE and accuracy of the next subword, given the right ones. The "
+        "95 % interval is sacreBLEU's bootstrap over the sentences.",
         runs.items(),
         ("who", lambda r: r[0].name, ""),
         *(
             (heading, lambda r, n=number: or_no_run(n.mean(r[1])), form)
             for number, heading, form in _COLUMNS
+        ),
+        (
+            "BLEU, cased, 95 % of the first seed",
+            lambda r: paired_bootstrap.interval(r[1], _BLEU.name),
+            ".2f",
         ),
         ("seeds", lambda r: len(r[1]), ""),
         ("steps", lambda r: networks.steps(r[1]), ""),
@@ -195,4 +212,11 @@ def build(records: Records) -> Iterable[Block]:
         ("whose", lambda c: c.whose, ""),
         ("lower < higher", lambda c: c.of, ""),
         *declared.judged(".2f"),
+    )
+    yield from paired_bootstrap.blocks(
+        [
+            Pair("Teachers and students", (a.name, b.name), runs[a], runs[b])
+            for a, b, _, _ in _COMPARED
+        ],
+        (_BLEU.name,),
     )

@@ -11,6 +11,7 @@ import translation_records
 from built_pages import figures, page_of, rows
 from translation_records import GRID, PIECES, SIGNATURES
 
+from ls_tf.analysis import bleu, translation_bootstrap
 from ls_tf.pages import builder, networks, sweep_lines, translation
 from ls_tf.pages.blocks import Need
 from ls_tf.reports import (
@@ -689,3 +690,72 @@ def test_alphas_and_seeds_of_the_tables():
     ]
     wanted = Need("transformer_ende", {"alpha": 0.1}, optional=True)
     assert wanted in fig4_bleu_nll_sweep.REQUIRES
+
+
+# --- The paired bootstrap ---------------------------------------------------
+
+REFERENCES = [f"wort {n} steht hier vor {n + 1} anderen" for n in range(12)]
+
+
+def translated(need):
+    """Hard targets get every third sentence wrong, smoothed every fourth."""
+    wrong = 3 if need.changes["alpha"] == 0 else 4
+    texts = [
+        "wort steht" if n % wrong == 0 else text
+        for n, text in enumerate(REFERENCES)
+    ]
+    return {"translated": (texts, REFERENCES)}
+
+
+def test_runs_are_compared_by_a_paired_bootstrap(quick, built):
+    folder = built("fig4_bleu_nll_sweep", pair, changed=translated)
+    counts = {}
+    for alpha in (0, 0.1):
+        texts = translated(Need("x", {"alpha": alpha}))["translated"]
+        counts[alpha] = bleu.scores(*texts)
+    uncased, chrf = rows(folder, "bootstrap")
+    assert (uncased["score"], chrf["score"]) == ("BLEU, uncased", "chrF")
+    for score, row in (("bleu_uncased", uncased), ("chrf", chrf)):
+        found = translation_bootstrap.paired(
+            score,
+            *(counted.counts[score] for counted in counts.values()),
+            counts[0].signatures[score],
+        )
+        assert (row["compared"], row["seed"]) == (SMALL, "0")
+        assert (row["baseline"], row["system"]) == ("alpha = 0", "alpha = 0.1")
+        assert close(row["its score"], counts[0].values[score])
+        assert close(row["the system's score"], counts[0.1].values[score])
+        assert close(row["p"], found.p_value)
+        assert close(row["the system's 95 % from"], found.system.low)
+        assert found.p_value > 0.05
+    page = page_of(folder)
+    rise = float(uncased["difference"])
+    assert (
+        f"{SMALL}, seed 0, BLEU, uncased: alpha = 0.1 less alpha = 0: "
+        f"{rise:+.2f}, p = {float(uncased['p']):.3f}: no more than chance"
+    ) in page
+    assert "|bs:1000|seed:12345|case:lc|" in page
+    scores = {
+        r["alpha"]: r for r in rows(folder, "scores") if r["network"] == SMALL
+    }
+    ends = [scores["0.1"][k] for k in ("95 % of the first seed from", "to")]
+    assert ends[0] == uncased["the system's 95 % from"]
+    assert float(ends[0]) < counts[0.1].values["bleu_uncased"] < float(ends[1])
+
+
+def test_runs_that_cannot_be_compared_say_why_in_one_line(quick, built):
+    page = page_of(built("fig4_bleu_nll_sweep", small))
+    lines = [line for line in page.splitlines() if "no paired test" in line]
+    assert len(lines) == 1
+    assert (
+        f"{SMALL}, seed 0, seed 1, seed 2: no paired test: a record is from "
+        "before the counts of each sentence were kept; --mode=eval"
+    ) in lines[0]
+
+    def other(need):
+        texts, references = translated(need)["translated"]
+        return {"translated": (texts, [*references[:-1], str(need.changes)])}
+
+    folder = built("fig4_bleu_nll_sweep", pair, changed=other)
+    assert "no paired test: their test sets differ." in page_of(folder)
+    assert not (folder / "bootstrap.csv").exists()

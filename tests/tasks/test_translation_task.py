@@ -341,6 +341,9 @@ def test_the_evaluators_measure(task, translator):
     again = bleu.scores(hypotheses, task.tokens("report").texts.target)
     assert found.scalars["bleu"] == again.values["bleu"]
     assert "tok:13a" in found.notes["bleu"]
+    assert found.notes["references"] == again.references
+    for score, counts in again.counts.items():
+        np.testing.assert_array_equal(found.arrays[f"counts_{score}"], counts)
 
     calibrated = token_calibration.Evaluator("report")(translator)
     tokens = len(task.tokens("report").target.tokens)

@@ -1,0 +1,121 @@
+"""The paired bootstrap is the one of sacreBLEU's command line."""
+
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ls_tf.analysis import bleu
+from ls_tf.analysis import translation_bootstrap as bootstrap
+
+WORDS = ["ein", "mann", "fährt", "auf", "einem", "roten", "rad", "im", "schnee"]
+
+
+def sentences(count):
+    draw = random.Random(7)
+    return [" ".join(draw.choices(WORDS, k=9)) for _ in range(count)]
+
+
+def spoilt(texts, share, seed):
+    """Puts another word for some of the words."""
+    draw = random.Random(seed)
+    return [
+        " ".join(
+            "haus" if draw.random() < share else word for word in text.split()
+        )
+        for text in texts
+    ]
+
+
+REFERENCES = sentences(80)
+HARD = spoilt(REFERENCES, 0.25, 1)
+SMOOTHED = spoilt(REFERENCES, 0.22, 2)
+
+
+def compared(score, hard, smoothed, references=REFERENCES):
+    both = [bleu.scores(texts, references) for texts in (hard, smoothed)]
+    return bootstrap.paired(
+        score,
+        *(found.counts[score] for found in both),
+        both[0].signatures[score],
+    )
+
+
+# What is asked of sacreBLEU, and which of our scores these are.
+COMMANDS = (
+    (["-m", "bleu", "chrf"], ["bleu", "chrf"]),
+    (["-m", "bleu", "-lc", "-tok", "intl"], ["bleu_uncased"]),
+)
+
+
+@pytest.mark.parametrize(("options", "names"), COMMANDS)
+def test_equals_the_command_line(tmp_path, monkeypatch, options, names):
+    texts = {"reference": REFERENCES, "hard": HARD, "smoothed": SMOOTHED}
+    for name, lines in texts.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "sacrebleu", "reference", "-i", "hard"]
+    command += ["smoothed", *options, "--paired-bs", "-f", "text", "-w", "6"]
+    said = subprocess.check_output(
+        command, cwd=tmp_path, stderr=subprocess.DEVNULL, text=True
+    )
+    # Score, mean and half width of the one's scores, then of the other's.
+    numbers = re.findall(r"([\d.]+) \(([\d.]+) ± ([\d.]+)\)", said)
+    p_values = re.findall(r"\(p = ([\d.]+)\)", said)
+    assert len(numbers) == 2 * len(p_values) == 2 * len(names)
+    # What the user has set moves their command line, not our pages.
+    monkeypatch.setenv("SACREBLEU_SEED", "5")
+    for column, score in enumerate(names):
+        found = compared(score, HARD, SMOOTHED)
+        for side, row in (
+            (found.baseline, numbers[column]),
+            (found.system, numbers[column + len(names)]),
+        ):
+            ours = (side.score, side.mean, side.half)
+            assert ours == pytest.approx([float(n) for n in row], abs=1e-6)
+        assert found.p_value == pytest.approx(float(p_values[column]), abs=5e-5)
+        assert 0.01 < found.p_value < 0.5  # neither of the two ends
+        assert found.signature in said
+        assert "|bs:1000|seed:12345|" in found.signature
+
+
+def test_the_same_system_is_no_other_one():
+    found = compared("bleu", HARD, HARD)
+    assert found.p_value is None  # sacreBLEU would say 1 / 1001
+    assert found.baseline == found.system
+    assert found.baseline.low < found.baseline.score < found.baseline.high
+
+
+def test_others_that_are_as_good_differ_by_chance():
+    half = len(REFERENCES) // 2
+    good, bad = REFERENCES[:half], HARD[:half]
+    # Each is spoilt in the other half of the same sentences.
+    found = compared("bleu", good + bad, bad + good, good + good)
+    assert found.baseline.score == found.system.score
+    assert found.p_value > 0.4
+
+
+def test_one_that_is_always_better_is_better():
+    found = compared("bleu", spoilt(REFERENCES, 0.6, 1), REFERENCES)
+    # No resample is as far from the mean difference: (0 + 1) / (1000 + 1).
+    assert found.p_value == pytest.approx(1 / 1001)
+    assert found.system.low == found.system.high == pytest.approx(100)
+
+
+def test_counts_by_hand():
+    found = bleu.scores(["a b c d"], ["a b x d e"])
+    # Words, those of the reference, n-grams that are right, those there are.
+    assert found.counts["bleu"].tolist() == [[4, 5, 3, 1, 0, 0, 4, 3, 2, 1]]
+    assert found.counts["bleu"].dtype == np.int32
+    assert found.counts["chrf"].shape == (1, 18)
+    other = bleu.scores(["a"], ["a b x d"])
+    assert found.references != other.references
+    assert found.references == bleu.scores(["?"], ["a b x d e"]).references
+
+
+def test_refuses_other_sentences():
+    counts = np.ones((3, 10), int), np.ones((4, 10), int)
+    with pytest.raises(ValueError, match="counts of the same sentences"):
+        bootstrap.paired("bleu", *counts, "nrefs:1")
