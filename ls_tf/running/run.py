@@ -257,6 +257,22 @@ class Run:
         ):
             self.save()
 
+    def write_row(self) -> None:
+        """Writes the row of the present step, if one is due, and no more."""
+        self._log_if_due()
+        if self._directory is not None:
+            self._directory.flush()
+
+    def wants_state(self, step: int) -> bool:
+        """Whether at a step the variables are saved or measured."""
+        cadences = [
+            self._spec.train.checkpoint_every_steps,
+            *(e.every_steps for e in self._spec.evaluators),
+        ]
+        return step == self.task.total_steps or any(
+            every and step % every == 0 for every in cadences
+        )
+
     @property
     def _is_last(self) -> bool:
         return self.step == self.task.total_steps

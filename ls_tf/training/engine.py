@@ -64,11 +64,27 @@ class Network(Inference, Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Underway:
+    """Steps that an engine was given.
+
+    Attributes:
+        count: how many.
+        logs: waits for them, and gives the means of ``Engine.run``.
+    """
+
+    count: int
+    logs: Callable[[], list[dict[str, np.ndarray]]]
+
+
 class Engine(Protocol):
     """Runs the steps of one or more networks; holds their variables."""
 
     num_replicas: int
     num_workers: int  # processes that train together
+    # Whether ``begin`` returns before its steps are done, and may be called
+    # again: the state is then that of the last steps that were begun.
+    runs_ahead: bool
     is_chief: bool  # the one process that writes the record
     networks: Sequence[Network]
 
@@ -92,6 +108,9 @@ class Engine(Protocol):
             which no loss is finite: each sum of ``Task.loss`` divided by the
             weight, both over all replicas.
         """
+
+    def begin(self, start: int, count: int) -> Underway:
+        """As ``run``, but need not wait for the steps."""
 
     def agree(self, stop: bool, count: int) -> tuple[bool, int]:
         """Lets all processes take the chief's count and stop together."""
@@ -254,7 +273,8 @@ def in_calls(
     count: int,
     *,
     alone: bool = True,
-) -> dict[str, np.ndarray]:
+    before: Sequence[Called] = (),
+) -> list[Called]:
     """Runs steps in as many calls as ``Task.feed`` takes to give them.
 
     While the device works on one call the next is prepared; there are never
@@ -267,9 +287,10 @@ def in_calls(
         count: number of steps.
         alone: no other process has to run the same calls: a stop may come
             between two.
+        before: calls that may not have ended yet.
 
     Returns:
-        name -> float32 [steps run]; see ``Engine.run``.
+        The calls, of which only the last may not have ended; see ``joined``.
     """
     calls: list[Called] = []
     done = 0
@@ -282,6 +303,6 @@ def in_calls(
             size = len(fed["index"])
             calls.append(call(fed, size))
         done += size
-        if len(calls) > 1:
-            np.asarray(calls[-2][1]["loss"])
-    return joined(calls)
+        for _, logs in [*before, *calls][-2:-1]:
+            np.asarray(logs["loss"])
+    return calls

@@ -15,7 +15,7 @@ temperature or teacher, but in no shape, train side by side in one program.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -32,6 +32,9 @@ from ls_tf.training.jax_inference import JaxInference
 from ls_tf.training.jax_placement import AXIS, Placement
 from ls_tf.training.jax_steps import Arrays, State, Steps
 from ls_tf.training.naming import named
+
+# Steps that the devices were given, and what waits for their means.
+_Given = tuple[int, Callable[[], dict[str, np.ndarray]]]
 
 
 class JaxEngine:
@@ -62,6 +65,8 @@ class JaxEngine:
         self._devices = self._placement.devices
         self.num_workers = self._placement.num_workers
         self.is_chief = self.num_workers == 1 or jax.process_index() == 0
+        # Several processes meet between two calls, behind the steps.
+        self.runs_ahead = self.num_workers == 1
         self._transform = transform
         self._micro_batches = micro_batches
         self._memory = memory
@@ -108,6 +113,8 @@ class JaxEngine:
             own=self._own,
         )
         self._programs: dict[Any, Any] = {}
+        # Of streamed examples the last call, which may not have ended.
+        self._last: Sequence[shared.Called] = ()
         # (First step, number of steps), and what they are made of.
         self._prepared: tuple[tuple[int, int], Arrays] = ((0, 0), {})
         self._inference = JaxInference(
@@ -265,29 +272,41 @@ class JaxEngine:
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
+        return self.begin(start, count).logs()
+
+    def begin(self, start: int, count: int) -> shared.Underway:
+        """See ``Engine.begin``."""
         shared.check_count(count, self._most)
         self._place_waiting()
         self._host = None
         run = self._run_scan if self._scans else self._run_singly
-        logs = run(start, count)
+        given, wait = run(start, count)
+        return shared.Underway(given, lambda: self._of_networks(wait()))
+
+    def _of_networks(
+        self, logs: dict[str, np.ndarray]
+    ) -> list[dict[str, np.ndarray]]:
         if self._size == 1:
             return [logs]
         return [
             {k: v[:, i] for k, v in logs.items()} for i in range(self._size)
         ]
 
-    def _run_scan(self, start: int, count: int) -> dict[str, np.ndarray]:
+    def _run_scan(self, start: int, count: int) -> _Given:
         if self._task.steps_at_once is None:
-            called = self._call(self._draws(start, count), count)
+            calls = [self._call(self._draws(start, count), count)]
             self._prepare(start + count, 2 * count)
-            return shared.joined([called])
-        return shared.in_calls(
-            self._feed,
-            lambda plan, size: self._call(self._placed(plan), size),
-            start,
-            count,
-            alone=self.num_workers == 1,
-        )
+        else:
+            calls = shared.in_calls(
+                self._feed,
+                lambda plan, size: self._call(self._placed(plan), size),
+                start,
+                count,
+                alone=self.num_workers == 1,
+                before=self._last,
+            )
+            self._last = calls[-1:]
+        return sum(size for size, _ in calls), lambda: shared.joined(calls)
 
     def _call(self, draws: Arrays, size: int) -> shared.Called:
         told = (np.int32(size),) if self._is_counted(size) else ()
@@ -325,7 +344,7 @@ class JaxEngine:
                 draws = self._placed(self._feed(start, count))
             self._prepared = (start, count), draws
 
-    def _run_singly(self, start: int, count: int) -> dict[str, np.ndarray]:
+    def _run_singly(self, start: int, count: int) -> _Given:
         rows: list[dict[str, Any]] = []
         while len(rows) < count:
             # Workers run the same steps. Each shape may have to be compiled.
@@ -349,9 +368,12 @@ class JaxEngine:
                     _draws_of_step(draws, i),
                 )
                 rows.append(means)
-            if self._task.steps_at_once and len(rows) > 1:
-                np.asarray(rows[-2]["loss"])  # see ``shared.in_calls``
-        return shared.stacked(rows)
+                if self._task.steps_at_once:
+                    # Two at most are under way: see ``shared.in_calls``.
+                    for _, before in self._last:
+                        np.asarray(before["loss"])
+                    self._last = [(1, means)]
+        return len(rows), lambda: shared.stacked(rows)
 
     # --- State --------------------------------------------------------------
 

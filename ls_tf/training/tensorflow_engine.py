@@ -18,7 +18,13 @@ from ls_tf import stopping
 from ls_tf.protocols import Arrays, Batches, Computation
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine, naming
-from ls_tf.training.engine import Network, Recipe, Transform, equal_slice
+from ls_tf.training.engine import (
+    Network,
+    Recipe,
+    Transform,
+    Underway,
+    equal_slice,
+)
 from ls_tf.training.naming import named
 
 Tensors = Mapping[str, Any]
@@ -57,6 +63,7 @@ class TensorFlowEngine:
         self._micro_batches = micro_batches
         self._worker, self.num_workers = worker
         self.is_chief = self._worker == 0
+        self.runs_ahead = False
         self.num_replicas = strategy.num_replicas_in_sync
         self._most = engine.max_chunk(spec)
 
@@ -262,15 +269,14 @@ class TensorFlowEngine:
         """See ``Engine.run``."""
         engine.check_count(count, self._most)
         if self.task.one_shape:
-            return [
-                engine.in_calls(
-                    lambda first, most: self.task.feed(first, most, self._part),
-                    self._call_padded,
-                    start,
-                    count,
-                    alone=self.num_workers == 1,
-                )
-            ]
+            calls = engine.in_calls(
+                lambda first, most: self.task.feed(first, most, self._part),
+                self._call_padded,
+                start,
+                count,
+                alone=self.num_workers == 1,
+            )
+            return [engine.joined(calls)]
         rows: list[dict[str, Any]] = []
         for step in range(start, start + count):
             # Workers run the same steps; each of them may compile.
@@ -279,6 +285,11 @@ class TensorFlowEngine:
             _, logs = self._call(self.task.feed(step, 1), 1)
             rows.append({k: v[0] for k, v in logs.items()})
         return [engine.stacked(rows)]
+
+    def begin(self, start: int, count: int) -> Underway:
+        """See ``Engine.begin``: the steps are done when it returns."""
+        rows = self.run(start, count)
+        return Underway(len(rows[0]["loss"]), lambda: rows)
 
     def state(self) -> dict[str, np.ndarray]:
         """See ``Network.state``."""

@@ -88,7 +88,7 @@ def ahead(folder):
     )
     engine.build([assembly.recipe(spec, data_dir=None)])
     task, done = engine.networks[0].task, []
-    feed, call, joined = task.feed, engine._call, jax_engine.shared.joined
+    feed, give, joined = task.feed, engine._call, jax_engine.shared.joined
 
     def fed(start, count, part):
         done.append(f"plan {start}+{count}")
@@ -96,7 +96,7 @@ def ahead(folder):
 
     def called(draws, size):
         done.append(f"call {size}")
-        return call(draws, size)
+        return give(draws, size)
 
     def waited(calls):
         done.append("wait")
@@ -104,9 +104,12 @@ def ahead(folder):
 
     task.feed, engine._call, jax_engine.shared.joined = fed, called, waited
     losses = []
-    for count in (1, 2, 4, 8, 3, 8, 4):
+    for count in (1, 2, 4, 8, 3, 8):
         (logs,) = engine.run(len(losses), count)
         losses += logs["loss"].tolist()
+    calls = [engine.begin(26, 1), engine.begin(27, 2), engine.begin(29, 1)]
+    for call in calls:
+        losses += call.logs()[0]["loss"].tolist()
     done_ahead, done[:] = list(done), []
     other = Session(Machine(engine="jax")).engine(
         spec, assembly.transform(spec)

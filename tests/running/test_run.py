@@ -25,6 +25,7 @@ from ls_tf.spec import EvaluatorSpec
 from ls_tf.spec.resolve import RunIdentity, resolve
 from ls_tf.stopping import StoppedError
 from ls_tf.training import checkpoints
+from ls_tf.training.engine import Underway
 
 CHANGES = {
     "train.steps": 6,
@@ -119,6 +120,7 @@ class Engine:
     """Losses that are the number of the step, from a list."""
 
     num_workers = 1
+    runs_ahead = False
 
     def __init__(self, losses):
         self.losses = np.array(losses, np.float32)
@@ -126,7 +128,10 @@ class Engine:
     def agree(self, stop, count):
         return stop, count
 
-    def run(self, start, count):
+    def begin(self, start, count):
+        return Underway(count, lambda: self.rows(start, count))
+
+    def rows(self, start, count):
         loss = self.losses[start : start + count]
         return [{"loss": loss, "nll": loss / 2}]
 
@@ -504,10 +509,10 @@ class Paced(Engine):
         )
         monkeypatch.setattr(loop, "time", clock)
 
-    def run(self, start, count):
+    def rows(self, start, count):
         self.time += count * self.seconds + (0 if start else self.first)
         self.counts.append(count)
-        return super().run(start, count)
+        return super().rows(start, count)
 
 
 @pytest.fixture
@@ -554,9 +559,9 @@ class Workers(Engine):
         assert stop  # this worker asks from the first step on
         return self.step >= self.stop_at, 1
 
-    def run(self, start, count):
+    def begin(self, start, count):
         self.step = start + count
-        return super().run(start, count)
+        return super().begin(start, count)
 
 
 def test_of_several_workers_none_stops_by_itself(identity, tmp_path):
