@@ -20,8 +20,11 @@ MODES = (
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = (
     *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
-    *("bundle", "from"),
+    *("bundle", "from", "runs", "run"),
 )
+# What is done to a run that is there already.
+_OF_RECORDED = ("eval", "translate", "show")
+COMPARE = "compare"  # the report whose runs the flags choose
 # Far above what a machine has, far below what it cannot count.
 _MOST = {
     "logical_devices": 1024,
@@ -40,8 +43,11 @@ its tables and figures from recorded runs.
 
   python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
   python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
+  python run_experiment.py --report=compare --experiment=NAME --vary=alpha:0,.1
+  python run_experiment.py --report=compare --runs=FOLDER,FOLDER
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
   python run_experiment.py --experiment=NAME --mode=show
+  python run_experiment.py --run=FOLDER --mode=eval|translate|show
   python run_experiment.py --list
   ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
   python run_experiment.py --report=NAME --mode=bundle --bundle=FILE
@@ -73,6 +79,13 @@ def _define() -> Flags:
         "set",
         [],
         "PATH=VALUE: any other field of the specification; may be repeated",
+        flag_values=values,
+    )
+    text(
+        "run",
+        None,
+        "with --mode=eval, translate or show: FOLDER of a recorded run, in "
+        "place of --experiment and all that says which run is meant",
         flag_values=values,
     )
     text("mode", MODES[0], f"one of {', '.join(MODES)}", flag_values=values)
@@ -227,6 +240,21 @@ def _define() -> Flags:
         None,
         "with --report: also write its table into this file, between the "
         "report's two marker lines",
+        flag_values=values,
+    )
+    flags.DEFINE_multi_string(
+        "vary",
+        [],
+        "with --report=compare --experiment=NAME: FIELD:VALUE,... or "
+        "FIELD:FIRST..LAST, the rows of the page; several multiply, seeds are "
+        "averaged; --set is of all rows",
+        flag_values=values,
+    )
+    text(
+        "runs",
+        None,
+        "with --report=compare: FOLDER,... of finished runs, or of their "
+        "seeds, side by side; nothing is trained",
         flag_values=values,
     )
     on("svg", False, "with --report: figures as SVG too", flag_values=values)
@@ -417,11 +445,20 @@ def recorded(argv: Sequence[str]) -> tuple[str, ...]:
 def refuse_unused(values: Flags) -> None:
     """Refuses a flag that would silently do nothing."""
     is_report = values.report is not None
+    compares = values.report == COMPARE
     unused = (
         ("alpha", "seed", "set", "mode", "stack")
         if is_report
         else ("readme", "svg")
     )
+    if values.run is not None:
+        _refuse_unused_of_recorded(values)
+    if compares:
+        _refuse_unused_of_compare(values)
+        unused = ("mode", "stack")
+    for name in ("vary", "runs"):
+        if not compares and values[name].value != values[name].default:
+            raise SpecError(f"--{name} goes with --report={COMPARE} only")
     for name in unused:
         if name == "mode" and values.mode == "bundle":
             continue
@@ -446,3 +483,30 @@ def refuse_unused(values: Flags) -> None:
     ):
         if values[name].value is not None and values.mode != mode:
             raise SpecError(f"--{name} goes with --mode={mode} only")
+
+
+def _refuse_unused_of_compare(values: Flags) -> None:
+    """Refuses what does not say which runs are compared, or says it twice."""
+    chosen = ("vary", "alpha", "seed", "set")
+    others = ("experiment", *chosen, "smoke", "run_missing", "readme")
+    wrong: tuple[str, ...] = ()
+    words = "goes without --runs"
+    if values.runs is not None:
+        wrong = others
+    elif values.experiment is None:
+        wrong, words = chosen, "goes with --experiment=NAME"
+    for name in wrong:
+        if values[name].value != values[name].default:
+            raise SpecError(f"--report={COMPARE}: --{name} {words}")
+
+
+def _refuse_unused_of_recorded(values: Flags) -> None:
+    """Refuses what a run that is there already has no use for."""
+    if values.mode not in _OF_RECORDED:
+        raise SpecError(
+            f"--run goes with --mode={', '.join(_OF_RECORDED)}, got "
+            f"--mode={values.mode}"
+        )
+    for name in ("report", "stack", "run_missing"):
+        if values[name].value != values[name].default:
+            raise SpecError(f"--{name} goes without --run")

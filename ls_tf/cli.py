@@ -12,6 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import __version__, arguments, extras, stopping, streams
@@ -39,14 +40,41 @@ def _say(message: str) -> None:
 
 def _identities(values: Flags) -> list[RunIdentity]:
     """The run that the flags mean, or the runs of a stack."""
-    seed = None if values.seed is None else arguments.whole(values, "seed", 0)
+    if values.run is not None:
+        return [_recorded(values)]
     return stack.identities(
         values.experiment,
         stack.parse(values.stack),
         changed=arguments.changes(values),
-        seed=seed,
+        seed=_seed(values),
         smoke=values.smoke,
     )
+
+
+def _recorded(values: Flags) -> RunIdentity:
+    """The run of a folder; the flags' folder of runs is then its own."""
+    with _importing():
+        from ls_tf.running import recorded
+
+    found = recorded.of_folder(values.run)
+    recorded.refuse_other(
+        found,
+        experiment=values.experiment,
+        changed=arguments.changes(values),
+        seed=_seed(values),
+        smoke=values.smoke if values["smoke"].present else None,
+    )
+    if values["runs_dir"].present and values.runs_dir != found.runs_dir:
+        raise SpecError(
+            f"--run={values.run}: wanted no --runs_dir, or "
+            f"{found.runs_dir}, got {values.runs_dir}"
+        )
+    values["runs_dir"].value = found.runs_dir
+    return found.identity
+
+
+def _seed(values: Flags) -> int | None:
+    return arguments.whole_or_none(values, "seed", 0)
 
 
 def _print(identity: RunIdentity) -> None:
@@ -117,18 +145,21 @@ def _show_results(values: Flags, identities: Sequence[RunIdentity]) -> int:
     with _importing():
         from ls_tf.records import outcome, record, runs
 
-    if arguments.of_runs(values) != [f"--experiment={values.experiment}"]:
+    flags = arguments.of_runs(values)
+    if values.run is not None or flags != [f"--experiment={values.experiment}"]:
         wanted = [runs.find(values.runs_dir, i) for i in identities]
     else:
         folder = runs.Path(values.runs_dir) / values.experiment
         files = sorted(folder.glob("*/seed=*/run.json"))
         wanted = [record.read_record(file.parent) for file in files]
     finished = [r for r in wanted if r is not None and r.is_finished]
+    if not finished and values.run is not None:
+        raise runs.RunError(f"--run={values.run}: the run is not finished")
     if not finished:
         raise runs.RunError(
             f"no finished run of {values.experiment} like that in "
             f"{values.runs_dir}; make it with: python run_experiment.py "
-            f"{' '.join(arguments.of_runs(values))}"
+            f"{' '.join(flags)}"
         )
     for found in finished:
         print(f"{found.path}: {outcome.sentence(found)}")
@@ -346,7 +377,29 @@ def _report(values: Flags, argv: Sequence[str]) -> int:
     with _importing():
         from ls_tf.pages import builder
 
-    module = registry.get("ls_tf.reports", values.report)
+    module: builder.Report | ModuleType = registry.get(
+        "ls_tf.reports", values.report
+    )
+    if values.report == arguments.COMPARE:
+        with _importing():
+            from ls_tf.running import comparing
+
+        if values.runs is not None:
+            page = comparing.build(
+                values.runs.split(","),
+                reports_dir=values.reports_dir,
+                svg=values.svg,
+            )
+            _show(page)
+            return OK
+        if values.experiment is not None:
+            module = comparing.of_experiment(
+                values.experiment,
+                values.vary,
+                changed=arguments.changes(values),
+                seed=_seed(values),
+                smoke=values.smoke,
+            )
     if values.mode == "bundle":
         wanted = builder.identities(module, smoke=values.smoke)
         return _bundle(values, wanted, values.report)
@@ -432,7 +485,12 @@ def _start(argv: Sequence[str]) -> int:
         return _merge(values)
     if values.mode == "merge":
         raise SpecError("--mode=merge goes without --experiment and --report")
-    if (values.experiment is None) == (values.report is None):
+    is_one = (values.experiment is None) != (values.report is None)
+    if (
+        values.run is None
+        and not is_one
+        and (values.report != arguments.COMPARE or values.experiment is None)
+    ):
         raise SpecError(
             "wanted --experiment=NAME or --report=NAME; experiments: "
             f"{', '.join(registry.names(EXPERIMENTS))}; reports: "

@@ -3,9 +3,9 @@
 import contextlib
 import errno
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from ls_tf import stopping
 from ls_tf.pages import canvas, declared, html, splice, tables
@@ -21,7 +21,8 @@ from ls_tf.records.reading import line
 from ls_tf.records.runs import Path, Record
 from ls_tf.spec.resolve import Resolver, RunIdentity
 
-_Recorded = list[tuple[RunIdentity, Record]]
+# Each record with the name of its folder.
+_Recorded = list[tuple[str, Record]]
 
 # The command line has its own exit code for a full disk.
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,7 +32,28 @@ _SMOKE_NOTE = (
 )
 
 
-def identities(module: ModuleType, *, smoke: bool) -> list[RunIdentity]:
+class Report(Protocol):
+    """What a module of ``ls_tf.reports`` has.
+
+    ``PARTIAL = True`` beside it: the page can be built of any of its runs.
+    """
+
+    @property
+    def TITLE(self) -> str:
+        """The page's heading."""
+
+    @property
+    def REQUIRES(self) -> tuple[Need, ...]:
+        """The runs that it reads."""
+
+    @property
+    def build(self) -> Callable[[Mapping[Need, Record]], Iterable[Block]]:
+        """Makes the page's blocks."""
+
+
+def identities(
+    module: Report | ModuleType, *, smoke: bool
+) -> list[RunIdentity]:
     """Lists the runs that a report cannot do without: its headline runs.
 
     A report whose module says ``PARTIAL = True`` can be built from any of its
@@ -66,7 +88,7 @@ def _command(identity: RunIdentity, runs_dir: str) -> str:
 
 
 def _find(
-    name: str, module: ModuleType, runs_dir: str, smoke: bool
+    name: str, module: Report | ModuleType, runs_dir: str, smoke: bool
 ) -> tuple[dict[Need, Record], _Recorded, list[Missing]]:
     """Finds the records and their runs; says what the page is built without."""
     records: dict[Need, Record] = {}
@@ -80,7 +102,7 @@ def _find(
         if record is not None:
             record.check()
             records[need] = record
-            recorded.append((identity, record))
+            recorded.append((identity.folder, record))
         elif need.optional or partial:
             missing.append((need.row, _command(identity, runs_dir)))
         else:
@@ -127,9 +149,9 @@ def _provenance(recorded: _Recorded) -> Table:
         "provenance",
         "The records behind this page. “altered” marks a commit whose files "
         "were changed but not committed.",
-        [(identity, record.run) for identity, record in recorded],
-        ("run", lambda row: row[0].folder, ""),
-        ("seed", lambda row: row[0].seed, ""),
+        [(folder, record.run) for folder, record in recorded],
+        ("run", lambda row: row[0], ""),
+        ("seed", lambda row: row[1]["seed"], ""),
         ("commit", lambda row: _commits(row[1]), ""),
         ("engine", lambda row: _engine(row[1]), ""),
         ("devices", lambda row: _devices(row[1]), ""),
@@ -224,7 +246,7 @@ def _looking(blocks: Iterable[Block]) -> list[Block]:
 @canvas.own_style()
 def build(
     name: str,
-    module: ModuleType,
+    module: Report | ModuleType,
     *,
     runs_dir: str,
     reports_dir: str,
@@ -257,18 +279,16 @@ def build(
     """
     records, recorded, missing = _find(name, module, runs_dir, smoke)
     marked = None if readme is None else splice.Marked(readme, name)
-    with _damage(name, recorded), stopping.doing(f"building report {name}"):
-        blocks = _looking(module.build(records))
-    with _damage(name, recorded):
-        files = _files(
-            module.TITLE,
-            blocks,
-            _SMOKE_NOTE if smoke else "",
-            missing,
-            _provenance(recorded) if module.REQUIRES else None,
-            _unchecked(recorded),
-            svg=svg,
-        )
+    blocks, files = _made(
+        name,
+        module.TITLE,
+        lambda: module.build(records),
+        recorded,
+        _provenance(recorded) if module.REQUIRES else None,
+        missing,
+        is_smoke=smoke,
+        svg=svg,
+    )
     table = next((b for b in blocks if isinstance(b, Table)), None)
     if marked is not None and table is None:
         raise ReportError(f"report {name} has no table for {readme}")
@@ -277,6 +297,80 @@ def build(
         if marked is not None and table is not None:
             marked.write(f"\n\n{tables.markdown(table)}\n")
     return str(folder / "index.html")
+
+
+def _made(
+    name: str,
+    title: str,
+    make: Callable[[], Iterable[Block]],
+    recorded: _Recorded,
+    provenance: Table | None,
+    missing: list[Missing],
+    *,
+    is_smoke: bool,
+    svg: bool,
+) -> tuple[list[Block], dict[str, bytes]]:
+    """Makes the blocks of a page and its files; nothing is written yet."""
+    with _damage(name, recorded), stopping.doing(f"building report {name}"):
+        blocks = _looking(make())
+    with _damage(name, recorded):
+        files = _files(
+            title,
+            blocks,
+            _SMOKE_NOTE if is_smoke else "",
+            missing,
+            provenance,
+            _unchecked(recorded),
+            svg=svg,
+        )
+    return blocks, files
+
+
+@canvas.own_style()
+def build_of(
+    name: str,
+    title: str,
+    make: Callable[[], Iterable[Block]],
+    recorded: Sequence[tuple[str, Record]],
+    *,
+    reports_dir: str,
+    svg: bool = False,
+) -> str:
+    """Builds a page of records that were found by their folders.
+
+    Args:
+        name: of the page's folder.
+        title: its heading.
+        make: makes its blocks.
+        recorded: the records, each with the name of its folder.
+        reports_dir: where the page's folder goes.
+        svg: whether figures are written as SVG too.
+
+    Returns:
+        str: the path of the page.
+
+    Raises:
+        ReportError, RunError: see ``build``.
+
+    Source: ours.
+    """
+    listed = list(recorded)
+    for _, record in listed:
+        record.check()
+    is_smoke = any(record.run["smoke"] for _, record in listed)
+    _, files = _made(
+        name,
+        title,
+        make,
+        listed,
+        _provenance(listed),
+        [],
+        is_smoke=is_smoke,
+        svg=svg,
+    )
+    folder = Path(reports_dir) / name
+    with _written(folder, files):
+        return str(folder / "index.html")
 
 
 @contextlib.contextmanager

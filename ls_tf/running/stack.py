@@ -1,12 +1,14 @@
 """Stacks: runs that differ in a few numbers and train in one program.
 
 ``alpha:0,.05,.1`` lists values, ``seed:0..4`` a range of whole numbers, both
-ends included; several stacks multiply.
+ends included; several stacks multiply. A report that compares runs lists them
+the same way, of any field.
 """
 
 import dataclasses
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from ls_tf.spec import (
@@ -51,40 +53,59 @@ def parse(texts: Sequence[str]) -> dict[str, list[str]]:
 
     Source: ours.
     """
-    stacked: dict[str, list[str]] = {}
-    for text in texts:
-        name, colon, values = text.partition(":")
-        name = SHORT_OF.get(name, name)
-        if not colon or not values:
-            raise SpecError(
-                "--stack: wanted FIELD:VALUE,VALUE,... or FIELD:FIRST..LAST, "
-                f"got '{text}'"
-            )
+    stacked = listed(texts, "--stack")
+    for name in stacked:
         if name not in FIELDS and not name.startswith((_TEACHERS, _OPTIONS)):
             raise SpecError(
                 f"--stack: networks of one program cannot differ in '{name}'; "
                 f"{nearest(name, _EVERY)}"
             )
-        if name in stacked:
-            raise SpecError(f"--stack: '{name}' stands twice")
-        stacked[name] = _listed_values(text, values)
     return stacked
 
 
-def _listed_values(text: str, values: str) -> list[str]:
+def listed(texts: Sequence[str], flag: str) -> dict[str, list[str]]:
+    """Reads the values of some fields, whichever they are.
+
+    Args:
+        texts: as of ``parse``; a value with commas stands in brackets.
+        flag: which says so, for messages.
+
+    Returns:
+        field -> texts of its values.
+
+    Raises:
+        SpecError: malformed, or a field that stands twice.
+
+    Source: ours.
+    """
+    fields: dict[str, list[str]] = {}
+    for text in texts:
+        name, colon, values = text.partition(":")
+        name = SHORT_OF.get(name, name)
+        if not name or not colon or not values:
+            raise SpecError(
+                f"{flag}: wanted FIELD:VALUE,VALUE,... or FIELD:FIRST..LAST, "
+                f"got {shown(text)}"
+            )
+        if name in fields:
+            raise SpecError(f"{flag}: {shown(name)} stands twice")
+        fields[name] = _listed_values(text, values, flag)
+    return fields
+
+
+def _listed_values(text: str, values: str, flag: str) -> list[str]:
     first, dots, last = values.partition("..")
-    if dots:
+    if dots and "/" not in values:  # else it is of a path
         if not (_is_whole(first) and _is_whole(last)):
             raise SpecError(
-                f"--stack: wanted whole numbers FIRST..LAST, got {shown(text)}"
+                f"{flag}: wanted whole numbers FIRST..LAST, got {shown(text)}"
             )
         if int(first) > int(last):
-            raise SpecError(
-                f"--stack: wanted FIRST..LAST to rise, got '{text}'"
-            )
-        _refuse_more(int(last) - int(first) + 1)
+            raise SpecError(f"{flag}: wanted FIRST..LAST to rise, got '{text}'")
+        _refuse_more(int(last) - int(first) + 1, flag)
         return [str(n) for n in range(int(first), int(last) + 1)]
-    return values.split(",")
+    # Not at the commas within brackets.
+    return re.split(r",(?![^(\[]*[)\]])", values)
 
 
 def _is_whole(text: str) -> bool:
@@ -92,10 +113,10 @@ def _is_whole(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 19
 
 
-def _refuse_more(count: int) -> None:
+def _refuse_more(count: int, flag: str) -> None:
     if count > bounds.RUNS:
         raise SpecError(
-            f"--stack: wanted {bounds.RUNS} runs or fewer, got {count}"
+            f"{flag}: wanted {bounds.RUNS} runs or fewer, got {count}"
         )
 
 
@@ -106,15 +127,17 @@ def identities(
     changed: Mapping[str, Value],
     seed: int | None = None,
     smoke: bool = False,
+    flag: str = "--stack",
 ) -> list[RunIdentity]:
     """Resolves every run of a stack.
 
     Args:
         experiment: see ``resolve``.
-        stacked: of ``parse``.
+        stacked: of ``parse``, or of ``listed``.
         changed: what all of them change; see ``resolve``.
         seed: of all of them, unless the seed is stacked.
         smoke: see ``resolve``.
+        flag: which names the fields, for messages.
 
     Returns:
         The runs, the last field's values changing quickest.
@@ -127,26 +150,27 @@ def identities(
     """
     for name in stacked:
         if name in changed or (name == "seed" and seed is not None):
-            raise SpecError(f"--stack: '{name}' is stacked and set")
-    _refuse_more(math.prod(len(values) for values in stacked.values()))
+            done = "stacked" if flag == "--stack" else "varied"
+            raise SpecError(f"{flag}: '{name}' is {done} and set")
+    _refuse_more(math.prod(len(values) for values in stacked.values()), flag)
     by_folder: dict[str, RunIdentity] = {}
     for values in itertools.product(*stacked.values()):
         chosen = dict(zip(stacked, values, strict=True))
-        mine = _seed(chosen.pop("seed", None), seed)
+        mine = _seed(chosen.pop("seed", None), seed, flag)
         identity = resolve(
             experiment, changed={**changed, **chosen}, seed=mine, smoke=smoke
         )
         if identity.folder in by_folder:
-            raise SpecError(f"--stack: run {identity.title} stands twice")
+            raise SpecError(f"{flag}: run {identity.title} stands twice")
         by_folder[identity.folder] = identity
     return list(by_folder.values())
 
 
-def _seed(text: str | None, seed: int | None) -> int | None:
+def _seed(text: str | None, seed: int | None, flag: str) -> int | None:
     if text is None:
         return seed
     if not _is_whole(text):
-        raise SpecError(f"--stack: wanted whole seeds, got {shown(text)}")
+        raise SpecError(f"{flag}: wanted whole seeds, got {shown(text)}")
     return int(text)
 
 

@@ -47,12 +47,16 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """One run: its experiment, what differs from it, and the resolved spec."""
+    """One run: its experiment, what differs from it, and the resolved spec.
+
+    ``place`` is the folder of a record that lies elsewhere than its name says.
+    """
 
     experiment: str
     spec: ExperimentSpec
     changes: Mapping[str, Value]
     smoke: bool
+    place: str = ""
 
     @property
     def seed(self) -> int:
@@ -67,6 +71,8 @@ class RunIdentity:
     @property
     def folder(self) -> str:
         """The run's directory below the runs directory."""
+        if self.place:
+            return self.place
         name = changes_name(self.changes)
         if self.smoke:
             name = "smoke" if name == "paper" else f"smoke,{name}"
