@@ -1,7 +1,8 @@
 """What each extra installs, in MB: environments made from nothing.
 
 The wheel is built from this tree. Every extra is installed from the package
-index into a virtual environment of its own, which is measured and deleted.
+index into a virtual environment of its own, which is measured and deleted;
+with ``--wheels`` from a folder, as ``pip download`` fills it.
 What the environment held before, pip itself, is not counted. MB are 10^6
 bytes of the files, compiled modules included.
 
@@ -77,13 +78,16 @@ def wheel(out: Path) -> Path:
     return next(out.glob("*.whl"))
 
 
-def measured(made: Path, extra: str, python: str) -> dict[str, Any]:
+def measured(
+    made: Path, extra: str, python: str, wheels: Path | None
+) -> dict[str, Any]:
     """Installs an extra into an empty environment and measures it.
 
     Args:
         made: the wheel.
         extra: its name, or ``LIGHT``.
         python: the interpreter.
+        wheels: where those that are needed lie; None for the package index.
 
     Returns:
         dict: "mb", "packages" (how many), "largest" (name -> MB).
@@ -95,7 +99,9 @@ def measured(made: Path, extra: str, python: str) -> dict[str, Any]:
         program = Path(folder) / "bin" / "python"
         before = set(json.loads(_run([program, "-c", _SIZES])))
         asked = made if extra == LIGHT else f"{made}[{extra}]"
-        _run([program, "-m", "pip", "install", "--quiet", "--compile", asked])
+        place = ["--no-index", f"--find-links={wheels}"] if wheels else []
+        pip = (program, "-m", "pip", "install", "--quiet", "--compile")
+        _run([*pip, *place, asked])
         sizes = json.loads(_run([program, "-c", _SIZES]))
         new = sorted(
             (
@@ -122,6 +128,9 @@ def _flags() -> argparse.Namespace:
         default=sys.executable,
         help="the interpreter of the environments",
     )
+    parser.add_argument(
+        "--wheels", type=Path, help="a folder to install from, for the index"
+    )
     return parser.parse_args()
 
 
@@ -135,7 +144,7 @@ def main() -> int:
         results["wheel"] = {"mb": round(made.stat().st_size / 1e6, 2)}
         for extra in flags.extras.split(","):
             _common.say(extra)
-            results[extra] = measured(made, extra, flags.python)
+            results[extra] = measured(made, extra, flags.python, flags.wheels)
     _common.table(
         ("extra", "MB", "packages"),
         [(k, r["mb"], r.get("packages", 1)) for k, r in results.items()],
