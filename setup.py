@@ -51,6 +51,14 @@ def _version() -> str:
     return re.findall(r'^__version__ = "(.+)"$', text, re.MULTILINE)[0]
 
 
+# The site in docs/; its notebooks want an engine too.
+_DOCS = [
+    "sphinx>=8.1",
+    "myst-nb>=1.2",
+    "furo>=2024.8",
+    "sphinx-copybutton>=0.5",
+]
+
 setup(
     name="ls_tf",
     version=_version(),
@@ -101,7 +109,9 @@ setup(
             # Tests install the package and build it, without a network.
             "setuptools>=64",
             "wheel>=0.38",
+            *_DOCS,  # a test builds the site
         ],
+        "docs": _DOCS,
         # Only tests of the ResNets import it: the network they must equal.
         "torchvision": ["torchvision>=0.19"],
         # Only benchmarks/ imports these: the named peers it compares with.

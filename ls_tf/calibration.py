@@ -119,7 +119,7 @@ def reliability(
     Args:
         logits: see the module.
         labels: see the module.
-        bins: B.
+        bins: how many.
         edge: the closed side of a bin, "left" ([lo, hi)) or "right".
         weight: see the module.
         mask: see the module.
@@ -153,7 +153,7 @@ def ece(
     Args:
         logits: see the module.
         labels: see the module.
-        bins: B.
+        bins: how many.
         edge: the closed side of a bin, "left" ([lo, hi)) or "right".
         weight: see the module.
         mask: see the module.

@@ -38,7 +38,7 @@ def reliability(
         logits: float [N, K] or [..., K].
         labels: int [N] or [...].
         ax: where to; None for new axes.
-        bins: B.
+        bins: how many.
         edge: the closed side of a bin.
         weight: float like the labels.
         mask: bool like the labels.

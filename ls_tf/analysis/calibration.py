@@ -170,7 +170,7 @@ def bins(
 
 
 def expected_calibration_error(diagram: Bins) -> float:
-    """Gives sum_b n_b / N * |confidence_b - accuracy_b|.
+    """Gives ``sum_b n_b / N * |confidence_b - accuracy_b|``.
 
     Args:
         diagram: from `bins`.
@@ -185,7 +185,7 @@ def expected_calibration_error(diagram: Bins) -> float:
 
 
 def maximum_calibration_error(diagram: Bins) -> float:
-    """Gives the largest |confidence_b - accuracy_b| of the non-empty bins.
+    """Gives the largest ``|confidence_b - accuracy_b|`` of non-empty bins.
 
     Args:
         diagram: from `bins`.
