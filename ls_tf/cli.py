@@ -233,7 +233,7 @@ def _train(
 def _prepare(values: Flags, identity: RunIdentity) -> int:
     """Writes the arrays of an experiment to one portable file."""
     with _importing():
-        from ls_tf.pipeline import loading
+        from ls_tf.pipeline import loading, own
 
     path = values.prepared or f"{identity.experiment}.npz"
     data = identity.spec.data
@@ -241,7 +241,7 @@ def _prepare(values: Flags, identity: RunIdentity) -> int:
         loading.prepare(
             path,
             experiment=identity.experiment,
-            module=registry.get("ls_tf.data", data.name),
+            module=own.of(data, values.data_dir),
             splits=(data.train, data.calibrate, data.report),
             data_dir=values.data_dir,
             source=data.source,

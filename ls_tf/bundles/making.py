@@ -14,7 +14,7 @@ from etils import epath
 
 from ls_tf import stopping, streams
 from ls_tf.bundles import archive, working
-from ls_tf.pipeline import loading, pictures, prepared, tfds
+from ls_tf.pipeline import loading, own, pictures, prepared, tfds
 from ls_tf.pipeline.contract import DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.records import runs
@@ -23,7 +23,7 @@ from ls_tf.records.files import overwrite
 from ls_tf.records.record import read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
-from ls_tf.spec import SpecError, registry
+from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity
 from ls_tf.training import checkpoints
 
@@ -231,7 +231,7 @@ def _key(identity: RunIdentity) -> tuple[Any, ...]:
     data = identity.spec.data
     is_text = identity.spec.task == "translation"
     more = (data.train, data.vocabulary_size) if is_text else ()
-    return (data.name, data.source, *more)
+    return (data.name, own.told(data), *more)
 
 
 def _data(
@@ -273,7 +273,7 @@ def _of_set(
     identity: RunIdentity, splits: tuple[str, ...], stem: str, data_dir: Any
 ) -> _Data:
     data = identity.spec.data
-    module = registry.get("ls_tf.data", data.name)
+    module = own.of(data, data_dir)
     with tempfile.TemporaryDirectory() as folder:
         file = epath.Path(folder) / "data.npz"
         loading.prepare(

@@ -35,6 +35,8 @@ class DatasetInfo:
             there.
         builder: module whose import registers the set with TFDS; None where
             TFDS has it.
+        is_own: whether it was read from the user's own data, which may be
+            other data the next time: runs record more of it.
     """
 
     name: str
@@ -46,6 +48,7 @@ class DatasetInfo:
     source: str
     tfds: str | None = None
     builder: str | None = None
+    is_own: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,6 +35,11 @@ def load(
         raise SpecError(
             f"{name}: wanted a data set of images that fit in memory"
         )
+    if not info.sizes:
+        raise SpecError(
+            f"{name}: wanted a data set that needs no data.source, it has one "
+            "in the run's own specification alone"
+        )
     if info.tfds is None:
         data_dir = None
     try:

@@ -80,10 +80,12 @@ class MemorySplits:
         """Says what is used of a split.
 
         It has the digest of the training split, and of others whose labels
-        are changed.
+        are changed; of the user's own images that of every split.
         """
         changes = self._noise.changes(split)
-        if split != self._data.train and not changes:  # need not be loaded
+        info = class_subset.info(self._data, self._module.INFO)
+        if split != self._data.train and not changes and not info.is_own:
+            # It need not be loaded.
             _, start, stop = contract.parse_split(
                 split, self._module.INFO.sizes
             )
@@ -104,6 +106,7 @@ class MemorySplits:
             if changes
             else None,
             class_counts=counts,
+            **usage.of_own(info),
         )
 
     def _whole(self, split: str) -> Arrays:

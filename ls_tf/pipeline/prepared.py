@@ -11,6 +11,7 @@ for translation also ``subwords/model``, the vocabulary's model, and
 are, and their digests.
 """
 
+import dataclasses
 import functools
 import json
 import os
@@ -119,6 +120,8 @@ def write(
         "licence": info.licence,
         "sizes": {base: info.sizes[base] for base in splits},
     }
+    if isinstance(info, DatasetInfo) and info.is_own:
+        manifest["class_names"] = list(info.class_names)
     if subwords is not None:
         arrays[f"{_SUBWORDS}/model"] = subwords["model"]
         manifest[_SUBWORDS] = {
@@ -133,6 +136,44 @@ def write(
         raise DataError(
             f"cannot write prepared file {file}: {line(error)}"
         ) from error
+
+
+def own(
+    blank: DatasetInfo, source: str, path: str | os.PathLike[str]
+) -> DatasetInfo:
+    """Gives the contract of the user's own images from a prepared file.
+
+    Args:
+        blank: what their module says of them.
+        source: which they are, and how they were read.
+        path: the file; may be ``gs://``.
+
+    Raises:
+        DataError: as ``load``, or they are others.
+
+    Source: ours.
+    """
+    file = epath.Path(path).expanduser()
+    manifest, splits = _read(*_state(blank, file))
+    if "class_names" not in manifest or manifest.get("source") != source:
+        raise DataError(
+            f"prepared file {file} holds data set {manifest['data_set']} "
+            f"({manifest.get('source')}); wanted {blank.name} of "
+            f"data.source={source}; {advice()}"
+        )
+    names = tuple(manifest["class_names"])
+    return dataclasses.replace(
+        blank,
+        name=manifest["data_set"],
+        sizes=dict(manifest["sizes"]),
+        image_shape=next(
+            s["image"].shape[1:] for s in splits.values() if "image" in s
+        ),
+        num_classes=len(names),
+        class_names=names,
+        source=source,
+        is_own=True,
+    )
 
 
 def load(info: DatasetInfo, split: str, path: str | os.PathLike[str]) -> Arrays:

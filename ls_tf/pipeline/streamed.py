@@ -7,6 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from ls_tf.pipeline import array_cache, contract, shards
+from ls_tf.pipeline import usage as usages
 from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.plan import EpochPlan
 from ls_tf.pipeline.shards import Shards
@@ -132,6 +133,7 @@ class StreamedSplits:
             class_counts=tuple(np.bincount(self.labels(split)).tolist())
             if records.rows
             else (),
+            **usages.of_own(self._module.INFO),
         )
         if not damaged:
             return usage

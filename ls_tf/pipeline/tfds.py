@@ -253,14 +253,25 @@ def encoded(
         return None
 
 
-def _batches(
-    builder: Any, base: str, **options: Any
-) -> Iterator[dict[str, np.ndarray]]:
+def examples(
+    builder: Any, base: str, *, batch_size: int | None, **options: Any
+) -> Iterator[dict[str, Any]]:
+    """Gives the examples of a prepared split, in the order of its files.
+
+    Args:
+        builder: of ``builder``.
+        base: the split.
+        batch_size: None: one by one.
+        **options: more of ``as_dataset``.
+
+    Yields:
+        Feature -> array, of an example or of a batch.
+    """
     import tensorflow_datasets as tfds
 
     dataset = builder.as_dataset(
         split=base,
-        batch_size=_BATCH,
+        batch_size=batch_size,
         **options,
         shuffle_files=False,
         # One file after the other: the order of the examples is part of what
@@ -272,6 +283,12 @@ def _batches(
     for batch in tfds.as_numpy(dataset):
         stopping.look()
         yield batch
+
+
+def _batches(
+    builder: Any, base: str, **options: Any
+) -> Iterator[dict[str, Any]]:
+    return examples(builder, base, batch_size=_BATCH, **options)
 
 
 def _read_images(builder: Any, base: str) -> Arrays:

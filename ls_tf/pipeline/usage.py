@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.contract import DataError, DatasetInfo
 from ls_tf.records import arrays as arrays_of_files
 from ls_tf.records.files import RunError
+from ls_tf.spec.values import shown
 
 # Fields of what a run was begun on, and what messages call them.
 _DIGESTS = {
     "sha256": "SHA-256",
     "sampled_sha256": "SHA-256 of its sampled records",
 }
+# Fields of the user's own images, and what messages call them.
+_OWN = {"class_names": "class names", "image_shape": "image shape"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,9 @@ class Usage:
         relabelled: how many have a wrong label on purpose; None where none
             is meant to.
         class_counts: examples of each class; empty where all are used.
+        class_names: of the user's own images, in the order of the labels.
+        image_shape: likewise, (height, width, channels); empty where they
+            have many.
     """
 
     examples: int
@@ -60,6 +66,8 @@ class Usage:
     sampled_sha256: str = ""
     relabelled: int | None = None
     class_counts: tuple[int, ...] = ()
+    class_names: tuple[str, ...] = ()
+    image_shape: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -77,11 +85,13 @@ class Usage:
         digests = {name: getattr(self, name) for name in _DIGESTS}
         noise = {"relabelled": self.relabelled}
         tail = {"class_counts": list(self.class_counts)}
+        own = {name: getattr(self, name) for name in _OWN}
         return {
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
             **({} if self.relabelled is None else noise),
             **(tail if self.class_counts else {}),
+            **{name: list(value) for name, value in own.items() if value},
             **(subwords if self.wanted else {}),
             **{name: value for name, value in digests.items() if value},
         }
@@ -137,6 +147,14 @@ def digest(*arrays: np.ndarray) -> str:
     return hashlib.sha256(words.encode()).hexdigest()
 
 
+def of_own(info: DatasetInfo) -> dict[str, Any]:
+    """What is recorded of the user's own images, beside their digest."""
+    if not info.is_own:
+        return {}
+    shape = info.image_shape if all(info.image_shape) else ()
+    return {"class_names": info.class_names, "image_shape": shape}
+
+
 def refuse_other(
     run: str,
     recorded: Mapping[str, Mapping[str, Any]],
@@ -164,6 +182,15 @@ def refuse_other(
                 raise DataError(
                     f"run {run} was begun on other data: {name} had the "
                     f"{kind} {then[:12]} then and has {now[:12]} now; put "
+                    "back what it was, or make the run anew in another "
+                    "--runs_dir"
+                )
+        for of, kind in _OWN.items():
+            then, now = entry.get(of), list(getattr(usage, of))
+            if then and now and then != now:
+                raise DataError(
+                    f"run {run} was begun on other data: {name} had the "
+                    f"{kind} {shown(then)} then and has {shown(now)} now; put "
                     "back what it was, or make the run anew in another "
                     "--runs_dir"
                 )

@@ -9,7 +9,7 @@ from ls_tf.protocols import Classifier, Task
 from ls_tf.records import runs
 from ls_tf.records.arrays import digest
 from ls_tf.running.session import Session
-from ls_tf.spec import ExperimentSpec, SpecError, registry
+from ls_tf.spec import DataSpec, ExperimentSpec, SpecError, registry
 from ls_tf.spec.resolve import RunIdentity, teacher_of
 
 if TYPE_CHECKING:
@@ -39,23 +39,29 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
         return teacher
     data = [run.spec.data for run in (identity, teacher)]
     names = [one.name for one in data]
-    ours, theirs = (
-        len(one.classes)
-        or getattr(registry.get("ls_tf.data", one.name).INFO, "num_classes", 0)
-        for one in data
-    )
+    ours, theirs = map(_num_classes, data)
     if data[0].classes != data[1].classes and names[0] == names[1]:
         raise SpecError(
             "teacher: wanted data.classes as the student's, "
             f"{list(data[0].classes) or 'all'}, got "
             f"{list(data[1].classes) or 'all'}"
         )
-    if ours != theirs:
+    if None not in (ours, theirs) and ours != theirs:
         raise SpecError(
             f"teacher: wanted {ours} classes as the student's ({names[0]}), "
             f"got {theirs} ({names[1]})"
         )
     return teacher
+
+
+def _num_classes(data: DataSpec) -> int | None:
+    """How many classes are used; None where the user's own data says."""
+    if data.classes:
+        return len(data.classes)
+    module = registry.get("ls_tf.data", data.name)
+    if hasattr(module, "opened"):
+        return None
+    return int(getattr(module.INFO, "num_classes", 0))
 
 
 def _check_translation(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
@@ -144,7 +150,9 @@ def load(
         )
     is_text = identity.spec.task == "translation"
     if not is_text:
-        distillation.check_teacher(identity.spec, taught_by.spec)
+        distillation.check_teacher(
+            identity.spec, taught_by.spec, session.machine.data_dir
+        )
     used = record.run.get("data", {}).get("subwords", {})
     teacher = distillation.Teacher(
         taught_by.spec,
@@ -172,11 +180,11 @@ def _table(
     session: Session,
 ) -> np.ndarray:
     """The teacher's logits on every view of the student's training images."""
-    from ls_tf.pipeline import augment
+    from ls_tf.pipeline import augment, own
     from ls_tf.pipeline.in_memory import MemorySplits
     from ls_tf.training import tables
 
-    module = registry.get("ls_tf.data", student.data.name, "data set")
+    module = own.of(student.data, session.machine.data_dir)
     splits = MemorySplits(
         module, student.data, session.machine.data_dir, student.seed
     )

@@ -33,6 +33,7 @@ from ls_tf.spec.values import (
 )
 
 _SUM_TOLERANCE = 1e-6  # of probabilities, as they are typed
+_LARGEST_SIDE = 4096  # of an image in memory, in pixels
 
 
 def from_dict(data: Mapping[str, Any]) -> ExperimentSpec:
@@ -122,6 +123,7 @@ def check(spec: ExperimentSpec) -> None:
     _check_label_noise(d)
     _check_long_tail(d)
     _check_classes(d)
+    _check_own(d)
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
@@ -207,6 +209,31 @@ def _check_classes(data: DataSpec) -> None:
         or not (data.has_label_noise or data.tail_power is not None),
         f"{path}: wanted none beside changed labels or a long tail, got "
         f"{shown(classes)}",
+    )
+
+
+def _check_own(data: DataSpec) -> None:
+    """Refuses sizes and shares that no images have."""
+    size, share, seed = data.image_size, data.held_out, data.held_out_seed
+    _require(
+        not size
+        or (len(size) == 2 and 1 <= min(size) <= max(size) <= _LARGEST_SIDE),
+        "data.image_size: wanted a height and a width of 1 to "
+        f"{_LARGEST_SIDE}, got {shown(size)}",
+    )
+    _require(
+        data.channels in (0, 1, 3),
+        "data.channels: wanted 1, 3 or 0 (as the images are), got "
+        f"{data.channels}",
+    )
+    _require(
+        0 <= share < 1,
+        f"data.held_out: wanted 0 or more, below 1, got {share}",
+    )
+    _require(
+        seed == 0 or (seed > 0 and share > 0),
+        "data.held_out_seed: wanted 0 or more, and data.held_out beside it, "
+        f"got {seed}",
     )
 
 

@@ -39,9 +39,9 @@ class DataSpec:
     augmentation: str = "none"
     # Temperature fitted and reported on the same examples needs a reason.
     same_split_reason: str = ""
-    # Of texts: the user's own files; subwords to learn; longest pair trained
-    # on, in subwords.
+    # The user's own data: which (a file, a folder, a name).
     source: str = ""
+    # Of texts: subwords to learn; longest pair trained on, in subwords.
     vocabulary_size: int = 0
     max_length: int = 256
     # The largest share of a split's pairs that may be left out, because a
@@ -68,6 +68,15 @@ class DataSpec:
     # Classes whose examples are used, of every split, in the order of their
     # new ids; none means all.
     classes: tuple[int, ...] = ()
+    # Of the user's own images: (height, width) that all are scaled and cut
+    # to; 1 for grey or 3 for colours. () and 0: as they are, all alike.
+    image_size: tuple[int, ...] = ()
+    channels: int = 0
+    # The share of each class that is held out of `train`, as `test` or, where
+    # there is one, as `validation`; drawn by a seed of its own, so that all
+    # runs have the same, a student and its teacher too.
+    held_out: float = 0.0
+    held_out_seed: int = 0
 
     @property
     def has_label_noise(self) -> bool:

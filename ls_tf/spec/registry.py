@@ -238,6 +238,15 @@ def arguments(
     raise SpecError(f"{package}.{name} has no function '{function}'")
 
 
+def takes(package: str, name: str, function: str) -> frozenset[str]:
+    """The arguments of a function that a part may have; none without it."""
+    check(package, name)
+    for node in _body(package, name, function):
+        if isinstance(node, ast.FunctionDef) and node.name == function:
+            return frozenset(_parameters(node))
+    return frozenset()
+
+
 def _parameters(node: ast.FunctionDef) -> dict[str, tuple[Any, bool]]:
     args = node.args
     bare = len(args.args) - len(args.defaults)

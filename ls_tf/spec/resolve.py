@@ -14,6 +14,7 @@ from ls_tf.spec.changes import changes, changes_name
 from ls_tf.spec.checks import check_loss
 from ls_tf.spec.experiment import (
     LOSS_NUMBERS,
+    DataSpec,
     EvaluatorSpec,
     ExperimentSpec,
     Part,
@@ -27,6 +28,7 @@ from ls_tf.spec.values import (
     checked,
     kind_name,
     nearest,
+    shown,
     text_of,
 )
 
@@ -43,6 +45,8 @@ _PARTS = {
     "evaluators": ("ls_tf.evaluators", "Evaluator", ("role",)),
     "loss": ("ls_tf.losses", "Loss", tuple(LOSS_NUMBERS)),
 }
+# Fields that only data sets of the user's own images take.
+_OWN = ("image_size", "channels", "held_out", "held_out_seed")
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,20 @@ def _parts(
         yield "loss", "loss", spec.loss
 
 
+def _check_own_data(data: DataSpec) -> None:
+    """Refuses fields of the user's own images for a set that is as it is."""
+    given = [f for f in _OWN if getattr(data, f) != getattr(DataSpec, f)]
+    taken = (
+        registry.takes("ls_tf.data", data.name, "opened") if given else given
+    )
+    for name in given:
+        if name not in taken:
+            raise SpecError(
+                f"data.{name}: wanted nothing, data set '{data.name}' takes "
+                f"none, got {shown(getattr(data, name))}"
+            )
+
+
 def _check_loss(spec: ExperimentSpec, loss: Part) -> None:
     """Refuses a loss that is not of the kind that the run needs."""
     package, made, _ = _PARTS["loss"]
@@ -225,6 +243,7 @@ class Resolver:
             if named not in self._names:
                 registry.check(*named)
                 self._names.add(named)
+        _check_own_data(spec.data)
         for field, path, part in _parts(spec):
             if (field, id(part)) not in self._parts:
                 _check_options(field, path, part)

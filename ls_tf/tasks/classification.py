@@ -16,7 +16,14 @@ from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
 from ls_tf.objective import label_smoothing, learnt_targets
 from ls_tf.objective import loss as objective
-from ls_tf.pipeline import augment, class_subset, contract, fitting, plan
+from ls_tf.pipeline import (
+    augment,
+    class_subset,
+    contract,
+    fitting,
+    own,
+    plan,
+)
 from ls_tf.pipeline.in_memory import MemorySplits
 from ls_tf.pipeline.long_tail import LongTail
 from ls_tf.pipeline.stream import Stream
@@ -40,12 +47,15 @@ from ls_tf.spec import (
 )
 
 
-def build_model(spec: ExperimentSpec) -> keras.Model:
+def build_model(
+    spec: ExperimentSpec, data_dir: str | None = None
+) -> keras.Model:
     """Builds the network of a specification, freshly initialised.
 
     Args:
         spec: the experiment; its data set gives the classes, and with the
             augmentation the image shape.
+        data_dir: where TFDS data lies; for a data set of the user's own.
 
     Returns:
         keras.Model: images [B, H, W, C] -> ``logits`` and ``penultimate``.
@@ -55,10 +65,7 @@ def build_model(spec: ExperimentSpec) -> keras.Model:
 
     Source: ours.
     """
-    info = class_subset.info(
-        spec.data,
-        registry.get("ls_tf.data", spec.data.name, "data set").INFO,
-    )
+    info = class_subset.info(spec.data, own.of(spec.data, data_dir).INFO)
     before = keras.config.dtype_policy()
     if spec.train.precision == "bfloat16":
         keras.config.set_dtype_policy("mixed_bfloat16")
@@ -167,7 +174,7 @@ class Classification:
         # First, since what does not fit is refused before data is read.
         self._loss = objective.build(spec, self.own_loss(spec))
         self._data_dir = data_dir
-        self._data = registry.get("ls_tf.data", spec.data.name, "data set")
+        self._data = own.of(spec.data, data_dir)
         info = class_subset.info(spec.data, self._data.INFO)
         self._augmentation = augment.augmentation(spec.data.augmentation)
         self._splits: MemorySplits = MemorySplits(
@@ -208,7 +215,7 @@ class Classification:
         self.hyperparameters: Mapping[str, float] = objective.hyperparameters(
             self._loss
         )
-        self.model = build_model(spec)
+        self.model = build_model(spec, data_dir)
         self._answering = answering(self.model)
         self._forward: Callable[[Tensor], Mapping[str, Tensor]] = (
             Recomputed(self.model)

@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf.pipeline import augment
+from ls_tf.pipeline import augment, own
 from ls_tf.protocols import Tensor
-from ls_tf.spec import ExperimentSpec, Part, SpecError, TeacherSpec, registry
+from ls_tf.spec import ExperimentSpec, Part, SpecError, TeacherSpec
 from ls_tf.tasks.classification import (
     Classification,
     answering,
@@ -67,22 +67,24 @@ def uses_table(spec: ExperimentSpec) -> bool:
     return views is not None and views > 1
 
 
-def check_teacher(spec: ExperimentSpec, teacher: ExperimentSpec) -> None:
+def check_teacher(
+    spec: ExperimentSpec,
+    teacher: ExperimentSpec,
+    data_dir: str | None = None,
+) -> None:
     """Refuses a teacher of other images, before it is built.
 
     Args:
         spec: the student's experiment.
         teacher: the teacher's.
+        data_dir: see ``build_model``.
 
     Raises:
         SpecError: one line.
 
     Source: ours.
     """
-    infos = [
-        registry.get("ls_tf.data", network.data.name, "data set").INFO
-        for network in (spec, teacher)
-    ]
+    infos = [own.of(network.data, data_dir).INFO for network in (spec, teacher)]
     _same_images(
         *(
             augment.augmentation(network.data.augmentation).output_shape(
@@ -170,7 +172,7 @@ class Distillation(Classification):
         super().__init__(spec, data_dir, like)
         self._how: TeacherSpec = spec.teacher
         self._taught_by = teacher
-        taught_by = build_model(teacher.spec)
+        taught_by = build_model(teacher.spec, data_dir)
         teacher.load(taught_by)
         self._teacher = answering(taught_by)
         self._teacher.trainable = False

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ls_tf.measuring import measure
-from ls_tf.pipeline import contract, corpus, loading, shards
+from ls_tf.pipeline import contract, corpus, loading, own, shards
 from ls_tf.pipeline.contract import DataError, DatasetInfo, RecordInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.spec import registry
@@ -176,15 +176,37 @@ def data_sets(kind):
     ]
 
 
-IMAGES, TEXTS = data_sets(DatasetInfo), data_sets(TextInfo)
+def is_own(name):
+    """Whether a set is read from the user's own data."""
+    return hasattr(registry.get("ls_tf.data", name), "opened")
+
+
+OWN = [name for name in registry.names("ls_tf.data") if is_own(name)]
+IMAGES = [name for name in data_sets(DatasetInfo) if name not in OWN]
+TEXTS = data_sets(TextInfo)
 PHOTOGRAPHS = data_sets(RecordInfo)  # some of the images
 
 
 def test_a_data_set_is_of_images_or_of_texts():
-    assert sorted(IMAGES + TEXTS) == registry.names("ls_tf.data")
+    assert sorted(IMAGES + OWN + TEXTS) == registry.names("ls_tf.data")
 
 
-@pytest.mark.parametrize("name", IMAGES + TEXTS)
+@pytest.mark.parametrize("name", OWN)
+def test_images_of_the_user_s_own_are_read_from_a_source(name):
+    module = registry.get("ls_tf.data", name)
+    assert not module.INFO.sizes and not module.INFO.num_classes
+    parameters = inspect.signature(module.opened).parameters
+    assert list(parameters)[0] == "source"
+    assert list(parameters)[-1] == "data_dir"
+    # What is taken is seen without an import, so that the rest is refused.
+    taken = registry.takes("ls_tf.data", name, "opened")
+    assert taken == set(parameters)
+    data = dataclasses.replace(resolve("fc_mnist").spec.data, name=name)
+    with pytest.raises(ValueError, match=f"'{name}' wants .*, got nothing"):
+        own.of(data, None)
+
+
+@pytest.mark.parametrize("name", IMAGES + OWN + TEXTS)
 def test_a_data_set_states_its_contract(name):
     info = registry.get("ls_tf.data", name).INFO
     assert info.name == name

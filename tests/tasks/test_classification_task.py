@@ -114,8 +114,8 @@ def with_a_head(monkeypatch):
             calls.append(training)
             return super().call(inputs)
 
-    def build(spec):
-        plain = fresh(spec)
+    def build(spec, data_dir):
+        plain = fresh(spec, data_dir)
         x = plain.get_layer("hidden_1").output
         auxiliary = Noting(10, name="auxiliary_logits")(x)
         calls.clear()  # of the building

@@ -1,0 +1,196 @@
+"""Images of the user's own in a NumPy file, ``*.npz``.
+
+``data.source`` names it. It holds, for each split, one of
+
+* ``x_train`` and ``y_train``, as Keras writes its data sets,
+* ``train_images`` and ``train_labels``,
+
+with ``test``, ``val`` or ``validation`` in the place of ``train``; or
+``images`` and ``labels`` of all, with ``split``, the name of each one's split,
+or without: then ``data.held_out`` says how much of it is to be ``test``.
+``class_names`` may stand beside them. Nothing is unpickled.
+"""
+
+import functools
+import os
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+from etils import epath
+
+from ls_tf.pipeline import npz_files, own
+from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
+
+INFO = DatasetInfo(
+    name="npz",
+    sizes={},  # The file decides.
+    image_shape=(0, 0, 0),
+    num_classes=0,
+    class_names=(),
+    licence=own.LICENCE,
+    source="A NumPy file named by data.source, no download.",
+)
+WANTS = "the name of a NumPy file (*.npz)"
+_SPLITS = {
+    "train": "train",
+    "test": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+_FORMS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
+
+
+def opened(
+    *,
+    source: str,
+    image_size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+    data_dir: str | os.PathLike[str] | None,
+) -> ModuleType:
+    """Reads the file.
+
+    Args:
+        source: its name; may be ``gs://``.
+        image_size: (height, width) to scale and cut to; (): as they are.
+        channels: 1 or 3; 0: as they are.
+        held_out: see ``own.hold_out``.
+        held_out_seed: likewise.
+        data_dir: not used.
+
+    Returns:
+        The set as a module.
+
+    Raises:
+        DataError: one line: no file, no archive, or arrays that are no images
+            and labels.
+
+    Source: ours.
+    """
+    del data_dir
+    return _opened(
+        npz_files.state(source),
+        image_size,
+        channels,
+        held_out,
+        held_out_seed,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(
+    state: npz_files.State,
+    image_size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+) -> ModuleType:
+    from ls_tf.pipeline import alike
+
+    arrays = npz_files.read(epath.Path(state[0]), own.MOST_BYTES)
+    name = own.title("npz", state[0])
+    stored: dict[str, Arrays] = {}
+    for base, split in _splits(name, arrays).items():
+        where = f"{name}/{base}"
+        image = _images(where, split["image"])
+        stored[base] = {
+            "image": alike.fit(image, where, image_size, channels),
+            "label": split["label"],
+        }
+    return own.in_memory(
+        name,
+        stored,
+        _names(name, arrays),
+        held_out=held_out,
+        held_out_seed=held_out_seed,
+    )
+
+
+def _splits(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
+    """Finds images and labels by split."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for word, base in _SPLITS.items():
+        for form in _FORMS:
+            image, label = (part.format(word) for part in form)
+            there = [key for key in (image, label) if key in arrays]
+            if len(there) == 1:
+                raise DataError(
+                    f"{name}: wanted {image} and {label}, got {there[0]} alone"
+                )
+            if there and base in pairs:
+                raise DataError(
+                    f"{name}: wanted one array of images of {base}, got "
+                    f"{pairs[base][0]} and {image}"
+                )
+            if there:
+                pairs[base] = image, label
+    if pairs:
+        return {
+            base: {"image": arrays[image], "label": arrays[label]}
+            for base, (image, label) in pairs.items()
+        }
+    if not {"images", "labels"} <= set(arrays):
+        raise DataError(
+            f"{name}: wanted x_train, y_train, x_test and y_test, or "
+            "train_images and so on, or images and labels; it holds "
+            f"{', '.join(sorted(arrays)) or 'nothing'}"
+        )
+    whole = {"image": arrays["images"], "label": arrays["labels"]}
+    return _parted(name, whole, arrays.get("split"))
+
+
+def _parted(
+    name: str, whole: Arrays, split: np.ndarray | None
+) -> dict[str, Arrays]:
+    """Parts images by the name of each one's split."""
+    if split is None:
+        return {"train": whole}
+    lengths = {len(v) if v.ndim else 0 for v in (*whole.values(), split)}
+    if split.ndim != 1 or split.dtype.kind not in "US" or len(lengths) > 1:
+        raise DataError(
+            f"{name}: wanted in split the name of each image's split, got "
+            f"{split.dtype} {list(split.shape)} of {len(whole['image'])} "
+            f"images and {len(whole['label'])} labels"
+        )
+    words = split.astype(str)
+    unknown = sorted(set(words.tolist()) - set(_SPLITS))
+    if unknown:
+        raise DataError(
+            f"{name}: wanted splits of the names {', '.join(_SPLITS)}, got "
+            f"{unknown[0]}"
+        )
+    bases = np.array([_SPLITS[word] for word in words.tolist()])
+    return {
+        str(base): {key: v[bases == base] for key, v in whole.items()}
+        for base in dict.fromkeys([*_SPLITS.values()])
+        if (bases == base).any()
+    }
+
+
+def _images(where: str, image: np.ndarray) -> np.ndarray:
+    """Gives images [N, H, W, C], grey ones with one channel."""
+    if image.dtype != np.uint8 or image.ndim not in (3, 4):
+        raise DataError(
+            f"{where}: wanted images as uint8, 0 to 255, [N, H, W] or "
+            f"[N, H, W, C], got {image.dtype} {list(image.shape)}"
+        )
+    if image.ndim == 3:
+        image = image[..., np.newaxis]
+    if 0 in image.shape[1:]:
+        raise DataError(f"{where}: wanted pixels, got {list(image.shape)}")
+    return image
+
+
+def _names(name: str, arrays: Mapping[str, np.ndarray]) -> list[str] | None:
+    names = arrays.get("class_names")
+    if names is None:
+        return None
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise DataError(
+            f"{name}: wanted class_names as text, one for each class, got "
+            f"{names.dtype} {list(names.shape)}"
+        )
+    return [str(word) for word in names.tolist()]

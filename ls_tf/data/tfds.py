@@ -1,0 +1,127 @@
+"""Any image classification set of TensorFlow Datasets, by its name.
+
+``data.source`` is its name there, such as ``kmnist``, ``emnist/letters`` or
+``mnist:3.0.1``. Splits, classes and sizes are read from TFDS; the set is
+prepared in the data directory as others are.
+
+With an augmentation of photographs its JPEGs are streamed, else all images are
+held in memory: if they have many sizes, as large as ``data.image_size`` says.
+"""
+
+import functools
+import os
+from types import ModuleType
+
+from ls_tf.pipeline import own, tfds_sets
+from ls_tf.pipeline import tfds as reading
+from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
+
+INFO = DatasetInfo(
+    name="tfds",
+    sizes={},  # TFDS says it.
+    image_shape=(0, 0, 0),
+    num_classes=0,
+    class_names=(),
+    licence="see the page of the set, https://www.tensorflow.org/datasets",
+    source="A data set of TFDS, named by data.source.",
+)
+WANTS = "the name of a data set of TFDS"
+
+
+def opened(
+    *,
+    source: str,
+    image_size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+    streams: bool,
+    data_dir: str | os.PathLike[str] | None,
+) -> ModuleType:
+    """Reads what TFDS says of the set.
+
+    Args:
+        source: its name.
+        image_size: (height, width) to scale and cut to; (): as they are.
+        channels: 1 or 3; 0: as they are.
+        held_out: see ``own.hold_out``.
+        held_out_seed: likewise.
+        streams: whether the pictures stay JPEGs, which are read when they are
+            needed.
+        data_dir: where TFDS data lies; None means TFDS's own default.
+
+    Returns:
+        The set as a module.
+
+    Raises:
+        DataError: one line: no such set, it cannot be had, its images are of
+            many sizes, or too many for memory.
+
+    Source: ours.
+    """
+    info = tfds_sets.described(INFO, source, data_dir, streams=streams)
+    if streams:
+        if image_size or channels or held_out:
+            raise DataError(
+                "data.image_size, data.channels, data.held_out: wanted "
+                "nothing, the photographs are streamed as TFDS has them"
+            )
+        return own.as_module(info)
+    if not (image_size or all(info.image_shape)):
+        raise DataError(
+            f"{info.name}: its images have many sizes; say "
+            "--set=data.image_size=HEIGHT,WIDTH, or an augmentation of "
+            "photographs, which streams them"
+        )
+    if not (image_size or channels or held_out):
+        if len(info.sizes) == 1:
+            own.refuse_one_split(info.name)
+        own.check_bytes(info.name, sum(info.sizes.values()), info.image_shape)
+        return own.as_module(info)
+    return _changed(
+        source,
+        image_size,
+        channels,
+        held_out,
+        held_out_seed,
+        None if data_dir is None else os.fspath(data_dir),
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _changed(
+    source: str,
+    image_size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+    data_dir: str | None,
+) -> ModuleType:
+    """The set with images of another size, or a split held out."""
+    from ls_tf.pipeline import alike
+
+    info = tfds_sets.described(INFO, source, data_dir, streams=False)
+    stored: dict[str, Arrays] = {}
+    for base in info.sizes:
+        where = f"{info.name}/{base}"
+        if all(info.image_shape):
+            own.check_bytes(where, info.sizes[base], info.image_shape)
+            stored[base] = reading.load(info, base, data_dir=data_dir)
+            image = stored[base]["image"]
+            image = alike.fit(image, where, image_size, channels)
+            stored[base] = {**stored[base], "image": image}
+        else:
+            stored[base] = alike.of_many(
+                tfds_sets.pictures(info, base, data_dir),
+                where,
+                info.sizes[base],
+                image_size,
+                channels,
+            )
+    return own.in_memory(
+        info.name,
+        stored,
+        info.class_names,
+        held_out=held_out,
+        held_out_seed=held_out_seed,
+    )

@@ -1,0 +1,183 @@
+"""Images of many sizes made alike, and read from PNG and JPEG files."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ls_tf import stopping
+from ls_tf.pipeline import own
+from ls_tf.pipeline.contract import Arrays, DataError, line
+
+# Of Pillow: how pixels lie, and what they are read as.
+_GREY = {"L": "L", "1": "L", "LA": "L"}
+_COLOURS = {m: "RGB" for m in ("RGB", "RGBA", "P", "CMYK", "YCbCr")}
+_CHANNELS = {1: "L", 3: "RGB"}
+
+
+def decode(
+    encoded: bytes, where: str, size: Sequence[int] = (), channels: int = 0
+) -> np.ndarray:
+    """Decodes a PNG or a JPEG.
+
+    Args:
+        encoded: the file's bytes.
+        where: of the file, for the message.
+        size: (height, width) to scale and cut to; empty: as it is.
+        channels: 1 or 3; 0: as it is, without transparency.
+
+    Returns:
+        uint8 [H, W, C].
+
+    Raises:
+        DataError: it is damaged, of another format, or of 16 bits.
+
+    Source: ours.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+            mode = (_GREY | _COLOURS).get(image.mode)
+            image.load()
+            picture: Image.Image = image if mode is None else _as(image, mode)
+    except Exception as error:  # Pillow raises nearly anything.
+        raise DataError(
+            f"{where} is damaged, or no PNG or JPEG: {line(error)}"
+        ) from None
+    if mode is None:
+        raise DataError(
+            f"{where}: wanted 8 bits a channel, grey or colours, got Pillow's "
+            f"mode {picture.mode}"
+        )
+    return _fitted(picture, size, channels)
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _fitted(
+    picture: Image.Image, size: Sequence[int], channels: int
+) -> np.ndarray:
+    if channels:
+        picture = _as(picture, _CHANNELS[channels])
+    if size and picture.size != (size[1], size[0]):
+        picture = ImageOps.fit(
+            picture, (size[1], size[0]), Image.Resampling.BICUBIC
+        )
+    pixels = np.asarray(picture)
+    return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def fit(
+    images: np.ndarray, where: str, size: Sequence[int], channels: int
+) -> np.ndarray:
+    """Scales and cuts images of one size to another, and to grey or from it.
+
+    The smallest picture of the wanted proportions that covers the new size is
+    what is scaled, with antialiasing; what juts out on two sides is cut off.
+
+    Args:
+        images: uint8 [N, h, w, c], c of 1 or 3.
+        where: set and split, for the message.
+        size: (height, width); empty: as they are.
+        channels: 1 or 3; 0: as they are.
+
+    Returns:
+        uint8 [N, H, W, C]; the same array where nothing changes.
+
+    Raises:
+        DataError: other numbers of channels, or too many for memory.
+
+    Source: ours.
+    """
+    shape = (*(size or images.shape[1:3]), channels or images.shape[3])
+    if shape == images.shape[1:]:
+        return images
+    if images.shape[3] not in (1, 3):
+        raise DataError(
+            f"{where}: wanted images of 1 or 3 channels to be changed, got "
+            f"{images.shape[3]}"
+        )
+    own.check_bytes(where, len(images), shape)
+    made = np.empty((len(images), *shape), np.uint8)
+    for i, image in enumerate(images):
+        stopping.look()
+        pixels = image[..., 0] if image.shape[-1] == 1 else image
+        made[i] = _fitted(Image.fromarray(pixels), size, channels)
+    return made
+
+
+def of_many(
+    images: Iterable[tuple[np.ndarray, int]],
+    where: str,
+    count: int,
+    size: Sequence[int],
+    channels: int,
+) -> Arrays:
+    """Scales and cuts decoded images of many sizes, one by one.
+
+    Args:
+        images: uint8 [h, w, c], c of 1 or 3, and the class id of each.
+        where: set and split, for messages.
+        count: how many there are.
+        size: see ``fit``.
+        channels: likewise.
+
+    Returns:
+        ``image`` uint8 [N, H, W, C] and ``label`` int64 [N].
+
+    Raises:
+        DataError: they are too many for memory, or not alike in channels.
+
+    Source: ours.
+    """
+    label: list[int] = []
+
+    def fitted() -> Iterator[tuple[str, np.ndarray]]:
+        for i, (image, kind) in enumerate(images):
+            label.append(kind)
+            called = f"image {i}"
+            yield called, fit(image[np.newaxis], called, size, channels)[0]
+
+    stacked = together(fitted(), where, count)
+    return {"image": stacked, "label": np.array(label)}
+
+
+def together(
+    images: Iterable[tuple[str, np.ndarray]], name: str, count: int
+) -> np.ndarray:
+    """Stacks images that are alike.
+
+    Args:
+        images: where each is from, and uint8 [H, W, C].
+        name: set and split, for messages.
+        count: how many there are, 1 or more.
+
+    Returns:
+        uint8 [N, H, W, C].
+
+    Raises:
+        DataError: they are not alike, or too many for memory.
+
+    Source: ours.
+    """
+    made: np.ndarray | None = None
+    first = ""
+    for i, (where, image) in enumerate(images):
+        stopping.look()
+        if made is None:
+            own.check_bytes(name, count, image.shape)
+            made, first = np.empty((count, *image.shape), np.uint8), where
+        if image.shape != made.shape[1:]:
+            raise DataError(
+                f"{name}: wanted images of one size, {first} is "
+                f"{' x '.join(map(str, made.shape[1:]))} and {where} is "
+                f"{' x '.join(map(str, image.shape))}; say "
+                "--set=data.image_size=HEIGHT,WIDTH and --set=data.channels=3 "
+                "or 1, and they are made so"
+            )
+        made[i] = image
+    if made is None:
+        raise DataError(f"{name}: wanted examples, got none")
+    return made

@@ -1,0 +1,357 @@
+"""Folders of pictures: what lies in them, as arrays or as records."""
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from etils import epath
+
+from ls_tf import seeds, stopping
+from ls_tf.pipeline import array_cache, own, record_files
+from ls_tf.pipeline.contract import Arrays, DataError, RecordInfo, line
+from ls_tf.pipeline.shards import Example
+
+_SPLITS = {
+    "train": "train",
+    "test": "test",
+    "val": "validation",
+    "validation": "validation",
+}
+_JPEG = (".jpg", ".jpeg")
+_READ = (".png", *_JPEG)
+# Endings of pictures that are not read: to pass over them might surprise.
+_OTHERS = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".heic")
+_PER_FILE = 2000
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """The pictures of a folder, mixed; equal as long as no file changes.
+
+    Attributes:
+        name: of the set, for messages.
+        source: the folder.
+        class_names: rising.
+        files: split, path below the folder, class id, size in bytes and time
+            of the last change of each picture.
+    """
+
+    name: str
+    source: str
+    class_names: tuple[str, ...]
+    files: tuple[tuple[str, str, int, int, int], ...]
+
+    @functools.cached_property
+    def splits(self) -> Mapping[str, list[tuple[str, int]]]:
+        """Split -> path below the folder and class id of each picture."""
+        made: dict[str, list[tuple[str, int]]] = {}
+        for base, path, label, *_ in self.files:
+            made.setdefault(base, []).append((path, label))
+        return made
+
+    @functools.cached_property
+    def labels(self) -> Mapping[str, np.ndarray]:
+        """Split -> class ids, int32 [N]."""
+        return {
+            base: np.array([label for _, label in rows], np.int32)
+            for base, rows in self.splits.items()
+        }
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """Of the names, sizes and times of all files."""
+        told = repr((self.source, self.class_names, self.files))
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def listed(name: str, source: str) -> Listing:
+    """Lists the pictures of a folder.
+
+    They are mixed by a fixed permutation, so that a part of a split has
+    examples of all classes.
+
+    Args:
+        name: of the set, for messages.
+        source: the folder.
+
+    Returns:
+        The listing.
+
+    Raises:
+        DataError: no folder, no pictures, a class without any, a split that
+            has other classes than ``train``; one line.
+
+    Source: ours.
+    """
+    top = Path(source).expanduser()
+    if "://" in source:
+        raise DataError(
+            f"data.source: wanted a folder on a local or mounted disk, got "
+            f"{source}"
+        )
+    try:
+        if not top.is_dir():
+            came = "is none" if top.exists() else "is not there"
+            raise DataError(f"data.source: wanted a folder, {top} {came}")
+        found = {
+            base: _of_split(f"{name}/{base}", folder)
+            for base, folder in _split_folders(name, top).items()
+        }
+    except OSError as error:
+        raise DataError(f"{name}: cannot read {top}: {line(error)}") from None
+    names = tuple(found["train"])
+    for base, kinds in found.items():
+        if other := sorted(set(kinds) ^ set(names)):
+            where = "there alone" if other[0] in kinds else "missing"
+            raise DataError(
+                f"{name}/{base}: wanted the classes of train, "
+                f"'{other[0]}' is {where}"
+            )
+    if len(names) < 2:
+        raise DataError(
+            f"{name}: wanted 2 classes or more, a folder each, got "
+            f"{', '.join(names)} in {top}"
+        )
+    files = []
+    for base, kinds in found.items():
+        rows = [
+            (base, str(file.relative_to(top)), names.index(kind), size, changed)
+            for kind, pictures in kinds.items()
+            for file, size, changed in pictures
+        ]
+        words = seeds.philox(0, "folders", base).bit_generator.random_raw(
+            len(rows)
+        )
+        files += [rows[i] for i in np.argsort(np.asarray(words), kind="stable")]
+    return Listing(name, str(top.resolve()), names, tuple(files))
+
+
+def _split_folders(name: str, top: Path) -> dict[str, Path]:
+    """Finds the folder of each split; that of all pictures is ``train``."""
+    below = _folders(top)
+    train = next((f for f in below if f.name == "train"), None)
+    # A class may be called train, too.
+    if train is None or not _folders(train):
+        return {"train": top}
+    made: dict[str, Path] = {}
+    for folder in below:
+        base = _SPLITS.get(folder.name)
+        if base is None or base in made:
+            raise DataError(
+                f"{name}: wanted beside train the folders test and validation "
+                f"(or val), each once, got {folder}"
+            )
+        made[base] = folder
+    return dict(sorted(made.items(), key=lambda item: item[0] != "train"))
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(
+        f for f in folder.iterdir() if f.is_dir() and f.name[0] not in "._"
+    )
+
+
+def _of_split(
+    where: str, folder: Path
+) -> dict[str, list[tuple[Path, int, int]]]:
+    """Lists the pictures of each class, by name: file, bytes and time."""
+    kinds = {
+        kind.name: [
+            (file, facts.st_size, facts.st_mtime_ns)
+            for file in sorted(_pictures(kind))
+            for facts in (file.stat(),)
+        ]
+        for kind in _folders(folder)
+    }
+    if not any(kinds.values()):
+        raise DataError(
+            f"{where}: wanted PNG or JPEG files in a folder for each class, "
+            f"got none in {folder}"
+        )
+    for kind, files in kinds.items():
+        if not files:
+            raise DataError(
+                f"{where}: wanted PNG or JPEG files of every class, got none "
+                f"in {folder / kind}"
+            )
+    return kinds
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for parent, _, names in os.walk(folder, onerror=refuse):
+        stopping.look()
+        for name in names:
+            ending = os.path.splitext(name)[1].lower()
+            if ending in _OTHERS:
+                raise DataError(
+                    f"wanted PNG or JPEG files, got {Path(parent, name)}"
+                )
+            if ending in _READ and not name.startswith("."):
+                yield Path(parent, name)
+
+
+# --- In memory --------------------------------------------------------------
+
+
+def decoded(
+    listing: Listing,
+    base: str,
+    size: tuple[int, ...],
+    channels: int,
+    data_dir: str | None,
+) -> Arrays:
+    """Decodes a split, or takes it from where it was kept.
+
+    Args:
+        listing: the pictures.
+        base: the split.
+        size: (height, width) to scale and cut to; (): as they are.
+        channels: 1 or 3; 0: as they are.
+        data_dir: the arrays are kept in its ``ls_tf_arrays``, if it is there.
+
+    Returns:
+        ``image`` uint8 [N, H, W, C] and ``label`` int32 [N].
+
+    Raises:
+        DataError: a picture is damaged, or they are not alike.
+
+    Source: ours.
+    """
+    from ls_tf.pipeline import alike
+
+    top, rows = Path(listing.source), listing.splits[base]
+    about = {"files": listing.sha256, "size": [*size], "channels": channels}
+    told = hashlib.sha256(repr((listing.source, size, channels)).encode())
+    kept = array_cache.folder(data_dir)
+    cache = kept and kept / "image_folder" / told.hexdigest()[:16]
+    arrays = array_cache.read(cache, base, ["image"], about) if cache else None
+    if arrays is None:
+        if size and channels:
+            own.check_bytes(listing.name, len(rows), (*size, channels))
+        pictures = (
+            (file, alike.decode(_read(top / path), file, size, channels))
+            for path, _ in rows
+            for file in (str(top / path),)
+        )
+        where = f"{listing.name}/{base}"
+        arrays = {"image": alike.together(pictures, where, len(rows))}
+        if cache:
+            array_cache.write(cache, base, arrays, about)
+    return {"image": arrays["image"], "label": listing.labels[base]}
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{file} cannot be read: {error.strerror or line(error)}"
+        ) from None
+
+
+# --- Streamed ---------------------------------------------------------------
+
+
+def streamed(
+    listing: Listing,
+    size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+) -> ModuleType:
+    """Makes a data set of JPEGs that are read when they are needed.
+
+    Args:
+        listing: the pictures.
+        size: wanted as (): the augmentation says it.
+        channels: wanted as 0.
+        held_out: see ``own.hold_out``.
+        held_out_seed: likewise.
+
+    Returns:
+        Its module; its ``prepare`` copies the files, unchanged, into
+        ArrayRecord files in the data directory.
+
+    Raises:
+        DataError: one line: a size is given, or a picture is no JPEG.
+
+    Source: ours.
+    """
+    if size or channels:
+        raise DataError(
+            "data.image_size, data.channels: wanted nothing, the augmentation "
+            "of photographs makes them alike"
+        )
+    other = next(
+        (p for _, p, *_ in listing.files if not p.lower().endswith(_JPEG)), None
+    )
+    if other is not None:
+        raise DataError(
+            f"{listing.name}: wanted JPEGs, which can be streamed, got "
+            f"{Path(listing.source, other)}; with another data.augmentation "
+            "and data.image_size, PNGs are held in memory"
+        )
+    parts = own.hold_out(listing.name, listing.labels, held_out, held_out_seed)
+    rows = {
+        base: [listing.splits[of][i] for i in chosen.tolist()]
+        for base, (of, chosen) in parts.items()
+    }
+    info = RecordInfo(
+        name=listing.name,
+        sizes={base: len(chosen) for base, chosen in rows.items()},
+        num_classes=len(listing.class_names),
+        class_names=listing.class_names,
+        licence=own.LICENCE,
+        source=listing.source,
+        is_own=True,
+    )
+    told = repr((listing.sha256, held_out, held_out_seed))
+    number = hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    def prepare(*, data_dir: str | os.PathLike[str] | None) -> str:
+        return _recorded(info, Path(listing.source), rows, number, data_dir)
+
+    return own.as_module(info, prepare=prepare)
+
+
+def _recorded(
+    info: RecordInfo,
+    top: Path,
+    rows: Mapping[str, list[tuple[str, int]]],
+    number: str,
+    data_dir: str | os.PathLike[str] | None,
+) -> str:
+    """Gives the folder of the ArrayRecord files; makes them if need be."""
+    kept = array_cache.folder(data_dir)
+    if kept is None or "://" in os.fspath(kept):
+        raise DataError(
+            f"{info.name}: wanted a data_dir on a local or mounted disk for "
+            f"the records of its photographs, got {data_dir}; point "
+            "--data_dir or TFDS_DATA_DIR to one"
+        )
+    folder = kept / f"image_folder-{number}"
+
+    def examples(base: str) -> Iterator[Example]:
+        for path, label in rows[base]:
+            file = top / path
+            yield Example(_read(file), label, str(file))
+
+    def make(mine: epath.Path) -> None:
+        splits = {base: (len(rows[base]), examples(base)) for base in rows}
+        record_files.write(mine, "image_folder", splits, per_file=_PER_FILE)
+
+    try:
+        record_files.once(folder, make)
+    except OSError as error:
+        raise DataError(
+            f"{info.name}: cannot prepare {folder}: {line(error)}"
+        ) from error
+    return str(folder)
