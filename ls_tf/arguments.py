@@ -3,6 +3,7 @@
 They are read here; ``cli`` starts what they name.
 """
 
+import os
 import shlex
 from collections.abc import Sequence
 
@@ -419,6 +420,33 @@ def time_limit(values: Flags) -> float | None:
             f"{_MOST_MINUTES:,}, got {values.time_limit}"
         )
     return minutes
+
+
+def check_data_dir(values: Flags) -> None:
+    """Refuses a local ``--data_dir`` that is none, before anything slow.
+
+    What lies in it, or in a bucket, is looked at when it is read.
+
+    Raises:
+        SpecError: it is not there, no directory or file that was prepared, or
+            may not be read; one line.
+    """
+    if values.data_dir is None or "://" in values.data_dir:
+        return
+    path = os.path.expanduser(values.data_dir)
+    is_dir, is_file = os.path.isdir(path), os.path.isfile(path)
+    wanted = "--data_dir: wanted a directory, or a prepared file (*.npz), "
+    if not os.path.lexists(path):
+        how = (
+            "make one with --mode=prepare"
+            if path.endswith(".npz")
+            else "create it, or point to where the data lies"
+        )
+        raise SpecError(f"{wanted}{path} does not exist; {how}")
+    if not (is_dir or (is_file and path.endswith(".npz"))):
+        raise SpecError(f"{wanted}{path} is neither")
+    if not os.access(path, os.R_OK | (os.X_OK if is_dir else 0)):
+        raise SpecError(f"--data_dir: no permission to read {path}")
 
 
 def command(argv: Sequence[str]) -> str:

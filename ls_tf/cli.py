@@ -505,6 +505,8 @@ def _start(argv: Sequence[str]) -> int:
     arguments.refuse_unused(values)
     if (minutes := arguments.time_limit(values)) is not None:
         stopping.limit(60 * minutes, arguments.command(argv))
+    if values.mode not in ("print", "show"):
+        arguments.check_data_dir(values)
     for told in surroundings.settle():
         _say(told)
     stopping.look()

@@ -189,6 +189,7 @@ _HEAVY = {
         (["--experiment=fc_digit"], 2),
         (["--report=quick_tuor"], 2),
         ([DIGITS, "--alpha=2"], 2),
+        ([DIGITS, "--data_dir=/nowhere"], 2),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else "",
 )
@@ -494,6 +495,26 @@ def test_a_prepared_file_of_another_data_set(line, refused):
     message = refused(*mnist)
     for word in ("digits", "fc_digits", "mnist", "--mode=prepare"):
         assert word in message
+
+
+def test_a_data_directory_that_is_none(refused, tmp_path):
+    message = refused(DIGITS, "--data_dir=nowhere")
+    assert "--data_dir: wanted a directory" in message
+    assert "nowhere does not exist" in message
+    (tmp_path / "file").write_text("")
+    assert "file is neither" in refused(DIGITS, "--data_dir=file")
+    (tmp_path / "link").symlink_to("nothing")
+    assert "link is neither" in refused(DIGITS, "--data_dir=link")
+
+
+@pytest.mark.parametrize("name", ["closed", "closed.npz"])
+def test_a_data_directory_that_may_not_be_read(
+    refused, tmp_path, monkeypatch, name
+):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(os, "access", lambda path, how: path != name)
+    message = refused(DIGITS, f"--data_dir={name}")
+    assert message == f"--data_dir: no permission to read {name}"
 
 
 @pytest.mark.slow
