@@ -605,6 +605,10 @@ DEFAULTS = {
         "tail_largest": None,
         "tail_smallest": 1,
         "classes": (),
+        "image_size": (),
+        "channels": 0,
+        "held_out": 0.0,
+        "held_out_seed": 0,
     },
     TrainSpec: {
         "global_batch_size": None,
