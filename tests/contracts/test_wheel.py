@@ -185,6 +185,10 @@ def test_the_library_needs_numpy_and_scipy_alone(archives, tmp_path):
     assert plot.endswith("install it with: pip install ls_tf")
     assert loss.endswith('pip install "ls_tf[tensorflow]" or "ls_tf[jax]"')
     assert isotonic.endswith('install it with: pip install "ls_tf[sklearn]"')
+    program = run(programs / "python", "-m", "ls_tf", "--list", cwd=tmp_path)
+    assert (program.returncode, program.stdout) == (2, "")
+    (line,) = program.stderr.splitlines()
+    assert line.startswith("ls_tf: the command line wants the package absl, ")
 
 
 @pytest.mark.slow
