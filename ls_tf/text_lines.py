@@ -56,6 +56,26 @@ class Reader:
                 f"most {_LONGEST} bytes, got no end of it"
             )
 
+    def many(self, data: bytes) -> list[str]:
+        """Gives what ``feed`` does, decoded at once: of much text faster.
+
+        Raises:
+            error: as ``feed``; the lines before it are not given.
+        """
+        head, feed, rest = data.rpartition(b"\n")
+        try:
+            text = (bytes(self._rest) + head).decode()
+        except UnicodeDecodeError:
+            return list(self.feed(data))  # It knows where.
+        if not feed:
+            return list(self.feed(data))
+        if not self._count:
+            text = text.removeprefix("\ufeff")
+        lines = list(map(str.strip, text.split("\n")))
+        self._count += len(lines)
+        self._rest.clear()
+        return lines + list(self.feed(rest))
+
     def finish(self) -> Iterator[str]:
         """Gives the lines that the end of the text ends.
 
@@ -102,4 +122,4 @@ def lines(data: bytes, name: str, error: type[Exception]) -> list[str]:
     Source: the stripping is tensor2tensor's.
     """
     reader = Reader(name, error)
-    return [*reader.feed(data), *reader.finish()]
+    return [*reader.many(data), *reader.finish()]

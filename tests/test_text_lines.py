@@ -34,13 +34,14 @@ def test_lines_of_a_text(data, lines):
     assert text_lines.lines(data, "file", ValueError) == lines
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 7])
-def test_lines_are_the_same_in_pieces(size):
+@pytest.mark.parametrize("way", ["feed", "many"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_lines_are_the_same_in_pieces(size, way):
     for data in (NASTY.encode(), NASTY.encode().replace(b"\n", b"\r")):
         reader = text_lines.Reader("file", ValueError)
         found = []
         for start in range(0, len(data), size):
-            found += reader.feed(data[start : start + size])
+            found += getattr(reader, way)(data[start : start + size])
         found += reader.finish()
         assert found == text_lines.lines(data, "file", ValueError)
         assert len(found) > 3

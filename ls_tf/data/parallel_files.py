@@ -7,16 +7,17 @@ each other. Two files ``prefix.en`` and ``prefix.de`` alone are the split
 ``train``, of which others can be cut: ``train[:98%]``, ``train[98%:]``.
 """
 
-import itertools
 import os
 import re
+from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
 
-from ls_tf import text_lines
+from ls_tf import stopping, text_lines
 from ls_tf.pipeline import contract
 from ls_tf.pipeline.contract import DataError
+from ls_tf.pipeline.lines import Lines
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 
 INFO = TextInfo(
@@ -26,6 +27,7 @@ INFO = TextInfo(
     source="Files named by data.source, no download.",
 )
 _LANGUAGES = re.compile(r"(?P<prefix>.+):(?P<source>\w+)-(?P<target>\w+)")
+_BLOCK = 1 << 22  # bytes read together
 _WHOLE = "train"  # The split that files without a split's name are.
 
 
@@ -55,28 +57,25 @@ def load_pairs(
     del data_dir
     base = split.partition("[")[0]
     files = [epath.Path(f).expanduser() for f in _files(base, source)]
-    sides = [
-        text_lines.lines(_read(file, split), str(file), DataError)
-        for file in files
-    ]
+    sides = [Lines.joined(_blocks(file, split)) for file in files]
     numbers = [len(side) for side in sides]
     if numbers[0] != numbers[1]:
         raise DataError(
             f"parallel_files: {files[0]} has {numbers[0]} lines and "
             f"{files[1]} has {numbers[1]}; wanted a translation for each line"
         )
-    pairs = list(zip(*sides, strict=True))
-    is_kept = np.array([all(pair) for pair in pairs], bool)
+    is_kept = (sides[0].sizes > 0) & (sides[1].sizes > 0)
     if not is_kept.any():
         raise DataError(
             f"parallel_files: {files[0]} and {files[1]} hold no pair"
         )
     empty = np.flatnonzero(~is_kept)
-    kept = list(itertools.compress(pairs, is_kept))
     _, start, stop = contract.parse_split(split, {base: int(is_kept.sum())})
+    for side in (0, 1):  # The one is gone before the other is copied.
+        sides[side] = sides[side].kept(is_kept)
     return Pairs(
-        [pair[0] for pair in kept],
-        [pair[1] for pair in kept],
+        sides[0],
+        sides[1],
         # Those kept before each, and lines counted from 1.
         left_out=np.stack([empty - np.arange(len(empty)), empty + 1], axis=1),
     ).part(start, stop)
@@ -128,14 +127,22 @@ def _exists(name: str) -> bool:
         return True  # Reading it says what is wrong.
 
 
-def _read(file: epath.Path, split: str) -> bytes:
+def _blocks(file: epath.Path, split: str) -> Iterator[list[str]]:
+    """Gives the lines of a file, some megabytes of it at a time."""
+    reader = text_lines.Reader(str(file), DataError)
     try:
-        return bytes(file.read_bytes())
+        with file.open("rb") as opened:
+            while block := opened.read(_BLOCK):
+                stopping.look()
+                yield reader.many(block)
     except FileNotFoundError as error:
         raise DataError(
             f"parallel_files: no file {file} (for split {split!r})"
         ) from error
-    except Exception as error:
+    except (DataError, stopping.StoppedError):
+        raise
+    except Exception as error:  # Cloud file systems raise errors of their own.
         raise DataError(
             f"parallel_files: cannot read {file}: {contract.line(error)}"
         ) from error
+    yield list(reader.finish())

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 from absl import logging
 from etils import epath
 
@@ -22,12 +23,16 @@ FOLDER = "ls_tf_arrays"
 VERSION = 1
 
 
-def folder(data_dir: str | os.PathLike[str] | None) -> epath.Path | None:
+def folder(
+    data_dir: str | os.PathLike[str] | None, *, make: bool = False
+) -> epath.Path | None:
     """Finds where arrays of data that needs no data directory can be kept.
 
     Args:
         data_dir: as given by the user; None means ``$TFDS_DATA_DIR``, or
             TFDS's own default.
+        make: whether to make a data directory that is missing; a warning
+            says so, or why it cannot be made.
 
     Returns:
         ``<data_dir>/ls_tf_arrays``; None if there is no such data directory.
@@ -37,9 +42,22 @@ def folder(data_dir: str | os.PathLike[str] | None) -> epath.Path | None:
     named = data_dir or os.environ.get("TFDS_DATA_DIR")
     path = epath.Path(named or "~/tensorflow_datasets").expanduser()
     try:
-        return path / FOLDER if path.is_dir() else None
-    except Exception:  # Cloud file systems raise errors of their own.
+        if path.is_dir():
+            return path / FOLDER
+        if not make:
+            return None
+        write_files(path / FOLDER, {})
+    except Exception as error:  # Cloud file systems raise errors of their own.
+        if make:
+            logging.warning(
+                "Going on without a cache, each start will take as long: "
+                "cannot make %s: %s; --data_dir names another folder",
+                path,
+                line(error),
+            )
         return None
+    logging.warning("Made %s: the next start finds there what is kept", path)
+    return path / FOLDER
 
 
 def read(
@@ -47,6 +65,8 @@ def read(
     name: str,
     keys: Iterable[str],
     about: Mapping[str, Any] | None = None,
+    *,
+    mapped: bool = False,
 ) -> Arrays | None:
     """Reads what ``write`` kept.
 
@@ -55,6 +75,7 @@ def read(
         name: of the whole, e.g. of a split.
         keys: names of the arrays.
         about: what the manifest has to say, of what ``write`` was given.
+        mapped: whether local files are mapped into memory, not copied.
 
     Returns:
         The arrays; None if they are not there, or are damaged or others, the
@@ -73,7 +94,9 @@ def read(
                 raise ValueError(f"another {field} is wanted")
         return {
             key: intact(
-                read_npy(cache / f"{name}_{key}.npy"),
+                np.asarray(
+                    read_npy(cache / f"{name}_{key}.npy", mapped=mapped)
+                ),
                 manifest["sha256"][key],
                 f"{name}_{key}.npy",
             )

@@ -21,6 +21,7 @@ from ls_tf.pipeline import (
     vocabulary,
 )
 from ls_tf.pipeline.contract import Arrays, DataError
+from ls_tf.pipeline.lines import Chained
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.text_pairs import Pairs, TextInfo
 from ls_tf.pipeline.usage import LeftOut, Usage
@@ -171,7 +172,8 @@ def load(
     """Opens a data set, and learns or finds its vocabulary.
 
     Vocabulary and ids are kept under ``<data_dir>/ls_tf_arrays``, if that
-    directory is there, under digests of what they were made from.
+    directory is there, under digests of what they were made from; for a
+    corpus of the user's the directory is made.
 
     Args:
         module: the data set's module; see ``load_pairs``.
@@ -202,7 +204,7 @@ def load(
         )
     texts = _Texts(module, source, data_dir)
     pairs = texts.pairs(train)
-    sentences = pairs.source + pairs.target
+    sentences = Chained(pairs.source, pairs.target)
     try:
         subwords = vocabulary.learn(
             sentences,
@@ -256,7 +258,8 @@ class _Texts:
         self._module, self._source = module, source
         self._data_dir = data_dir
         self._pairs: dict[str, Pairs] = {}
-        self.cache = array_cache.folder(data_dir)
+        # Own files are of any size: what is made of them is always kept.
+        self.cache = array_cache.folder(data_dir, make=not module.INFO.sizes)
 
     def pairs(self, split: str) -> Pairs:
         """Gives the texts of a split; each file is read once."""
@@ -282,10 +285,10 @@ class _Texts:
         packed = text_pairs.pack(pairs)
         for key in text_pairs.KEYS:
             hashed.update(digest(packed[key]).encode())
-        if any(map(vocabulary.is_spelt, [*pairs.source, *pairs.target])):
+        if any(map(vocabulary.any_spelt, (pairs.source, pairs.target))):
             hashed.update(b"spelling %d" % vocabulary.SPELLING)
         name = f"{self._module.INFO.name}_{hashed.hexdigest()[:16]}"
-        arrays = cache and array_cache.read(cache, name, _KEYS)
+        arrays = cache and array_cache.read(cache, name, _KEYS, mapped=True)
         if not arrays:
             arrays = _arrays(
                 subwords.encode(pairs.source), subwords.encode(pairs.target)

@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+_CHUNK = 1 << 20  # Ids counted together.
+
 
 @dataclasses.dataclass(frozen=True)
 class Ragged:
@@ -37,6 +39,15 @@ class Ragged:
     def lengths(self) -> np.ndarray:
         """int64 [N], the number of ids of each row."""
         return np.diff(self.offsets)
+
+    def counts(self, size: int) -> np.ndarray:
+        """int64 [size]: how often each id below ``size`` stands there."""
+        counts = np.zeros(size, np.int64)
+        # NumPy makes int64 of what it counts: of some at a time.
+        for start in range(0, len(self.tokens), _CHUNK):
+            chunk = self.tokens[start : start + _CHUNK]
+            counts += np.bincount(chunk, minlength=size)
+        return counts
 
     def row(self, index: int) -> np.ndarray:
         """int32 [length]: one row."""

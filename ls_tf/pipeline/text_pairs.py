@@ -1,11 +1,12 @@
 """What a text data set promises, and its pairs of sentences."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ls_tf.pipeline.contract import Arrays, DataError
+from ls_tf.pipeline.lines import Lines
 from ls_tf.pipeline.usage import LeftOut, Usage
 
 # The arrays of the texts of a split, in a cache or a prepared file.
@@ -53,8 +54,8 @@ class Pairs:
             them: how many of the N come before, and the number of the line.
     """
 
-    source: list[str]
-    target: list[str]
+    source: Sequence[str]
+    target: Sequence[str]
     left_out: np.ndarray = dataclasses.field(
         default_factory=lambda: np.zeros((0, 2), np.int64), compare=False
     )
@@ -144,13 +145,17 @@ def pack(pairs: Pairs) -> Arrays:
         raise ValueError("wanted one pair of sentences or more, got none")
     arrays = {}
     for key, texts in zip(KEYS, (pairs.source, pairs.target), strict=True):
-        arrays[key] = np.frombuffer(joined(texts).encode(), np.uint8)
+        arrays[key] = (
+            texts.pack()
+            if isinstance(texts, Lines)
+            else np.frombuffer(joined(texts).encode(), np.uint8)
+        )
     if len(pairs.left_out):
         arrays[_LEFT_OUT] = pairs.left_out
     return arrays
 
 
-def joined(texts: list[str]) -> str:
+def joined(texts: Sequence[str]) -> str:
     """Joins sentences with line breaks, so that they can be told apart.
 
     Raises:
@@ -179,9 +184,7 @@ def unpack(arrays: Arrays) -> Pairs:
 
     Source: ours.
     """
-    source, target = (
-        arrays[key].tobytes().decode().split("\n") for key in KEYS
-    )
+    source, target = (Lines.packed(arrays[key]) for key in KEYS)
     if _LEFT_OUT not in arrays:
         return Pairs(source, target)
     return Pairs(source, target, arrays[_LEFT_OUT].reshape(-1, 2))

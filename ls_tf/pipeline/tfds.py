@@ -301,17 +301,18 @@ def _read_images(builder: Any, base: str) -> Arrays:
 
 
 def _read_texts(info: TextInfo, builder: Any, base: str) -> Arrays:
-    pairs = Pairs([], [])
+    sides: dict[str, list[str]] = {
+        info.source_language: [],
+        info.target_language: [],
+    }
     for batch in _batches(builder, base):
-        for language, texts in (
-            (info.source_language, pairs.source),
-            (info.target_language, pairs.target),
-        ):
+        for language, texts in sides.items():
             texts += [
                 text.decode().replace("\n", " ").strip()
                 for text in batch[language].tolist()
             ]
-    return text_pairs.pack(pairs)
+    source, target = sides.values()
+    return text_pairs.pack(Pairs(source, target))
 
 
 def downloaded(

@@ -18,7 +18,7 @@ import numpy as np
 from etils import epath
 
 from ls_tf import stopping
-from ls_tf.pipeline import array_cache, text_pairs
+from ls_tf.pipeline import array_cache, lines, text_pairs
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.pipeline.usage import LeftOut, Usage
 
@@ -51,7 +51,7 @@ _SETTINGS: dict[str, Any] = {
 }
 # Beyond, every k-th sentence has to do; tensor2tensor takes six million.
 _MOST_CHARACTERS = 50_000_000
-_CHUNK = 100_000  # Sentences encoded at a time: Python's lists are large.
+_CHUNK = 10_000  # Sentences encoded at a time: Python's lists are large.
 
 # Two characters mean something to sentencepiece, so that the characters
 # themselves must be written otherwise: it writes a space as the one, and what
@@ -114,7 +114,8 @@ class Subwords:
 
         Source: ours.
         """
-        tokens, lengths = [], []
+        # One buffer: a list of arrays would be there twice when it is joined.
+        tokens, lengths = bytearray(), [np.zeros(0, np.int64)]
         for start in range(0, len(texts), _CHUNK):
             stopping.look()
             ids = self._processor.encode(
@@ -124,16 +125,13 @@ class Subwords:
                 num_threads=-1,
             )
             lengths.append(np.fromiter(map(len, ids), np.int64, len(ids)))
-            tokens.append(
-                np.fromiter(
-                    itertools.chain.from_iterable(ids),
-                    np.int32,
-                    int(lengths[-1].sum()),
-                )
-            )
+            tokens += np.fromiter(
+                itertools.chain.from_iterable(ids),
+                np.int32,
+                int(lengths[-1].sum()),
+            ).data
         return Ragged.of(
-            np.concatenate([np.zeros(0, np.int32), *tokens]),
-            np.concatenate([np.zeros(0, np.int64), *lengths]),
+            np.frombuffer(tokens, np.int32), np.concatenate(lengths)
         )
 
     def piece(self, token: int) -> str:
@@ -208,9 +206,13 @@ def learn(
     if not sentences:
         raise ValueError("wanted sentences to learn subwords from, got none")
     sample = list(_short(_spelt(sentences[:: _every(sentences)])))
-    text = text_pairs.joined(sample)
     asked = json.dumps({**_SETTINGS, "vocab_size": size}, sort_keys=True)
-    digest = hashlib.sha256(f"{asked}\n{text}".encode()).hexdigest()
+    hashed = hashlib.sha256(asked.encode())
+    for start in range(0, len(sample), _CHUNK):
+        stopping.look()
+        chunk = text_pairs.joined(sample[start : start + _CHUNK])
+        hashed.update(f"\n{chunk}".encode())
+    digest = hashed.hexdigest()
     file = f"{name}_{size}_{digest[:16]}"
     of = {"learnt_from": digest}
     kept = cache_dir and array_cache.read(cache_dir, file, ("model",), of)
@@ -229,8 +231,8 @@ def learn(
 
 def _every(sentences: Sequence[str]) -> int:
     """Every which sentence is learnt from: 1 for all."""
-    characters = sum(map(len, sentences))
-    return max(math.ceil(characters / _MOST_CHARACTERS), 1)
+    count = lines.characters(sentences)
+    return max(math.ceil(count / _MOST_CHARACTERS), 1)
 
 
 def usage(sentences: Sequence[str], wanted: int, learnt: int) -> Usage:
@@ -292,6 +294,13 @@ def _learnt(sample: list[str], size: int) -> bytes:
 def is_spelt(text: str) -> bool:
     """Whether a text has characters that are written otherwise."""
     return _RESERVED.search(text) is not None
+
+
+def any_spelt(texts: Sequence[str]) -> bool:
+    """Whether one of some texts has such characters."""
+    if isinstance(texts, lines.Lines):
+        return texts.has(plain for plain, _ in _SPELLINGS)
+    return any(map(is_spelt, texts))
 
 
 def _spelt(texts: Iterable[str]) -> Iterator[str]:

@@ -165,10 +165,8 @@ class Translation:
         self._teacher: keras.Model | None = (
             None if teacher is None else self._taught_by(teacher)
         )
-        self._prior = (
-            np.bincount(train.target.tokens, minlength=self._vocabulary_size)
-            / len(train.target.tokens)
-        ).astype(np.float32)
+        counts = train.target.counts(self._vocabulary_size)
+        self._prior = (counts / len(train.target.tokens)).astype(np.float32)
         self._decoders: dict[Decoding, Computation] = {}
 
     def _taught_by(self, teacher: Teacher) -> keras.Model:
