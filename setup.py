@@ -39,6 +39,7 @@ _TRAINING = [
     *_TEXT,
 ]
 _WITH_TENSORFLOW = [*_TRAINING, *_PHOTOGRAPHS]
+_HF = ["datasets>=3.0", "pillow>=10.0"]
 _SLURM = ["submitit>=1.5.2"]
 _RAY = ["ray>=2.40"]
 
@@ -93,6 +94,8 @@ setup(
         "pandas": _PANDAS,
         "text": _TEXT,
         "photographs": _PHOTOGRAPHS,
+        # Data sets of Hugging Face.
+        "hf": _HF,
         # --launcher=local and slurm, and --launcher=ray.
         "slurm": _SLURM,
         "ray": _RAY,

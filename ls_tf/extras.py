@@ -23,6 +23,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         ("array_record", "grain", "cv2", "simplejpeg", "PIL"),
         ("photographs",),
     ),
+    "datasets": ("hf",),
     "submitit": ("slurm",),
     "ray": ("ray",),
     **dict.fromkeys(

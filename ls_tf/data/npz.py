@@ -88,18 +88,17 @@ def _opened(
     held_out: float,
     held_out_seed: int,
 ) -> ModuleType:
-    from ls_tf.pipeline import alike
-
     arrays = npz_files.read(epath.Path(state[0]), own.MOST_BYTES)
     name = own.title("npz", state[0])
     stored: dict[str, Arrays] = {}
     for base, split in _splits(name, arrays).items():
         where = f"{name}/{base}"
         image = _images(where, split["image"])
-        stored[base] = {
-            "image": alike.fit(image, where, image_size, channels),
-            "label": split["label"],
-        }
+        if image_size or channels:
+            from ls_tf.pipeline import alike  # wants Pillow
+
+            image = alike.fit(image, where, image_size, channels)
+        stored[base] = {"image": image, "label": split["label"]}
     return own.in_memory(
         name,
         stored,

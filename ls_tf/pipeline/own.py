@@ -59,12 +59,19 @@ def of(data: DataSpec, data_dir: str | os.PathLike[str] | None) -> ModuleType:
         field: getattr(data, field) for field in _FIELDS if field in taken
     }
     if "streams" in taken:
-        from ls_tf.pipeline import photographs
-
-        options["streams"] = data.augmentation in photographs.RECIPES
+        options["streams"] = _streams(data.augmentation)
     made: ModuleType = module.opened(**options, data_dir=data_dir)
     vars(made)["INFO"] = _named(made.INFO, told(data))
     return made
+
+
+def _streams(augmentation: str) -> bool:
+    """Whether an augmentation is one of photographs; Keras is not asked."""
+    try:
+        from ls_tf.pipeline import photographs
+    except ModuleNotFoundError:  # whoever builds the augmentation says which
+        return False
+    return augmentation in photographs.RECIPES
 
 
 def told(data: DataSpec) -> str:

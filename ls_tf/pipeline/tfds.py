@@ -369,6 +369,15 @@ def downloaded(
         ) from error
 
 
+def answers(url: str) -> bool:
+    """Whether the host of a URL answers, within seconds."""
+    try:
+        _probe([url])
+    except OSError:
+        return False
+    return True
+
+
 def _probe(urls: Iterable[str]) -> None:
     """Raises OSError within seconds if a host of the URLs does not answer."""
     hosts: dict[str, str] = {}

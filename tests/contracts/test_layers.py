@@ -48,7 +48,7 @@ OUTSIDE = {
     "pipeline": {
         *("keras", "numpy", "tensorflow", "tensorflow_datasets"),
         *("etils", "absl", "sentencepiece"),
-        *("cv2", "simplejpeg", "PIL", "grain", "array_record"),
+        *("cv2", "simplejpeg", "PIL", "grain", "array_record", "datasets"),
     },
     "data": {"numpy", "sklearn", "etils", "absl"},
     "decoding": {"keras", "numpy"},

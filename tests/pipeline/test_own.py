@@ -2,11 +2,13 @@
 
 import dataclasses
 import os
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ls_tf import extras
 from ls_tf.data import image_folder, mnist
 from ls_tf.pipeline import contract, loading, own, prepared, shards, tfds
 from ls_tf.pipeline.contract import DataError
@@ -383,3 +385,53 @@ def test_jpegs_of_a_folder_are_streamed_as_they_are(tmp_path):
     folder(tmp_path / "in", "", {"eel": X[:1]})
     spec = dataclasses.replace(spec, image_size=())
     refused(spec, "wanted JPEGs, which can be streamed, got", "eel/0.png; with")
+
+
+# --- Hugging Face -----------------------------------------------------------
+
+
+def test_without_its_library_a_hugging_face_set_is_refused(monkeypatch):
+    monkeypatch.setattr(tfds, "answers", lambda url: True)
+    monkeypatch.setattr(extras, "is_there", lambda library: False)
+    monkeypatch.setitem(sys.modules, "datasets", None)  # as if not installed
+    with pytest.raises(extras.MissingError) as caught:
+        own.of(data("hf", "x/y"), None)
+    assert str(caught.value) == (
+        "data.name=hf wants the package datasets, which is not installed; "
+        'install it with: pip install "ls_tf[hf]"'
+    )
+
+
+def hugging_face(top, **splits):
+    """Saves a data set of images as the library does."""
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features(
+        img=datasets.Image(), label=datasets.ClassLabel(names=["a", "b", "c"])
+    )
+
+    def table(part):
+        columns = {
+            "img": [Image.fromarray(x) for x in X[part]],
+            "label": Y[part].tolist(),
+        }
+        return datasets.Dataset.from_dict(columns, features=features)
+
+    tables = {base: table(part) for base, part in splits.items()}
+    datasets.DatasetDict(tables).save_to_disk(top)
+    return data("hf", top)
+
+
+@pytest.mark.slow
+def test_a_hugging_face_set_on_disk_gives_its_pixels(tmp_path):
+    spec = hugging_face(tmp_path / "a", train=slice(9), test=slice(9, 12))
+    info = own.of(spec, None).INFO
+    assert info.sizes == {"train": 9, "test": 3}
+    assert (info.image_shape, info.class_names) == ((6, 5, 3), ("a", "b", "c"))
+    for split, part in (("train", slice(9)), ("test", slice(9, 12))):
+        arrays = loaded(spec, split)
+        np.testing.assert_array_equal(arrays["image"], X[part], strict=True)
+        assert arrays["label"].tolist() == Y[part].tolist()
+    alone = hugging_face(tmp_path / "b", train=slice(12))
+    refused(alone, "has the split train alone")
+    (tmp_path / "c").mkdir()
+    refused(data("hf", tmp_path / "c"), "c holds no Hugging Face data set")

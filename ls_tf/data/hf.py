@@ -1,0 +1,59 @@
+"""Images of a Hugging Face data set, on disk or by its name on the hub.
+
+``data.source`` is a folder that ``save_to_disk`` wrote, or a name such as
+``ylecun/mnist``, with a configuration behind a colon: ``name:configuration``.
+It has one column of images and one of class labels; where there are several
+of these, that called ``label``. All images are held in memory, as large as
+``data.image_size`` says.
+"""
+
+import os
+from types import ModuleType
+
+from ls_tf.pipeline import hugging_face
+from ls_tf.pipeline.contract import DatasetInfo
+
+INFO = DatasetInfo(
+    name="hf",
+    sizes={},  # The data set decides.
+    image_shape=(0, 0, 0),
+    num_classes=0,
+    class_names=(),
+    licence="see the card of the set, https://huggingface.co/datasets",
+    source="A Hugging Face data set, named by data.source.",
+)
+WANTS = "a folder or the name of a Hugging Face data set"
+
+
+def opened(
+    *,
+    source: str,
+    image_size: tuple[int, ...],
+    channels: int,
+    held_out: float,
+    held_out_seed: int,
+    data_dir: str | os.PathLike[str] | None,
+) -> ModuleType:
+    """Reads the set.
+
+    Args:
+        source: a folder on disk, or a name.
+        image_size: (height, width) to scale and cut to; (): as they are.
+        channels: 1 or 3; 0: as they are.
+        held_out: see ``own.hold_out``.
+        held_out_seed: likewise.
+        data_dir: not used; what is fetched lies where ``datasets`` keeps it.
+
+    Returns:
+        The set as a module.
+
+    Raises:
+        DataError: one line: the library is not installed, the set cannot be
+            had, or it holds no images with one class each.
+
+    Source: ours.
+    """
+    del data_dir
+    return hugging_face.opened(
+        source, image_size, channels, held_out, held_out_seed
+    )
