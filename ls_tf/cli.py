@@ -42,13 +42,16 @@ def _identities(values: Flags) -> list[RunIdentity]:
     """The run that the flags mean, or the runs of a stack."""
     if values.run is not None:
         return [_recorded(values)]
-    return stack.identities(
+    found = stack.identities(
         values.experiment,
         stack.parse(values.stack),
         changed=arguments.changes(values),
         seed=_seed(values),
         smoke=values.smoke,
     )
+    for line in stack.dropped(found):
+        _say(line)
+    return found
 
 
 def _recorded(values: Flags) -> RunIdentity:
@@ -89,6 +92,17 @@ def _print(identity: RunIdentity) -> None:
     print(json.dumps(about, indent=2))
 
 
+def _check(
+    values: Flags, argv: Sequence[str], wanted: Sequence[RunIdentity]
+) -> None:
+    """Refuses what the training would refuse; only what has changes."""
+    if any(identity.changes for identity in wanted):
+        from ls_tf.running import checking
+
+        for identity in wanted:
+            checking.check(identity, _machine(values, argv))
+
+
 def _importing() -> contextlib.AbstractContextManager[None]:
     return stopping.importing("the program")
 
@@ -96,6 +110,8 @@ def _importing() -> contextlib.AbstractContextManager[None]:
 def _experiment(values: Flags, argv: Sequence[str]) -> int:
     identities = _identities(values)
     if values.mode == "print":
+        with _importing():
+            _check(values, argv, identities)
         for identity in identities:
             _print(identity)
         return OK

@@ -13,19 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-# Arguments of Keras optimizers that the training loop does instead.
-_REFUSED = {
-    "clipnorm": "train.clip_global_norm",
-    "clipvalue": "train.clip_global_norm",
-    "global_clipnorm": "train.clip_global_norm",
-    "weight_decay": "train.weight_decay",
-    "gradient_accumulation_steps": "train.global_batch_size",
-    "use_ema": "train.ema_momentum",
-    "ema_momentum": "train.ema_momentum",
-    "ema_overwrite_frequency": "train.ema_momentum",
-    "loss_scale_factor": "train.loss_scale",
-    "learning_rate": "the experiment's learning_rate",
-}
+from ls_tf.spec.updates import ELSEWHERE
 
 _LEAST_NORM = 1e-12  # of a variable that is decayed by its norm
 
@@ -257,13 +245,13 @@ def build(
             classes[name]
         ).parameters.items()
         if parameter.kind is not inspect.Parameter.VAR_KEYWORD
-        and key not in _REFUSED
+        and key not in ELSEWHERE
         and key != "name"
     ]
     for key in options:
-        if key in _REFUSED:
+        if key in ELSEWHERE:
             raise ValueError(
-                f"optimizer option {key!r} is not taken; set {_REFUSED[key]}"
+                f"optimizer option {key!r} is not taken; set {ELSEWHERE[key]}"
             )
         if key not in known:
             raise ValueError(

@@ -1,5 +1,6 @@
 """Tests of ls_tf.optimizers."""
 
+import inspect
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ from both import gradient, tensorflow_only
 from keras import ops
 
 from ls_tf import optimizers
+from ls_tf.spec.updates import ELSEWHERE, OPTIMIZERS
+from ls_tf.spec.values import fits
 
 
 def variables(*shapes, names=None, seed=0):
@@ -720,3 +723,21 @@ def test_two_replicas_equal_one():
         timeout=300,
     )
     assert done.stdout.strip().endswith("equal"), done.stderr[-2000:]
+
+
+def test_what_is_known_without_keras_is_what_keras_takes():
+    classes = optimizers._classes()
+    assert classes.keys() == OPTIMIZERS.keys()
+    for name, known in OPTIMIZERS.items():
+        taken = {
+            key: parameter.default
+            for key, parameter in inspect.signature(
+                classes[name]
+            ).parameters.items()
+            if parameter.kind is not parameter.VAR_KEYWORD
+            and key not in ("name", *ELSEWHERE)
+        }
+        assert taken.keys() == known.keys(), name
+        for key, (kind, has_default) in known.items():
+            assert has_default == (taken[key] is not inspect.Parameter.empty)
+            assert fits(taken[key], kind), (name, key)

@@ -1,5 +1,6 @@
 """Tests of ls_tf.schedules."""
 
+import inspect
 import math
 
 import keras
@@ -9,6 +10,7 @@ from both import compiled
 from keras import ops
 
 from ls_tf import schedules
+from ls_tf.spec.updates import SCHEDULES
 
 
 def build(name, base=0.1, total_steps=100, **options):
@@ -254,3 +256,17 @@ def test_refuses_a_negative_rate_and_an_empty_run():
         build("constant", base=-0.1)
     with pytest.raises(ValueError, match="total_steps"):
         build("linear_to_zero", total_steps=0)
+
+
+def test_what_is_known_without_keras_is_what_they_take():
+    makers = schedules._makers()
+    assert makers.keys() == SCHEDULES.keys()
+    for name, known in SCHEDULES.items():
+        options = {
+            key: parameter.default is not parameter.empty
+            for key, parameter in inspect.signature(
+                makers[name]
+            ).parameters.items()
+            if parameter.kind is parameter.KEYWORD_ONLY
+        }
+        assert options == {key: given for key, (_, given) in known.items()}

@@ -122,7 +122,7 @@ def build(identities: Sequence[RunIdentity], session: Session) -> Engine:
         )
         for identity in identities
     ]
-    with _one_line(), stopping.doing("building"):
+    with one_line(), stopping.doing("building"):
         engine.build(recipes)
         # Of a stack, all are alike in what can be wrong here.
         _check(engine, spec)
@@ -144,7 +144,7 @@ def _check(engine: Engine, spec: ExperimentSpec) -> None:
 
 
 @contextlib.contextmanager
-def _one_line() -> Iterator[None]:
+def one_line() -> Iterator[None]:
     """Makes a library's complaint about a value the run's own."""
     try:
         yield

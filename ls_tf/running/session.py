@@ -112,7 +112,7 @@ class Session:
         for line in surroundings.settle():
             print(f"ls_tf: {line}", file=sys.stderr)
         self.place = check(machine)
-        _refuse_other_backend(machine.engine)
+        refuse_other_backend(machine.engine)
         if self.place.index == 0:
             # The first words: libraries take seconds from here on.
             print(f"ls_tf: {loading(machine.engine)}", file=sys.stderr)
@@ -128,7 +128,7 @@ class Session:
         surroundings.share_devices()
         # It loads the engine, which takes most of the time.
         with streams.quiet(), stopping.importing("Keras"):
-            _start_keras(machine.engine)
+            start_keras(machine.engine)
         if machine.engine == "jax":
             self._start_jax()
         else:
@@ -280,7 +280,7 @@ class Session:
         }
 
 
-def _refuse_other_backend(engine: str) -> None:
+def refuse_other_backend(engine: str) -> None:
     """Refuses an engine that Keras does not run on in this process.
 
     Raises:
@@ -294,7 +294,7 @@ def _refuse_other_backend(engine: str) -> None:
         )
 
 
-def _start_keras(engine: str) -> None:
+def start_keras(engine: str) -> None:
     """Loads Keras for an engine, with its own defaults and no user's.
 
     Its file of settings (``keras.json`` in KERAS_HOME or ~/.keras) would

@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ls_tf.spec import (
     LOSS_NUMBERS,
@@ -21,7 +21,12 @@ from ls_tf.spec import (
     override,
 )
 from ls_tf.spec.changes import SHORT_OF
-from ls_tf.spec.resolve import RunIdentity, loss_numbers, resolve
+from ls_tf.spec.resolve import (
+    RunIdentity,
+    dropped_options,
+    loss_numbers,
+    resolve,
+)
 from ls_tf.spec.values import shown
 
 # What may differ inside one program: numbers that the loss takes as
@@ -164,6 +169,26 @@ def identities(
             raise SpecError(f"{flag}: run {identity.title} stands twice")
         by_folder[identity.folder] = identity
     return list(by_folder.values())
+
+
+def dropped(wanted: Iterable[RunIdentity]) -> list[str]:
+    """Says which options of their experiment runs do without.
+
+    Args:
+        wanted: the runs.
+
+    Returns:
+        list: a line for each part that is not the experiment's own.
+
+    Source: ours.
+    """
+    lines = {
+        f"{path}.name={name}: dropped {', '.join(names)}, which the "
+        f"experiment's own {path} took": None
+        for identity in wanted
+        for path, (name, names) in dropped_options(identity).items()
+    }
+    return list(lines)
 
 
 def _seed(text: str | None, seed: int | None, flag: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from ls_tf.spec.experiment import LOSS_STANDS_FOR
+from ls_tf.spec.experiment import LOSS_STANDS_FOR, EvaluatorSpec, Part
 from ls_tf.spec.values import Value, as_dict, canonical_text, fields_of
 
 # Fields that have a short name beside their path.
@@ -40,6 +40,8 @@ def _opened(value: Any) -> Any:
 def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
     if new is old:  # most of a specification is its experiment's own
         return {}
+    if isinstance(new, Part | EvaluatorSpec) and type(old) is type(new):
+        old = _without_foreign(new, old)
     new, old = _opened(new), _opened(old)
     differences: dict[str, Value] = {}
     if (
@@ -65,6 +67,17 @@ def _differences(new: Any, old: Any, path: str) -> dict[str, Value]:
             differences |= _differences(item, was, f"{path}{i}.")
         return differences
     return {} if _is_same(new, old) else {path[:-1]: as_dict(new)}
+
+
+def _without_foreign(new: Any, old: Any) -> Any:
+    """What is left of a part's options where another takes its place.
+
+    That this one does not take the others is said by its name.
+    """
+    if new.name == old.name:
+        return old
+    kept = {k: v for k, v in old.options.items() if k in new.options}
+    return dataclasses.replace(old, options=kept)
 
 
 def _is_same(new: Any, old: Any) -> bool:

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -20,8 +21,11 @@ from ls_tf.spec.values import (
     Value,
     checked,
     fields_of,
+    fits,
+    frozen,
     groups,
     item_kind,
+    may_be_mapping,
     nearest,
     parse,
     shown,
@@ -32,6 +36,8 @@ from ls_tf.spec.values import (
 Signatures = Callable[[str, str], Mapping[str, Any] | None]
 
 _LOSS = "loss.name"
+# A part may be renamed: what is said of its options is of the new one.
+_NAME = re.compile(r"(?:model|optimizer|schedule|loss|evaluators\.\d+)\.name")
 
 
 def _words(path: str) -> list[str]:
@@ -62,7 +68,7 @@ def _child(value: Any, kind: Any, word: str, path: str) -> tuple[Any, Any]:
             )
         return value[int(word)], item_kind(kind) or type(value[int(word)])
     before = path.rpartition(".")[0]
-    if value is None and kind is None:
+    if value is None and (kind is None or may_be_mapping(kind)):
         return None, None
     if value is None and groups(kind) == [Part]:
         return None, _kind_of_first(word, path)
@@ -149,8 +155,10 @@ def override(
 ) -> ExperimentSpec:
     """Replaces fields by their dotted paths.
 
-    A length in steps and one in epochs exclude each other: the later wins. A
-    first loss comes before all else, and unsets what it stands for.
+    A length in steps and one in epochs exclude each other: the later wins. The
+    name of a part comes before all else; of the options that were there, those
+    go that the new part does not take, or takes with values of another type.
+    A first loss unsets what it stands for.
 
     Args:
         spec: an experiment.
@@ -167,12 +175,17 @@ def override(
     Source: ours.
     """
     pairs = changes.items() if isinstance(changes, Mapping) else changes
-    in_order = sorted(pairs, key=lambda pair: pair[0] != _LOSS)
+    in_order = sorted(
+        pairs,
+        key=lambda pair: (pair[0] != _LOSS, not _NAME.fullmatch(pair[0])),
+    )
     for path, value in in_order:
         kind = kind_of(spec, path, signatures)
         if isinstance(value, str):
             value = parse(value, kind, path)
         spec = _replaced(spec, _words(path), checked(value, kind, path))
+        if signatures is not None and _NAME.fullmatch(path):
+            spec = _without_foreign(spec, _words(path)[:-1], signatures)
         if value is not None and path in ("train.steps", "train.epochs"):
             other = "epochs" if path.endswith("steps") else "steps"
             spec = _replaced(spec, ["train", other], None)
@@ -180,6 +193,25 @@ def override(
             spec = _without_stood_for(spec)
     check(spec)
     return spec
+
+
+def _without_foreign(
+    spec: ExperimentSpec, words: list[str], signatures: Signatures
+) -> ExperimentSpec:
+    """Drops the options that a part does not take."""
+    part: Any = spec
+    for word in words:
+        part = part[int(word)] if word.isdecimal() else getattr(part, word)
+    known = signatures(words[0], part.name)
+    if known is None:
+        return spec
+    own = {
+        name: value
+        for name, value in part.options.items()
+        if name in known and fits(frozen(value), known[name])
+    }
+    fitting: ExperimentSpec = _replaced(spec, [*words, "options"], own)
+    return fitting
 
 
 def _without_stood_for(spec: ExperimentSpec) -> ExperimentSpec:

@@ -4,8 +4,9 @@ Resolution order, later wins: the experiment's specification, its ``smoke``
 overrides (if asked), the changes, the seed.
 """
 
+import dataclasses
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from ls_tf.spec.experiment import (
     digest,
 )
 from ls_tf.spec.overrides import kind_of, override
+from ls_tf.spec.updates import ELSEWHERE, OPTIMIZERS, SCHEDULES, Options
 from ls_tf.spec.values import (
     SpecError,
     Value,
@@ -47,6 +49,13 @@ _PARTS = {
 }
 # Fields that only data sets of the user's own images take.
 _OWN = ("image_size", "channels", "held_out", "held_out_seed")
+
+
+# The same of parts whose functions are Keras's, or hold to its form.
+_TABLES: Mapping[str, Mapping[str, Options]] = {
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
 
 
 @dataclass(frozen=True)
@@ -96,8 +105,10 @@ class RunIdentity:
         base = _base(self.experiment, self.smoke)
         for path, value in self.changes.items():
             # The kind that the field has when the command is read.
-            has_signature = path.split(".")[0] in _PARTS
-            spec = self.spec if has_signature else base
+            field = path.split(".")[0]
+            spec = self.spec if field in _PARTS else base
+            if field in _TABLES:
+                spec = _renamed(base, field, getattr(self.spec, field).name)
             text = text_of(value, kind_of(spec, path, _signatures))
             words.append(
                 f"--alpha={text}" if path == "alpha" else f"--set={path}={text}"
@@ -112,6 +123,11 @@ class RunIdentity:
 
 def _options(field: str, name: str) -> dict[str, tuple[Any, bool]]:
     """The options that a part takes: type, and whether it has a default."""
+    if field in _TABLES:
+        if name not in _TABLES[field]:
+            existing = nearest(name, _TABLES[field])
+            raise SpecError(f"no {field} {shown(name)}; {existing}")
+        return dict(_TABLES[field][name])
     package, function, given = _PARTS[field]
     found = registry.arguments(package, name, function)
     return {k: v for k, v in found.items() if k not in given}
@@ -119,7 +135,7 @@ def _options(field: str, name: str) -> dict[str, tuple[Any, bool]]:
 
 def _signatures(field: str, name: str) -> Mapping[str, Any] | None:
     """The types of the options that a part takes, if they are known here."""
-    if field not in _PARTS:
+    if field not in (*_PARTS, *_TABLES):
         return None
     return {k: kind for k, (kind, _) in _options(field, name).items()}
 
@@ -142,11 +158,21 @@ def _check_options(field: str, path: str, part: Part | EvaluatorSpec) -> None:
             )
 
 
+def _refuse_elsewhere(changed: Iterable[str]) -> None:
+    """Refuses options of Keras's optimizers that stand in another field."""
+    for path in changed:
+        name = path.removeprefix("optimizer.options.")
+        if path != name and name in ELSEWHERE:
+            raise SpecError(f"{path} is not taken; set {ELSEWHERE[name]}")
+
+
 def _parts(
     spec: ExperimentSpec,
 ) -> Iterator[tuple[str, str, Part | EvaluatorSpec]]:
     """The parts that have options: their field, their path and they."""
     yield "model", "model", spec.model
+    yield "optimizer", "optimizer", spec.optimizer
+    yield "schedule", "schedule", spec.schedule
     for i, evaluator in enumerate(spec.evaluators):
         yield "evaluators", f"evaluators.{i}", evaluator
     if spec.loss is not None:
@@ -196,6 +222,13 @@ def _base(experiment: str, smoke: bool) -> ExperimentSpec:
     return override(spec, spec.smoke, _signatures) if smoke else spec
 
 
+def _renamed(spec: ExperimentSpec, field: str, name: str) -> ExperimentSpec:
+    """A specification with another name for one of its parts."""
+    part = dataclasses.replace(getattr(spec, field), name=name)
+    changed: Any = {field: part}
+    return dataclasses.replace(spec, **changed)
+
+
 class Resolver:
     """Resolves several runs; what they share is read once.
 
@@ -224,6 +257,7 @@ class Resolver:
         if experiment not in self._bases:
             self._bases[experiment] = _base(experiment, self._smoke)
         base = self._bases[experiment]
+        _refuse_elsewhere(changed or {})
         last = {} if seed is None else {"seed": seed}
         pairs = (*(changed or {}).items(), *last.items())
         spec = override(base, pairs, _signatures)
@@ -290,6 +324,32 @@ def resolve(
     Source: ours.
     """
     return Resolver(smoke=smoke).resolve(experiment, changed, seed)
+
+
+def dropped_options(
+    identity: RunIdentity,
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Which options of its experiment a run does without.
+
+    Args:
+        identity: the run.
+
+    Returns:
+        dict: path of a part that it has another one for -> this one's name,
+        and those of the options that it does not take.
+
+    Source: ours.
+    """
+    base = _base(identity.experiment, identity.smoke)
+    before = {path: part for _, path, part in _parts(base)}
+    lost: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for _, path, part in _parts(identity.spec):
+        old = before.get(path)
+        names = () if old is None else (*old.options,)
+        gone = tuple(name for name in names if name not in part.options)
+        if gone:
+            lost[path] = part.name, gone
+    return lost
 
 
 def teacher_of(identity: RunIdentity) -> RunIdentity | None:

@@ -72,6 +72,11 @@ def _is_mapping(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, Mapping)
 
 
+def may_be_mapping(kind: Any) -> bool:
+    """Whether a mapping is a value of the kind, beside others."""
+    return any(map(_is_mapping, _union(kind)))
+
+
 def _is_tuple(kind: Any) -> bool:
     return kind is tuple or typing.get_origin(kind) is tuple
 

@@ -67,7 +67,7 @@ def test_the_first_words_come_before_a_library_is_loaded(monkeypatch, capsys):
         order.extend(capsys.readouterr().err.splitlines())
         raise SpecError(f"no {engine}")
 
-    monkeypatch.setattr(session, "_start_keras", load)
+    monkeypatch.setattr(session, "start_keras", load)
     with pytest.raises(SpecError, match="no tensorflow"):
         Session(Machine())
     assert order == ["ls_tf: loading tensorflow"]

@@ -10,7 +10,13 @@ import pytest
 from ls_tf import cli
 from ls_tf.spec import SpecError, as_dict, digest, from_dict, registry
 from ls_tf.spec import resolve as resolving
-from ls_tf.spec.resolve import Resolver, RunIdentity, resolve, teacher_of
+from ls_tf.spec.resolve import (
+    Resolver,
+    RunIdentity,
+    dropped_options,
+    resolve,
+    teacher_of,
+)
 
 EXPERIMENTS = registry.names("ls_tf.experiments")
 
@@ -19,7 +25,10 @@ def printed(command, capsys):
     """What ``--mode=print`` says about a command line."""
     words = shlex.split(command)
     assert words[:2] == ["python", "run_experiment.py"]
-    code = cli.main([*words[1:], "--mode=print"])
+    with pytest.MonkeyPatch.context() as patch:
+        # Of odd values parts would refuse some.
+        patch.setattr("ls_tf.running.checking.check", lambda *given: None)
+        code = cli.main([*words[1:], "--mode=print"])
     out, err = capsys.readouterr()
     assert (code, err) == (0, "")
     return json.loads(out)
@@ -147,16 +156,65 @@ def test_bad_changes(changed, message):
     assert message in refused(changed=changed)
 
 
-def test_another_evaluator_must_take_the_options_that_stay():
-    message = refused(
-        changed={
-            "evaluators.2.name": "classification",
-            "evaluators.2.role": "train",
-        }
+def test_another_part_drops_the_options_that_it_does_not_take():
+    # In whichever order the fields are named.
+    changed = {
+        "evaluators.2.role": "train",
+        "evaluators.2.name": "classification",
+        "optimizer.options.beta_1": 0.5,
+        "optimizer.name": "Adam",
+    }
+    one = resolve("fc_digits", changed=changed)
+    assert one.spec.evaluators[2].options == {}
+    assert one.spec.optimizer.options == {"beta_1": 0.5}
+    assert one.changes == dict(sorted(changed.items()))
+    assert dropped_options(one) == {
+        "evaluators.2": ("classification", ("per_class",)),
+        "optimizer": (
+            "Adam",
+            ("momentum", "dampening", "learning_rate_multipliers"),
+        ),
+    }
+    # A mapping that the experiment has none of may be begun.
+    path = "optimizer.options.learning_rate_multipliers.logits"
+    begun = resolve("resnet50_imagenet", changed={path: 0.5})
+    assert begun.spec.optimizer.options["learning_rate_multipliers"] == {
+        "logits": 0.5
+    }
+    assert f"--set={path}=0.5" in begun.flags()
+    # What both take is the experiment's still, and the name says all.
+    one = resolve("fc_digits", changed={"optimizer.name": "SGD"})
+    assert one.spec.optimizer.options == {"momentum": 0.9}
+    assert one.folder == "fc_digits/optimizer.name=SGD/seed=0"
+    again = resolve("fc_digits", changed=one.changes)
+    assert again == one and digest(from_dict(as_dict(one.spec))) == one.digest
+    # Options that are given stay foreign.
+    assert refused(changed=changed | {"optimizer.options.dampening": 0.1}) == (
+        "no field 'optimizer.options.dampening'; existing: amsgrad, beta_1, "
+        "beta_2, epsilon"
     )
-    assert (
-        "no field 'evaluators.2.options.per_class' for 'classification'"
-        in message
+
+
+def test_another_model_keeps_what_fits_and_says_what_it_lacks():
+    changed = {"model.name": "lenet", "model.options.filters": (4, 8)}
+    # Of the same name, but of another type: one number, not one a layer.
+    assert refused(changed=changed) == (
+        "model.options.hidden: 'lenet' wants a whole number, got nothing"
+    )
+    changed["model.options.hidden"] = 30
+    one = resolve("fc_digits", changed=changed)
+    assert one.spec.model.options == {"filters": (4, 8), "hidden": 30}
+    (name, lost) = dropped_options(one)["model"]
+    assert name == "lenet" and set(lost) == {
+        *("dropout_rate", "input_dropout_rate", "init_std"),
+        "init_is_variance",
+    }
+    assert resolve("fc_digits", changed=one.changes).digest == one.digest
+
+
+def test_what_the_training_does_itself_is_no_option():
+    assert refused(changed={"optimizer.options.clipnorm": 1}) == (
+        "optimizer.options.clipnorm is not taken; set train.clip_global_norm"
     )
 
 
@@ -278,19 +336,24 @@ def random_changes(rng, experiment):
         "model.options.init_is_variance": [True, "true"],
         "evaluators.0.every_steps": [0, 9],
         "optimizer.options.momentum": [0, -0.5, 1e-9],
-        "optimizer.options.nesterov": [True, None, "'2'", "2", "yes"],
-        "optimizer.options.boundaries": [
+        "optimizer.options.nesterov": [True, "true", False],
+        "optimizer.options.learning_rate_multipliers.odd": [
             (),
             (5,),
             (1, 2.5),
             ("a", None),
             (True,),
+            *(True, None, "'2'", "2", "yes"),
+            *(*numbers, "none"),
         ],
         "optimizer.options.learning_rate_multipliers.logits": [1e-9, -1, 0],
         "optimizer.options.learning_rate_multipliers.hidden_1": numbers,
         "optimizer.options.learning_rate_multipliers": [{}, {"x.y": (1, None)}],
-        "optimizer.options.new.deeper": [1, "word", {"k": ((1,), {"z": 2})}],
-        "schedule.options.end": [*numbers, None, "none"],
+        "optimizer.options.learning_rate_multipliers.deeper": [
+            1,
+            "word",
+            {"k": ((1,), {"z": 2})},
+        ],
     }
     spec = resolve(experiment).spec
     if spec.loss is not None:  # it takes no alpha

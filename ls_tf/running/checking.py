@@ -1,0 +1,77 @@
+"""What the training would refuse of a run, as far as that takes no data."""
+
+import sys
+
+from ls_tf import stopping, streams
+from ls_tf.running.machine import Machine
+from ls_tf.spec import EvaluatorSpec, registry
+from ls_tf.spec.resolve import RunIdentity
+
+# Changed fields of whose values the parts themselves are the judges.
+_OF_PARTS = ("model.", "optimizer.", "schedule.", "evaluators.")
+_OF_DATA = ("data.name", "data.train", "data.calibrate", "data.report")
+_STEPS = 10**9  # of a run whose length only its data says
+
+
+def check(identity: RunIdentity, machine: Machine) -> None:
+    """Refuses a run that would be refused when it is built.
+
+    A run as its experiment declares it is not looked at, so that it is known
+    without a library; the same functions are called as of a training.
+
+    Args:
+        identity: the run.
+        machine: whose engine builds its parts.
+
+    Raises:
+        SpecError, DataError: one line.
+
+    Source: ours.
+    """
+    changed = identity.changes
+    if any(path.startswith("teacher.") for path in changed):
+        from ls_tf.running import teaching
+
+        teaching.run_of(identity)
+    if any(path.startswith(_OF_DATA) for path in changed):
+        _check_splits(identity)
+    if any(path.startswith(_OF_PARTS) for path in changed):
+        _check_parts(identity, machine)
+
+
+def _check_splits(identity: RunIdentity) -> None:
+    from ls_tf.pipeline import contract
+
+    data = identity.spec.data
+    sizes = registry.get("ls_tf.data", data.name).INFO.sizes
+    if not sizes:  # the user's own files say that
+        return
+    for split in (data.train, data.calibrate, data.report):
+        contract.parse_split(split, sizes)
+
+
+def _check_parts(identity: RunIdentity, machine: Machine) -> None:
+    from ls_tf.running import session
+
+    session.check(Machine(engine=machine.engine))
+    session.refuse_other_backend(machine.engine)
+    if "keras" not in sys.modules:
+        print(f"ls_tf: {session.loading(machine.engine)}", file=sys.stderr)
+    with streams.quiet(), stopping.importing("Keras"):
+        session.start_keras(machine.engine)
+        from ls_tf.running import assembly
+
+    spec = identity.spec
+    with assembly.one_line():
+        assembly.optimizer(spec, spec.train.steps or _STEPS)
+        for evaluator in spec.evaluators:
+            _check_evaluator(evaluator)
+        if spec.task != "translation":
+            from ls_tf.tasks import classification
+
+            classification.build_model(spec)
+
+
+def _check_evaluator(evaluator: EvaluatorSpec) -> None:
+    part = registry.get("ls_tf.evaluators", evaluator.name).Evaluator
+    part(role=evaluator.role, **evaluator.options)
