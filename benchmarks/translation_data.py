@@ -6,7 +6,10 @@ Warm, vocabulary and ids come from the cache. And the parts by themselves.
 
 The texts are those that TFDS's files were decoded to before, once.
 
-Run: python benchmarks/translation_data.py --data_dir=DIR
+With ``--pairs`` also a corpus of the user's own, of so many made-up pairs: the
+first and the second start, and the peak of memory of each.
+
+Run: python benchmarks/translation_data.py --data_dir=DIR --pairs=1000000
 """
 
 import os
@@ -17,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import _common
+import _own_corpus
 from _common import Case, Target, Timing
 
 COLD, WARM = "cold: texts to batches", "warm: texts to batches"
 LEARN, ENCODE = "learn the vocabulary", "encode the pairs"
 BUCKETS, EPOCH = "sort into buckets", "plan an epoch"
+OWN_SUBWORDS = 32_768
 SHAPES = (4, 8, 12, 16, 24, 48)
 
 
@@ -163,6 +168,37 @@ def conclude(
     return results, targets
 
 
+def own_corpus(own: dict[str, Any], pairs: int) -> list[Target]:
+    """Prints what a start on a user's corpus takes; gives the targets."""
+    _common.table(
+        (f"{pairs:,} pairs of one's own", "s", "CPU s", "bytes a pair"),
+        [
+            (
+                f"{name} start",
+                start["seconds"],
+                start["cpu_seconds"],
+                start["bytes_per_pair"],
+            )
+            for name, start in own.items()
+        ],
+    )
+    second, size = own["second"], f"{pairs:,} pairs"
+    return [
+        Target(
+            f"second start on {size}, s", 10.0, second["seconds"], at_most=True
+        ),
+        *(
+            Target(
+                f"{name} start on {size}, bytes a pair",
+                1000.0,
+                start["bytes_per_pair"],
+                at_most=True,
+            )
+            for name, start in own.items()
+        ),
+    ]
+
+
 def main() -> int:
     """Measures, prints and writes."""
     parser = _common.arguments(__doc__.splitlines()[0], repeats=7)
@@ -171,6 +207,12 @@ def main() -> int:
         type=Path,
         default=os.environ.get("TFDS_DATA_DIR"),
         help="where Multi30k lies; default: TFDS_DATA_DIR",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=int,
+        default=0,
+        help="pairs of a corpus of the user's own; default: none is made",
     )
     parser.add_argument("--vocabulary_size", type=int, default=8000)
     parser.add_argument("--batch_tokens", type=int, default=4096)
@@ -193,6 +235,11 @@ def main() -> int:
         work = Work(Path(folder), flags)
         timings = _common.interleaved(cases(work), repeats=flags.repeats)
         results, targets = conclude(timings, work)
+    if flags.pairs:
+        with tempfile.TemporaryDirectory() as folder:
+            own = _own_corpus.measure(Path(folder), flags.pairs, OWN_SUBWORDS)
+        results["own_corpus"] = own
+        targets += own_corpus(own, flags.pairs)
     _common.finish(
         "translation_data",
         flags,
