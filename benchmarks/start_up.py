@@ -4,18 +4,27 @@ The first training step is seen from outside: the run is told to log every
 step, and its row in ``metrics.csv`` is waited for. A default run does the
 same work up to there, in a program that holds more steps.
 
+With ``--engine=jax``: until the first and the hundredth step of a network with
+one program and of a Transformer with many, from an empty folder of compiled
+programs and from the one that the run before has filled.
+
 Run: python benchmarks/start_up.py --data_dir=DIR --out=results/benchmarks
+     python benchmarks/start_up.py --engine=jax --data_dir=DIR --out=...
 """
 
 import argparse
+import contextlib
 import os
+import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import _common
 from _common import Case, Target
@@ -25,13 +34,20 @@ COMMAND = [sys.executable, "run_experiment.py"]
 HELP, PRINT = "--help", f"--experiment={EXPERIMENT} --mode=print"
 IMPORT = "python -c 'import keras' (TensorFlow)"
 BUILT, FIRST = "until all is built", "until the first step is done"
-_LIMIT_SECONDS = 120.0
+_LIMIT_SECONDS = 240.0
 _POLL_SECONDS = 0.005
 _STOPPED = 3  # the exit code of a run that SIGTERM ended with its state saved
 
 
+COLD, WARM = "nothing compiled", "all compiled"
+_MANY = 100  # the step by which a run has met most of its shapes
+
+
 def _environment() -> dict[str, str]:
-    return {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    # What the machine sets of JAX's cache is no part of what is measured.
+    cache = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
+    kept = {k: v for k, v in os.environ.items() if k not in cache}
+    return {**kept, "KERAS_BACKEND": "tensorflow"}
 
 
 def answering(words: Sequence[str]) -> Case:
@@ -53,24 +69,34 @@ def answering(words: Sequence[str]) -> Case:
 
 
 class Training:
-    """Starts a run, sees its first step, and stops it."""
+    """Starts a run, sees some of its steps, and stops it."""
 
-    def __init__(self, data_dir: Path) -> None:
-        """Takes where the data lies."""
-        self._data_dir = data_dir
+    def __init__(self, *flags: str, steps: Sequence[int] = (1,)) -> None:
+        """Takes the flags of the run, and which steps are waited for."""
+        self._flags, self._steps = flags, steps
+        self.empties: Path | None = None  # a folder, before each call
         self.built: list[float] = []  # seconds until all was built, per call
+        # Step -> seconds until it was done, per call.
+        self.reached: dict[int, list[float]] = {step: [] for step in steps}
+
+    @property
+    def compiling(self) -> list[float]:
+        """Seconds from all that was built to the first of the steps."""
+        reached = self.reached[self._steps[0]]
+        return [a - b for a, b in zip(reached, self.built, strict=True)]
 
     def __call__(self) -> float:
-        """Gives the seconds from the start to the first step.
+        """Gives the seconds from the start to the first of the steps.
 
         Raises:
             RuntimeError: the run ended or took too long.
         """
+        if self.empties is not None:
+            shutil.rmtree(self.empties, ignore_errors=True)
         with tempfile.TemporaryDirectory() as folder:
             words = [
                 *COMMAND,
-                f"--experiment={EXPERIMENT}",
-                f"--data_dir={self._data_dir}",
+                *self._flags,
                 f"--runs_dir={folder}",
                 "--set=train.log_every_steps=1",
             ]
@@ -87,7 +113,10 @@ class Training:
             reader = threading.Thread(target=_read, args=(process, lines))
             reader.start()
             try:
-                seconds = _first_row(process, Path(folder), began)
+                seconds = [
+                    _row(process, Path(folder), step, began)
+                    for step in self._steps
+                ]
             finally:
                 process.terminate()
                 try:
@@ -104,7 +133,9 @@ class Training:
         # The progress speaks first when model, data and record are there.
         ready = [at for at, line in lines if ": step 0 of " in line]
         self.built.append(ready[0] - began if ready else float("nan"))
-        return seconds
+        for step, took in zip(self._steps, seconds, strict=True):
+            self.reached[step].append(took)
+        return seconds[0]
 
 
 def _read(
@@ -114,21 +145,21 @@ def _read(
         lines.append((time.perf_counter(), line))
 
 
-def _first_row(
-    process: "subprocess.Popen[str]", folder: Path, began: float
+def _row(
+    process: "subprocess.Popen[str]", folder: Path, step: int, began: float
 ) -> float:
-    """Waits for the head and the first whole row of the metrics."""
+    """Waits for the head of the metrics and the rows up to a step."""
     table = None
     while (now := time.perf_counter()) < began + _LIMIT_SECONDS:
         table = table or next(folder.rglob("metrics.csv"), None)
-        if table is not None and table.read_text("utf-8").count("\n") >= 2:
+        if table is not None and table.read_text("utf-8").count("\n") > step:
             return now - began
         if process.poll() is not None:
             raise RuntimeError(
                 f"the run ended early with exit code {process.returncode}"
             )
         time.sleep(_POLL_SECONDS)
-    raise RuntimeError(f"no first step in {_LIMIT_SECONDS:g} s")
+    raise RuntimeError(f"no step {step} in {_LIMIT_SECONDS:g} s")
 
 
 def unready(data_dir: Path | None) -> str:
@@ -154,6 +185,17 @@ def _flags() -> argparse.Namespace:
         default=Path(default).expanduser().resolve() if default else None,
         help="where TFDS data lies, with cached arrays of MNIST",
     )
+    parser.add_argument(
+        "--engine", choices=["tensorflow", "jax"], default="tensorflow"
+    )
+    parser.add_argument(
+        "--experiments",
+        default=f"{EXPERIMENT},transformer_numbers",
+        help="with --engine=jax: which",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=_MANY, help="with --engine=jax: the last"
+    )
     return parser.parse_args()
 
 
@@ -162,6 +204,8 @@ def main() -> int:
     flags = _flags()
     _common.start()
     about = _common.machine()
+    if flags.engine == "jax":
+        return _main_jax(flags, about)
     cases: dict[str, Case] = {
         HELP: answering([*COMMAND, "--help"]),
         PRINT: answering([*COMMAND, *PRINT.split()]),
@@ -173,15 +217,14 @@ def main() -> int:
     if why:
         skipped[FIRST] = why
     else:
-        training = cases[FIRST] = Training(flags.data_dir)
+        training = cases[FIRST] = Training(
+            f"--experiment={EXPERIMENT}", f"--data_dir={flags.data_dir}"
+        )
     timings = _common.interleaved(cases, repeats=flags.repeats)
     if training is not None:
         built = training.built[-flags.repeats :]
         timings[BUILT] = _common.Timing(tuple(built))
-    _common.table(
-        ("from the shell", "median s", "min s", "max s"),
-        [(k, t.median, t.min, max(t.seconds)) for k, t in timings.items()],
-    )
+    _show(timings)
     wanted = {HELP: 0.3, PRINT: 0.5, FIRST: 12.0}
     targets = [
         Target(f"{k}, seconds", wanted[k], timings[k].median, at_most=True)
@@ -198,6 +241,76 @@ def main() -> int:
         results={k: t.median for k, t in timings.items()},
         targets=targets,
         skipped=skipped,
+    )
+    return 0
+
+
+def _show(timings: Mapping[str, _common.Timing]) -> None:
+    _common.table(
+        ("from the shell", "median s", "min s", "max s"),
+        [(k, t.median, t.min, max(t.seconds)) for k, t in timings.items()],
+    )
+
+
+def _ratio(cold: Sequence[float], warm: Sequence[float]) -> float:
+    """The middle one of the rounds' ratios."""
+    rounds = zip(cold, warm, strict=True)
+    return statistics.median(a / b for a, b in rounds)
+
+
+def _main_jax(flags: argparse.Namespace, about: Mapping[str, Any]) -> int:
+    """Cold and warm starts of the JAX engine."""
+    names = flags.experiments.split(",")
+    data = [] if flags.data_dir is None else [f"--data_dir={flags.data_dir}"]
+    trainings: dict[tuple[str, str], Training] = {}
+    with contextlib.ExitStack() as folders:
+        for name in names:
+            # Filled by the cold start of a round, and emptied by the next one.
+            kept = folders.enter_context(tempfile.TemporaryDirectory())
+            for start in (COLD, WARM):
+                trainings[name, start] = Training(
+                    f"--experiment={name}",
+                    "--engine=jax",
+                    f"--compile_cache={kept}/programs",
+                    *data,
+                    steps=(1, flags.steps),
+                )
+            trainings[name, COLD].empties = Path(kept, "programs")
+        _common.interleaved(
+            {" ".join(k): case for k, case in trainings.items()},
+            repeats=flags.repeats,
+            warmups=0,
+        )
+    timings = {}
+    for (name, start), training in trainings.items():
+        seconds = {BUILT: training.built}
+        for step, took in training.reached.items():
+            seconds[f"until step {step}"] = took
+        for what, took in seconds.items():
+            timings[f"{name}, {start}, {what}"] = _common.Timing(tuple(took))
+    _show(timings)
+    quicker = {}
+    for name in names:
+        cold, warm = (trainings[name, start] for start in (COLD, WARM))
+        for step in (1, flags.steps):
+            ratio = _ratio(cold.reached[step], warm.reached[step])
+            quicker[f"{name}, until step {step}: {COLD} / {WARM}"] = ratio
+        # Imports, data and model take the same time in both.
+        quicker[f"{name}, from all built to step 1: {COLD} / {WARM}"] = _ratio(
+            cold.compiling, warm.compiling
+        )
+    targets = [
+        Target(name, 3.0, ratio)
+        for name, ratio in quicker.items()
+        if "until step 1:" in name
+    ]
+    _common.finish(
+        "start_up_jax",
+        flags,
+        about=about,
+        timings=timings,
+        results={**{k: t.median for k, t in timings.items()}, **quicker},
+        targets=targets,
     )
     return 0
 
