@@ -76,6 +76,7 @@ html_show_copyright = False
 _OUTSIDE = {
     "README.md": "more/readme",
     "CHANGELOG.md": "more/changelog",
+    "CONTRIBUTING.md": "more/contributing",
     "flags/README.md": "more/flags",
     "results/README.md": "more/records",
     "benchmarks/README.md": "more/benchmarks",
