@@ -18,6 +18,7 @@ MODES = (
     *("train_and_eval", "train", "eval", "print", "prepare", "translate"),
     *("bundle", "merge", "show"),
 )
+ALL = "all"  # in the place of a report's name
 # Flags that say where things lie on this machine and not what is run.
 _PATHS = (
     *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
@@ -46,6 +47,7 @@ its tables and figures from recorded runs.
   python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
   python run_experiment.py --report=compare --experiment=NAME --vary=alpha:0,.1
   python run_experiment.py --report=compare --runs=FOLDER,FOLDER
+  python run_experiment.py --report=all [--readme=FILE]
   python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
   python run_experiment.py --experiment=NAME --mode=show
   python run_experiment.py --run=FOLDER --mode=eval|translate|show
@@ -73,7 +75,12 @@ def _define() -> Flags:
     values = flags.FlagValues()  # type: ignore[no-untyped-call]
     text, on = flags.DEFINE_string, flags.DEFINE_bool
     text("experiment", None, "train and measure it", flag_values=values)
-    text("report", None, "rebuild a table or figure", flag_values=values)
+    text(
+        "report",
+        None,
+        f"rebuild a table or figure, or {ALL}",
+        flag_values=values,
+    )
     text("alpha", None, "label smoothing, 0 to 1", flag_values=values)
     text("seed", None, "the run's seed", flag_values=values)
     flags.DEFINE_multi_string(
@@ -240,7 +247,8 @@ def _define() -> Flags:
         "readme",
         None,
         "with --report: also write its table into this file, between the "
-        "report's two marker lines",
+        f"report's two marker lines; with --report={ALL}: write all tables "
+        "that stand in this file, and no page",
         flag_values=values,
     )
     flags.DEFINE_multi_string(
@@ -493,6 +501,10 @@ def refuse_unused(values: Flags) -> None:
         if values[name].value != values[name].default:
             other = "experiment" if is_report else "report"
             raise SpecError(f"--{name} goes with --{other} only")
+    if values.report == ALL:
+        for name in ("run_missing", "smoke", "mode"):
+            if values[name].value != values[name].default:
+                raise SpecError(f"--{name} goes with one report at a time")
     if values.launcher != "here":
         if not values.run_missing:
             raise SpecError("--launcher goes with --run_missing only")

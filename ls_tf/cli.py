@@ -388,7 +388,34 @@ def _make_missing(
     )
 
 
+def _all_reports(values: Flags) -> int:
+    """Writes the tables of a document, or the pages there are records for."""
+    with _importing():
+        from ls_tf.pages import builder, documents
+
+    if values.readme is not None:
+        documents.write(values.readme, documents.Tables(values.runs_dir))
+        _show(values.readme)
+        return OK
+    for name in registry.names("ls_tf.reports"):
+        try:
+            page = builder.build(
+                name,
+                registry.get("ls_tf.reports", name),
+                runs_dir=values.runs_dir,
+                reports_dir=values.reports_dir,
+                svg=values.svg,
+            )
+        except builder.MissingRunsError as error:
+            _say(str(error))
+        else:
+            _show(page)
+    return OK
+
+
 def _report(values: Flags, argv: Sequence[str]) -> int:
+    if values.report == arguments.ALL:
+        return _all_reports(values)
     registry.check("ls_tf.reports", values.report)
     with _importing():
         from ls_tf.pages import builder

@@ -11,7 +11,7 @@ import numpy as np
 
 from ls_tf import extras
 from ls_tf.records.record import Record, read_record
-from ls_tf.records.runs import Path, RunError
+from ls_tf.records.runs import Path, RunError, everything
 from ls_tf.spec.resolve import RunIdentity, resolve
 
 if TYPE_CHECKING:
@@ -38,10 +38,7 @@ def records(runs_dir: str | os.PathLike[str] = "runs") -> list[Record]:
     root = Path(os.fspath(runs_dir))
     if not root.is_dir():
         raise RunError(f"{root}: wanted a folder of runs, there is none")
-    # EXPERIMENT/CHANGES/seed=K
-    folders = sorted(file.parent for file in root.glob("*/*/*/run.json"))
-    found = [read_record(folder) for folder in folders]
-    return [r for r in found if r is not None and r.is_finished]
+    return everything(str(root))
 
 
 def frame(runs_dir: str | os.PathLike[str] = "runs") -> "pd.DataFrame":

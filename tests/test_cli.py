@@ -352,6 +352,9 @@ def test_set_values_may_hold_an_equals_sign_and_commas(printed):
         (["--report=quick_tour", "--alpha=0"], "--alpha goes with --experime"),
         (["--report=quick_tour", "--mode=print"], "--mode goes with --experim"),
         (["--report=quick_tour", "--set=a=b"], "--set goes with --experiment"),
+        (["--report=all", "--run_missing"], "--run_missing goes with one rep"),
+        (["--report=all", "--smoke"], "--smoke goes with one report"),
+        (["--report=all", "--mode=bundle"], "--mode goes with one report at"),
         ([DIGITS, "--readme=README.md"], "--readme goes with --report only"),
         ([DIGITS, "--svg"], "--svg goes with --report only"),
         # fields

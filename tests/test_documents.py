@@ -42,10 +42,18 @@ def test_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").split()) <= 1500
 
 
+def test_every_page_is_in_the_sites_table_of_contents():
+    """Sphinx would warn of it, where it is installed."""
+    index = (ROOT / "docs/index.md").read_text("utf-8")
+    trees = "\n".join(re.findall(r"(?ms)^```\{toctree\}.*?^```", index))
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert [p for p in pages if not re.search(rf"(?m)^{p}$", trees)] == []
+
+
 def test_every_experiment_is_listed():
     text = (ROOT / "docs/experiments.md").read_text("utf-8")
     names = registry.names("ls_tf.experiments")
-    assert [name for name in names if f"`{name}`" not in text] == []
+    assert [name for name in names if f"\n| {name} |" not in text] == []
 
 
 def test_every_report_is_named():

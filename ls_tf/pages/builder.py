@@ -19,6 +19,7 @@ from ls_tf.records.files import (
 )
 from ls_tf.records.reading import line
 from ls_tf.records.runs import Path, Record
+from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import Resolver, RunIdentity
 
 # Each record with the name of its folder.
@@ -36,6 +37,7 @@ class Report(Protocol):
     """What a module of ``ls_tf.reports`` has.
 
     ``PARTIAL = True`` beside it: the page can be built of any of its runs.
+    ``READS_ALL = True``: it is given all finished runs of the folder.
     """
 
     @property
@@ -49,6 +51,10 @@ class Report(Protocol):
     @property
     def build(self) -> Callable[[Mapping[Need, Record]], Iterable[Block]]:
         """Makes the page's blocks."""
+
+
+class MissingRunsError(ReportError):
+    """A report cannot do without runs that are not there; one line."""
 
 
 def identities(
@@ -95,6 +101,13 @@ def _find(
     recorded: _Recorded = []
     missing: list[Missing] = []
     wanted: list[str] = []  # commands of what the report cannot do without
+    if getattr(module, "READS_ALL", False):
+        for identity, whole in _all_recorded(runs_dir, smoke):
+            whole.check()
+            need = Need(identity.experiment, identity.changes, identity.seed)
+            records[need] = whole
+            recorded.append((identity.folder, whole))
+        return records, recorded, missing
     partial = getattr(module, "PARTIAL", False)
     for need, identity in _resolved(module.REQUIRES, smoke).items():
         stopping.look()
@@ -109,12 +122,34 @@ def _find(
             wanted.append(_command(identity, runs_dir))
     if wanted:
         count = sum(not need.optional for need in module.REQUIRES)
-        raise ReportError(
+        raise MissingRunsError(
             f"report {name}: {len(wanted)} of {count} runs missing or "
             f"unfinished; make them with: {'; '.join(wanted)} (or add "
             "--run_missing)"
         )
     return records, recorded, missing
+
+
+def _all_recorded(
+    runs_dir: str, smoke: bool
+) -> list[tuple[RunIdentity, Record]]:
+    """The runs of a folder that this version would name and make alike."""
+    resolver = Resolver(smoke=smoke)
+    recorded = []
+    for record in runs.everything(runs_dir):
+        stopping.look()
+        run = record.run
+        if run["smoke"] != smoke:
+            continue
+        try:
+            identity = resolver.resolve(
+                run["experiment"], run["changes"], run["seed"]
+            )
+        except SpecError:  # of an experiment that is not here
+            continue
+        if identity.digest == run["digest"]:
+            recorded.append((identity, record))
+    return recorded
 
 
 def _commits(run: Mapping[str, Any]) -> str:
@@ -243,6 +278,26 @@ def _looking(blocks: Iterable[Block]) -> list[Block]:
     return taken
 
 
+def blocks(
+    name: str, module: Report | ModuleType, runs_dir: str
+) -> list[Block]:
+    """Builds a report from records and writes nothing.
+
+    Args:
+        name: the report's.
+        module: the report.
+        runs_dir: where records lie.
+
+    Raises:
+        ReportError, RunError: as ``build``.
+
+    Source: ours.
+    """
+    records, recorded, _ = _find(name, module, runs_dir, False)
+    with _damage(name, recorded):
+        return _looking(module.build(records))
+
+
 @canvas.own_style()
 def build(
     name: str,
@@ -284,7 +339,7 @@ def build(
         module.TITLE,
         lambda: module.build(records),
         recorded,
-        _provenance(recorded) if module.REQUIRES else None,
+        _provenance(recorded) if recorded or module.REQUIRES else None,
         missing,
         is_smoke=smoke,
         svg=svg,

@@ -6,7 +6,7 @@ from ls_tf.pages.blocks import ReportError
 from ls_tf.records import files, local
 from ls_tf.records.runs import Path, RunError
 
-_MARKER = re.compile(rb"<!-- (/?)report:(\w+) -->")
+_MARKER = re.compile(rb"<!-- (/?)report:(\w+(?:/\w+)?) -->")
 
 
 class Marked:
@@ -17,7 +17,7 @@ class Marked:
 
         Args:
             file: its path; a link stays one, its target is written.
-            name: the report's.
+            name: the report's, or REPORT/TABLE.
 
         Raises:
             ReportError: it cannot be read or written, or has not one opening
@@ -64,6 +64,19 @@ class Marked:
         end = _line_end(before[:marker]) or _line_end(inner + after) or b"\n"
         block = text.encode().replace(b"\n", end)
         files.rewrite(self._path, before + block + after)
+
+
+def names(file: str) -> list[str]:
+    """The reports, or REPORT/TABLE, that a file has opening markers of.
+
+    Args:
+        file: its path.
+
+    Raises:
+        ReportError: it cannot be read; one line.
+    """
+    markers = _MARKER.finditer(_read(Path(file)))
+    return [marker[2].decode() for marker in markers if not marker[1]]
 
 
 def _read(file: Path) -> bytes:

@@ -84,6 +84,24 @@ def find(runs_dir: str, identity: RunIdentity) -> Record | None:
     return record if record.run["digest"] == identity.digest else None
 
 
+def everything(runs_dir: str) -> list[Record]:
+    """Reads the finished records of a folder.
+
+    Args:
+        runs_dir: where records lie.
+
+    Returns:
+        list: by their paths; none of a folder that is not there.
+
+    Raises:
+        RunError: a record is damaged; one line.
+    """
+    # EXPERIMENT/CHANGES/seed=K
+    files = sorted(Path(runs_dir).glob("*/*/*/run.json"))
+    records = [read_record(file.parent) for file in files]
+    return [r for r in records if r is not None and r.is_finished]
+
+
 def checkpoint_folder(runs_dir: str, identity: RunIdentity) -> Path:
     """Where the checkpoints of a run lie, whether or not there are any."""
     return Path(runs_dir) / identity.folder / "checkpoints"

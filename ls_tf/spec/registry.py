@@ -129,12 +129,15 @@ def _parsed(
         raise SpecError(_damaged(file, error)) from None
 
 
-def summary(package: str, name: str) -> str:
-    """The first line of a part's docstring, read without importing it.
+def docstring(package: str, name: str) -> str:
+    """What a part says of itself, read without importing it.
 
     Args:
         package: of the part.
         name: of the part.
+
+    Returns:
+        str: its docstring without quotes for code; "" if it has none.
 
     Raises:
         SpecError: there is none of that name, or it is damaged; one line.
@@ -146,7 +149,12 @@ def summary(package: str, name: str) -> str:
         text = ast.get_docstring(ast.parse(source))
     except Exception as error:  # as in _parsed
         raise SpecError(_damaged(file, error)) from None
-    return (text or "").partition("\n")[0].replace("``", "")
+    return (text or "").replace("``", "")
+
+
+def summary(package: str, name: str) -> str:
+    """The first line of ``docstring``; the same arguments and errors."""
+    return docstring(package, name).partition("\n")[0]
 
 
 def _damaged(file: str, error: Exception) -> str:
