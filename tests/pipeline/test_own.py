@@ -350,6 +350,8 @@ def test_a_set_named_as_tfds_has_it_is_that_set(tmp_path):
     wanted = loading.load(mnist, "test", data_dir=TFDS_DIR)
     for key in ("image", "label"):
         np.testing.assert_array_equal(arrays[key], wanted[key], strict=True)
+    with pytest.raises(DataError, match="no data set 'kmnst'; near it: kmnist"):
+        own.of(data("tfds", "kmnst"), tmp_path)
     # What TFDS said is kept, and it is not asked again.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tfds, "builder", None)
