@@ -118,7 +118,12 @@ setup(
         # Only tests of the ResNets import it: the network they must equal.
         "torchvision": ["torchvision>=0.19"],
         # Only benchmarks/ imports these: the named peers it compares with.
-        "benchmark": ["torch>=2.3", "pillow>=10.0", "transformers>=5.0"],
+        "benchmark": [
+            "torch>=2.3",
+            "pillow>=10.0",
+            "transformers>=5.0",
+            "ctranslate2>=4.6",
+        ],
     },
     entry_points={"console_scripts": ["ls_tf = ls_tf.cli:run"]},
     classifiers=[
