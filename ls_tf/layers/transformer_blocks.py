@@ -107,11 +107,23 @@ class SharedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         scale = ops.where(ops.equal(ids, 0), 0.0, math.sqrt(self._size))
         return ops.multiply(rows, ops.cast(scale, rows.dtype)[..., None])
 
-    def logits(self, x: Tensor) -> Tensor:
+    def columns(self) -> Tensor:
+        """The table as the logits' product takes it.
+
+        Decoding makes it once: without XLA, TensorFlow takes longer for a
+        product with the transposed table than with this one.
+
+        Returns:
+            float32 [D, V].
+        """
+        return ops.transpose(ops.cast(self.table, "float32"))
+
+    def logits(self, x: Tensor, columns: Tensor | None = None) -> Tensor:
         """Compares activations with every token's row.
 
         Args:
             x: float [..., D].
+            columns: what ``columns`` made; default: it is made now.
 
         Returns:
             float32 [..., V]: no bias, and no sqrt(D). The product is float32
@@ -119,8 +131,9 @@ class SharedEmbedding(keras.layers.Layer):  # type: ignore[misc]
 
         Source: T2T's ``symbol_top``.
         """
-        table = ops.cast(self.table, "float32")
-        return ops.matmul(ops.cast(x, "float32"), ops.transpose(table))
+        if columns is None:
+            columns = self.columns()
+        return ops.matmul(ops.cast(x, "float32"), columns)
 
 
 class FeedForward(keras.layers.Layer):  # type: ignore[misc]

@@ -223,8 +223,10 @@ class Transformer(keras.Model):  # type: ignore[misc]
         logits = self._logits(penultimate)
         return {"logits": logits, "penultimate": penultimate}
 
-    def _logits(self, penultimate: Tensor) -> Tensor:
-        logits = self.embedding.logits(penultimate)
+    def _logits(
+        self, penultimate: Tensor, columns: Tensor | None = None
+    ) -> Tensor:
+        logits = self.embedding.logits(penultimate, columns)
         if self.output_bias is None:
             return logits
         return ops.add(logits, ops.convert_to_tensor(self.output_bias))
@@ -287,6 +289,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
         return {
             "constant": {
                 "bias": memory["bias"],
+                "columns": self.embedding.columns(),
                 "layers": [
                     block.memory_attention.memorise(encoded)
                     for block in self.decoder
@@ -351,7 +354,7 @@ class Transformer(keras.Model):  # type: ignore[misc]
         penultimate = self.decoder_norm(x)
         if divisor is not None:
             penultimate = ops.divide(penultimate, divisor)
-        logits = self._logits(penultimate)
+        logits = self._logits(penultimate, constant["columns"])
         return ops.reshape(logits, (batch * beams, logits.shape[-1])), {
             "constant": constant,
             "written": written,

@@ -530,6 +530,21 @@ def test_only_a_table_follows_the_hypotheses(model):
         assert tuple(layer["keys"].shape) == (2, 2, 4, 4)
 
 
+def test_the_table_is_turned_once_and_not_by_every_step(model):
+    cache = model.start(model.encode(SOURCE), 1, 3)
+    columns = ops.convert_to_numpy(cache["constant"]["columns"])
+    np.testing.assert_array_equal(columns, by_path(model)["embedding/table"].T)
+
+    def logits(factor):
+        cache["constant"]["columns"] = ops.convert_to_tensor(factor * columns)
+        at = ops.convert_to_tensor(0, dtype="int32")
+        found, _ = model.step(ops.zeros(2, "int32"), at, cache)
+        return ops.convert_to_numpy(found)
+
+    # The step's own product is with these: a power of two is exact.
+    np.testing.assert_array_equal(logits(2), 2 * logits(1))
+
+
 # Precision
 
 
