@@ -510,10 +510,13 @@ def test_prepare_writes_one_file_that_serves_as_the_data(line, tmp_path):
     assert code == 0
 
 
-def test_a_prepared_file_of_another_data_set(line, refused):
+def test_a_prepared_file_of_another_data_set(line, tmp_path):
     line(DIGITS, "--mode=prepare")
-    mnist = ("--experiment=fc_mnist", "--data_dir=fc_digits.npz")
-    message = refused(*mnist)
+    before = tree(tmp_path)
+    code, out, err = line("--experiment=fc_mnist", "--data_dir=fc_digits.npz")
+    assert (code, out) == (2, "")
+    assert tree(tmp_path) == before
+    message = refusal("\n".join(err))
     for word in ("digits", "fc_digits", "mnist", "--mode=prepare"):
         assert word in message
 
