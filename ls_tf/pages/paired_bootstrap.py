@@ -6,16 +6,19 @@ page needs neither the test set nor a tokeniser.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ls_tf.analysis import translation_bootstrap as bootstrap
-from ls_tf.analysis.translation_bootstrap import Paired
 from ls_tf.pages import declared, tables
 from ls_tf.pages.blocks import Block, Text
 from ls_tf.pages.declared import Runs
 from ls_tf.pages.tables import Interval
 from ls_tf.records.runs import Record
+
+if TYPE_CHECKING:  # sacreBLEU is wanted where there is something to test.
+    from ls_tf.analysis.translation_bootstrap import Interval as _Ends
+    from ls_tf.analysis.translation_bootstrap import Paired
 
 SCORES = {
     "bleu_uncased": "BLEU, uncased",
@@ -55,7 +58,7 @@ class _Tested:
     pair: Pair
     seed: int
     score: str
-    result: Paired
+    result: "Paired"
 
     @property
     def rise(self) -> float:
@@ -105,7 +108,9 @@ def interval(runs: Runs, score: str) -> Interval:
     counts = _counts(record, score)
     if counts is None:
         return Interval(None, None)
-    found = bootstrap.alone(score, counts, _notes(record)[score])
+    from ls_tf.analysis import translation_bootstrap
+
+    found = translation_bootstrap.alone(score, counts, _notes(record)[score])
     return Interval(found.low, found.high)
 
 
@@ -138,7 +143,11 @@ def _tested(
             if isinstance(counts, str):
                 lacking.setdefault(counts, []).append(f"seed {seed}")
                 break
-            result = bootstrap.paired(score, *counts, _notes(first)[score])
+            from ls_tf.analysis import translation_bootstrap
+
+            result = translation_bootstrap.paired(
+                score, *counts, _notes(first)[score]
+            )
             yield _Tested(pair, seed, score, result)
 
 
@@ -182,8 +191,8 @@ def _table(tested: list[_Tested]) -> Block:
     return declared.table(
         "bootstrap",
         "sacreBLEU's paired bootstrap over the sentences of the test set, "
-        f"{bootstrap.RESAMPLES:,} resamples, seed by seed: the 95 % interval "
-        "of each score, and the p-value of both systems being equally good. "
+        "seed by seed: the 95 % interval of each score, and the p-value of "
+        "both systems being equally good. "
         "It knows of the sentences alone: what another seed of the training "
         f"changes is not in it. {'; '.join(signatures)}.",
         tested,
@@ -201,5 +210,5 @@ def _table(tested: list[_Tested]) -> Block:
     )
 
 
-def _ends(of: bootstrap.Interval) -> Interval:
+def _ends(of: "_Ends") -> Interval:
     return Interval(of.low, of.high)
