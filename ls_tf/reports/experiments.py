@@ -196,11 +196,11 @@ def build(records: Records) -> Iterable[Block]:
         rows,
         ("experiment", lambda row: row.name, ""),
         ("what it is", lambda row: row.words[""], ""),
+        ("status", _status, ""),
+        ("length", _length, ""),
         ("data", _data, ""),
         ("model", _model, ""),
         ("teacher", _teacher, ""),
-        ("length", _length, ""),
-        ("status", _status, ""),
         ("reports", _shown, ""),
     )
     yield declared.table(
