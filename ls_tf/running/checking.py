@@ -66,7 +66,9 @@ def _check_parts(identity: RunIdentity, machine: Machine) -> None:
         assembly.optimizer(spec, spec.train.steps or _STEPS)
         for evaluator in spec.evaluators:
             _check_evaluator(evaluator)
-        if spec.task != "translation":
+        # Of the user's own data the files say how many classes there are.
+        is_known = registry.get("ls_tf.data", spec.data.name).INFO.sizes
+        if spec.task != "translation" and is_known:
             from ls_tf.tasks import classification
 
             classification.build_model(spec)

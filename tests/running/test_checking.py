@@ -60,6 +60,16 @@ def test_what_is_refused_without_data_is_refused_in_print(printed, flags, says):
     assert re.search(says, err.splitlines()[-1]), err
 
 
+def test_data_of_ones_own_is_not_read(printed):
+    code, out, err = printed(
+        *(DIGITS, "--set=data.name=npz", "--set=data.source=not_yet.npz"),
+        *("--set=data.calibrate=test", "--set=model.options.hidden=8"),
+        *("--set=data.report=test", "--set=data.same_split_reason=tried"),
+    )
+    assert (code, err) == (0, "")
+    assert json.loads(out)["spec"]["data"]["source"] == "not_yet.npz"
+
+
 def test_what_can_be_built_is_printed(printed):
     code, out, err = printed(
         DIGITS, "--set=optimizer.name=Adam", "--set=model.options.hidden=8"
