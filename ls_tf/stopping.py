@@ -28,7 +28,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ls_tf.durations import spoken
 
@@ -65,7 +65,7 @@ class _Requests:
         self.deferred = 0
         self.is_heard = False
         self.is_program = False
-        self.is_abandoned = False
+        self.aside: set[Aside[Any]] = set()  # those that have not ended
         self.is_saving = False
         self.limit: _Limit | None = None
         self.before: dict[int, Any] = {}
@@ -340,45 +340,75 @@ def readable(descriptor: int, seconds: float | None = None) -> bool:
             return False
 
 
-def aside(function: Callable[[], T], seconds: float | None = None) -> T:
-    """Calls a function of a library that knows of no requests to stop.
+class Aside(Generic[T]):
+    """A call of a library that knows of no requests to stop.
 
-    It runs in a thread while this one looks. After a stop, or when it takes
-    too long, the thread is left to itself: nobody sees what it returns, and
-    the process ends as soon as it has said so, see ``is_abandoned``.
+    A thread makes it while the one that waits looks. After a stop, or when it
+    takes too long, the thread is left to itself: nobody sees what it returns,
+    and the process ends as soon as it has said so, see ``is_abandoned``.
+    """
+
+    def __init__(self, function: Callable[[], T]) -> None:
+        """Takes what is to be called; a thread has to ``run`` it.
+
+        Args:
+            function: writes nothing that may not be left half-done, and uses
+                no Keras, whose scopes belong to a thread.
+        """
+        self._function = function
+        self._ended: list[Callable[[], T]] = []
+        self._done = threading.Event()
+        _requests.aside.add(self)
+
+    def run(self) -> None:
+        """Calls the function."""
+        try:
+            result = self._function()
+            self._ended.append(lambda: result)
+        except BaseException as error:
+            self._ended.append(functools.partial(_raise, error))
+        finally:
+            _requests.aside.discard(self)
+            self._done.set()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has returned, or raised."""
+        return self._done.is_set()
+
+    def result(self, seconds: float | None = None) -> T:
+        """Waits for what the function returns, or raises what it raised.
+
+        Args:
+            seconds: how long; default: until it returns.
+
+        Raises:
+            StoppedError: the process was asked to stop.
+            TimeoutError: it did not return in ``seconds``.
+        """
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self._done.wait(_PAUSE_SECONDS):
+            look()
+            if until is not None and time.monotonic() >= until:
+                raise TimeoutError(f"no answer in {seconds:g} s")
+        return self._ended[0]()
+
+
+def aside(function: Callable[[], T], seconds: float | None = None) -> T:
+    """Calls a function of a library in a thread of its own; see ``Aside``.
 
     Args:
-        function: writes nothing that may not be left half-done, and uses no
-            Keras, whose scopes belong to a thread.
-        seconds: how long; default: until it returns.
+        function: see ``Aside``.
+        seconds: see ``Aside.result``.
 
     Raises:
         StoppedError: the process was asked to stop.
         TimeoutError: it did not return in ``seconds``.
     """
-    ended: list[Callable[[], T]] = []
-    done = threading.Event()
-
-    def call() -> None:
-        try:
-            result = function()
-            ended.append(lambda: result)
-        except BaseException as error:
-            ended.append(functools.partial(_raise, error))
-        finally:
-            done.set()
-
     look()
-    until = None if seconds is None else time.monotonic() + seconds
-    threading.Thread(target=call, daemon=True).start()
-    while not done.wait(_PAUSE_SECONDS):
-        if requested() and not _requests.deferred:
-            _requests.is_abandoned = True
-        look()
-        if until is not None and time.monotonic() >= until:
-            _requests.is_abandoned = True
-            raise TimeoutError(f"no answer in {seconds:g} s")
-    return ended[0]()
+    call = Aside(function)
+    threading.Thread(target=call.run, daemon=True).start()
+    return call.result(seconds)
 
 
 def _raise(error: BaseException) -> Any:
@@ -392,8 +422,8 @@ def answer() -> None:
 
 
 def is_abandoned() -> bool:
-    """Whether a thread of ``aside`` may still run at the process's end."""
-    return _requests.is_abandoned
+    """Whether a call of ``Aside`` may still run at the process's end."""
+    return bool(_requests.aside)
 
 
 @contextlib.contextmanager

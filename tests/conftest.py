@@ -26,7 +26,7 @@ _NEAR = "localhost,127.0.0.1,::1"
 @pytest.fixture(autouse=True)
 def no_thread_is_abandoned(monkeypatch):
     """What a stop has left running in one test is not the next one's."""
-    monkeypatch.setattr(stopping._requests, "is_abandoned", False)
+    monkeypatch.setattr(stopping._requests, "aside", set())
 
 
 class NetworkBlockedError(OSError):

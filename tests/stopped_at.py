@@ -5,8 +5,9 @@
 A phase is what ``stopping.doing`` is told. The process signals itself, so that
 the phase is certain and nothing is waited for. The signal 0 stands for a time
 limit, in a phase in which JAX would compile for ever, -1 for one behind the
-phase, in which it would so compile a second program; the phase "between two
-runs" for one that leaves less time than the first run took to its first steps.
+first steps, where it would so compile all further programs; the phase "between
+two runs" for one that leaves less time than the first run took to its first
+steps.
 """
 
 import os
@@ -23,17 +24,25 @@ def main(phase, number, *flags):
     def limited(before):
         from jax import stages
 
-        compiled = stages.Lowered.compile
-        made = []
+        from ls_tf.running.run import Run
+
+        compiled, take = stages.Lowered.compile, Run.take
+        made, trained = [], threading.Event()
 
         def compile_at_most(lowered):
             made.append(lowered)
             if len(made) <= before:
                 return compiled(lowered)
+            if before:
+                trained.wait()
             stopping.limit(0.0, "COMMAND")
             threading.Event().wait()
 
-        stages.Lowered.compile = compile_at_most
+        def taken(*arguments):
+            take(*arguments)
+            trained.set()
+
+        stages.Lowered.compile, Run.take = compile_at_most, taken
 
     def doing(what):
         if what == phase and int(number) <= 0:

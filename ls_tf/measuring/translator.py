@@ -349,14 +349,21 @@ class ModelTranslator:
         ids: list[list[int]] = [[] for _ in lengths]
         scores = np.zeros(len(lengths), np.float32)
         finished = np.zeros(len(lengths), bool)
+        indices: list[np.ndarray] = []
+        batches: list[Arrays] = []
         for first, stop, rows, width in decoded_together(lengths[order]):
             index = np.full(rows, -1, order.dtype)
             index[: stop - first] = order[first:stop]
-            batch = {
-                "source": filled(source, index, width),
-                "temperature": np.array(how.temperature, np.float32),
-            }
-            (outputs,) = self._compute(function, [batch])
+            indices.append(index)
+            batches.append(
+                {
+                    "source": filled(source, index, width),
+                    "temperature": np.array(how.temperature, np.float32),
+                }
+            )
+        # All at once, so that programs of other shapes can be made meanwhile.
+        translated = self._compute(function, batches)
+        for index, outputs in zip(indices, translated, strict=True):
             for row, place in enumerate(index):
                 if place < 0:
                     continue

@@ -26,12 +26,15 @@ from ls_tf.layers import kernels
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine as shared
-from ls_tf.training import jax_programs, memory_limit, naming
+from ls_tf.training import jax_programs, memory_limit
 from ls_tf.training.engine import Network, Recipe, Transform
 from ls_tf.training.jax_inference import JaxInference
 from ls_tf.training.jax_placement import AXIS, Placement
 from ls_tf.training.jax_steps import Arrays, State, Steps
-from ls_tf.training.naming import named
+from ls_tf.training.jax_variables import Variables
+
+# Steps whose shapes are looked at for programs that will be needed.
+_LOOK_AHEAD = 1000
 
 # Steps that the devices were given, and what waits for their means.
 _Given = tuple[int, Callable[[], dict[str, np.ndarray]]]
@@ -90,6 +93,7 @@ class JaxEngine:
         self._task, self._model = first, first.model
         self._optimizer = recipes[0].make_optimizer(first)
         self._optimizer.build(first.model.trainable_variables)
+        self._variables = Variables(first.model, self._optimizer)
         if self._size > 1:
             self._refuse_large()
             first.check_stack()
@@ -124,8 +128,12 @@ class JaxEngine:
         cpu = self._devices[0].platform == "cpu"
         self._scans = first.one_shape and (self._spec.train.xla or not cpu)
         self._knows_length = not cpu
+        self._in_turn: jax_programs.InTurn | None = None
         if self._size > 1:
-            self._program_for(self._placed(self._feed(0, 1)), 1)
+            draws = self._placed(self._feed(0, 1))
+            self._program_for(
+                draws if self._scans else _draws_of_step(draws, 0), 1
+            )
 
     def _place(self, by_network: bool) -> None:
         """Puts data and state on the devices."""
@@ -159,15 +167,9 @@ class JaxEngine:
             for k in self._task.hyperparameters
         }
         # Networks whose variables wait on the host to be put on the devices.
-        optimizer = _host_copies(self._optimizer.variables)
-        self._waiting: dict[int, State] = {
-            i: {
-                "trainable": _host_copies(t.model.trainable_variables),
-                "rest": _host_copies(t.model.non_trainable_variables),
-                "optimizer": optimizer,
-            }
-            for i, t in enumerate(self._tasks)
-        }
+        self._waiting = dict(
+            enumerate(self._variables.initial([t.model for t in self._tasks]))
+        )
         self._state: State | None = None
         self._host: State | None = None
 
@@ -193,7 +195,7 @@ class JaxEngine:
         """The compiled steps: programs for each shape of draws.
 
         Args:
-            draws: on the devices.
+            draws: on the devices; where the program is a single step, its own.
             count: how many of their steps are to be run.
 
         Returns:
@@ -203,10 +205,31 @@ class JaxEngine:
         Raises:
             SpecError: a stack does not fit in memory.
         """
-        key = shared.shapes(draws), self._is_counted(count)
+        is_counted = self._is_counted(count)
+        key = shared.shapes(draws), is_counted
         if key not in self._programs:
-            self._programs[key] = self._compile(draws, is_counted=key[1])
+            in_turn = self._in_turn or jax_programs.InTurn()
+            program = in_turn.program(key, self._beginning(draws, is_counted))
+            if self._size > 1:
+                self._refuse_compiled(program)
+            self._programs[key] = program
         return self._programs[key]
+
+    def _coming(self, start: int) -> Iterator[tuple[Any, jax_programs.Begin]]:
+        """Keys and beginnings of the programs of the steps to come."""
+        if self._task.one_shape or self.num_workers > 1:
+            return
+        end = min(start + _LOOK_AHEAD, self._task.total_steps)
+        shapes = set()
+        while start < end:
+            plan = self._feed(start, end - start)
+            start += len(plan["index"])
+            shape = shared.shapes({k: v[0] for k, v in plan.items()})
+            if shape not in shapes:
+                shapes.add(shape)
+                draws = _draws_of_step(self._placed(plan), 0)
+                key = shared.shapes(draws), False
+                yield key, self._beginning(draws, False)
 
     def _is_counted(self, count: int) -> bool:
         """Whether a call's program is told how many steps it runs.
@@ -219,42 +242,48 @@ class JaxEngine:
             self._knows_length and count == self._length
         )
 
-    def _compile(self, draws: Arrays, *, is_counted: bool) -> Any:
-        self._place_waiting()
-        states = jax.tree.map(lambda _: self._by_state, self._state)
-        whole = self._placement.sharding()
-        function = self._steps.many if self._scans else self._steps.one
-        if not self._scans:
-            draws = _draws_of_step(draws, 0)
-        count = (np.int32(1),) if is_counted else ()
-        # Layers that add up over the batch have the devices meet themselves.
-        meeting = (self._placement.mesh, AXIS)
-        with (
-            jax.default_matmul_precision(self._precision),
-            kernels.dividing(meeting if self.num_replicas > 1 else None),
-        ):
-            program = jax_programs.compiled(
-                function,
-                self._state,
-                self._resident,
-                self._hyperparameters,
-                draws,
-                *count,
-                donate_argnums=0,
-                out_shardings=(states, whole),
-            )
-        if self._size > 1:
-            memory_limit.refuse_compiled(
-                self._size,
-                program.memory_analysis(),
-                fixed=sum(
-                    v.nbytes
-                    for k, v in self._resident.items()
-                    if k not in self._own
-                ),
-                limit=self._memory or memory_limit.limit(self._devices),
-            )
-        return program
+    def _beginning(self, draws: Arrays, is_counted: bool) -> jax_programs.Begin:
+        """What begins a program; it is traced with the state of that time."""
+
+        def begin(ahead: bool) -> jax_programs.Compilation:
+            self._place_waiting()
+            states = jax.tree.map(lambda _: self._by_state, self._state)
+            whole = self._placement.sharding()
+            function = self._steps.many if self._scans else self._steps.one
+            count = (np.int32(1),) if is_counted else ()
+            # Layers that add up over the batch have the devices meet
+            # themselves.
+            meeting = (self._placement.mesh, AXIS)
+            with (
+                jax.default_matmul_precision(self._precision),
+                kernels.dividing(meeting if self.num_replicas > 1 else None),
+            ):
+                return jax_programs.begin(
+                    function,
+                    self._state,
+                    self._resident,
+                    self._hyperparameters,
+                    draws,
+                    *count,
+                    ahead=ahead,
+                    donate_argnums=0,
+                    out_shardings=(states, whole),
+                )
+
+        return begin
+
+    def _refuse_compiled(self, program: Any) -> None:
+        """Refuses a stack that would not fit while it is trained."""
+        memory_limit.refuse_compiled(
+            self._size,
+            program.memory_analysis(),
+            fixed=sum(
+                v.nbytes
+                for k, v in self._resident.items()
+                if k not in self._own
+            ),
+            limit=self._memory or memory_limit.limit(self._devices),
+        )
 
     def _feed(self, start: int, count: int) -> dict[str, np.ndarray]:
         """What all networks are fed: [step, network, example, ...]."""
@@ -279,6 +308,8 @@ class JaxEngine:
         shared.check_count(count, self._most)
         self._place_waiting()
         self._host = None
+        if self._in_turn is None:
+            self._in_turn = jax_programs.InTurn(self._coming(start))
         run = self._run_scan if self._scans else self._run_singly
         given, wait = run(start, count)
         return shared.Underway(given, lambda: self._of_networks(wait()))
@@ -355,7 +386,7 @@ class JaxEngine:
                 plan = self._feed(start + len(rows), count - len(rows))
             draws = self._placed(plan)
             try:
-                program = self._program_for(draws, 1)
+                program = self._program_for(_draws_of_step(draws, 0), 1)
             except stopping.StoppedError:
                 if not rows:
                     raise
@@ -408,59 +439,22 @@ class JaxEngine:
             return self._host
         return {k: [a[i] for a in v] for k, v in self._host.items()}
 
-    def _parts(self) -> dict[str, list[Any]]:
-        """The Keras variables of each part of the state."""
-        return {
-            "trainable": self._model.trainable_variables,
-            "rest": self._model.non_trainable_variables,
-            "optimizer": self._optimizer.variables,
-        }
-
-    def _names(self) -> dict[str, Any]:
-        return {
-            **named("model", self._model.variables),
-            **named("optimizer", self._optimizer.variables),
-        }
-
     def named_of(self, i: int) -> dict[str, np.ndarray]:
         """One network's variables by name, as checkpoints hold them."""
-        state = self.of_network(i)
-        values = {
-            id(variable): value
-            for part, variables in self._parts().items()
-            for variable, value in zip(variables, state[part], strict=True)
-        }
-        return {
-            name: naming.canonical(values[id(variable)])
-            for name, variable in self._names().items()
-        }
+        return self._variables.named(self.of_network(i))
 
     def load_into(self, i: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Gives one network the values of a checkpoint."""
-        names = self._names()
-        fitting = naming.fitting(names, arrays)
-        values = {id(v): fitting[name] for name, v in names.items()}
-        self._waiting[i] = {
-            part: [values[id(v)] for v in variables]
-            for part, variables in self._parts().items()
-        }
+        self._waiting[i] = self._variables.state_of(arrays)
 
     @contextlib.contextmanager
     def measuring(self, i: int) -> Iterator[None]:
         """Gives a network's Keras model its weights; see ``Network``."""
-        state, model = self.of_network(i), self._tasks[i].model
-        for part, variables in (
-            ("trainable", model.trainable_variables),
-            ("rest", model.non_trainable_variables),
-        ):
-            for variable, value in zip(variables, state[part], strict=True):
-                variable.assign(value)
-        if self._spec.train.ema_momentum:
-            for variable, value in zip(
-                self._optimizer.variables, state["optimizer"], strict=True
-            ):
-                variable.assign(value)
-            self._optimizer.finalize_variable_values(model.trainable_variables)
+        self._variables.lend(
+            self.of_network(i),
+            self._tasks[i].model,
+            average=bool(self._spec.train.ema_momentum),
+        )
         yield
 
     def predict(
@@ -513,8 +507,3 @@ class _JaxNetwork:
 
 def _draws_of_step(draws: Arrays, i: int) -> dict[str, Any]:
     return {k: v[i] for k, v in draws.items()}
-
-
-def _host_copies(variables: Sequence[Any]) -> list[np.ndarray]:
-    """Copies of variables on the host: donation takes their own buffers."""
-    return [np.array(v.value) for v in variables]

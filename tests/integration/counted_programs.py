@@ -5,9 +5,13 @@ Arguments: what to count, and a folder. It prints JSON.
 
 import json
 import sys
+import threading
+from pathlib import Path
 
-from jax import monitoring
+import numpy as np
+from jax import monitoring, stages
 
+from ls_tf import stopping
 from ls_tf.running import assembly, sweep
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec.resolve import resolve
@@ -15,6 +19,8 @@ from ls_tf.training import jax_engine, jax_programs
 
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
+
+_compile, _result = stages.Lowered.compile, stopping.Aside.result
 
 compiled = []
 
@@ -122,6 +128,87 @@ def ahead(folder):
     return done_ahead, losses == singly
 
 
+def shapes(folder):
+    """How a Transformer's shapes are compiled: in turn, and side by side."""
+    sys.path.append(str(Path(__file__).parents[1]))
+    from small_translation import CHANGES
+
+    # Three shapes, which are asked for first at the steps 0, 2 and 3.
+    changes = {
+        **CHANGES,
+        "data.train": "train[:160]",
+        "train.global_batch_tokens": 512,
+        "train.steps": 100,
+    }
+    spec = resolve("transformer_numbers", changed=changes).spec
+    # What is compiled in turn is kept for what is side by side: it is the same.
+    session = Session(Machine(engine="jax", compile_cache=f"{folder}/kept"))
+    found = []
+    for look_ahead in (0, 1000):
+        jax_programs._programs = jax_programs._Programs()
+        jax_engine._LOOK_AHEAD = look_ahead
+        about = watched(others=2 if look_ahead else 0)
+        before = len(compiled)
+        engine = session.engine(spec, assembly.transform(spec))
+        engine.build([assembly.recipe(spec, data_dir=None)])
+        losses = []
+        while len(losses) < spec.train.steps:
+            count = min(engine._most, spec.train.steps - len(losses))
+            losses += engine.run(len(losses), count)[0]["loss"].tolist()
+        state = engine.networks[0].state()
+        found.append(
+            {
+                "programs": compiled[before:].count("jit(one)"),
+                "losses": losses,
+                # Keras numbers the optimizers of a process in their names.
+                "state": [v.tolist() for v in state.values()],
+                **about,
+            }
+        )
+    # Whatever an evaluator computes of batches of several shapes.
+    about = watched(others=2)
+    (network,) = engine.networks
+    batches = [{"x": np.arange(n)} for n in (4, 2, 4, 3, 2)]
+    with network.measuring():
+        sums = network.compute(_total, batches)
+    found.append({"sums": [float(s["sum"]) for s in sums], **about})
+    return found
+
+
+def _total(batch):
+    return {"sum": batch["x"].sum()}
+
+
+def watched(*, others):
+    """Keeps how many are compiled at once, and how many are waited for.
+
+    Args:
+        others: how many are there before the first is.
+    """
+    about = {"most": 0, "waited": 0}
+    lock, begun, ended = threading.Condition(), [], []
+
+    def compile_watched(lowered):
+        with lock:
+            begun.append(lowered)
+            about["most"] = max(about["most"], len(begun) - len(ended))
+            if len(begun) == 1:
+                assert lock.wait_for(lambda: len(ended) >= others, 120)
+        program = _compile(lowered)
+        with lock:
+            ended.append(lowered)
+            lock.notify_all()
+        return program
+
+    def result(call, *arguments):
+        about["waited"] += not call.is_done
+        return _result(call, *arguments)
+
+    stages.Lowered.compile = compile_watched
+    stopping.Aside.result = result
+    return about
+
+
 def kept(folder):
     """How many programs a process found in its folder, and how many not."""
     found = {"hits": 0, "misses": 0}
@@ -146,5 +233,6 @@ if __name__ == "__main__":
         "lengths": lengths,
         "kept": kept,
         "ahead": ahead,
+        "shapes": shapes,
     }[sys.argv[1]]
     print(json.dumps(what(sys.argv[2])))

@@ -84,3 +84,20 @@ def test_a_loop_of_known_length_computes_the_same(tmp_path):
     assert (counting.pop("programs"), knowing.pop("programs")) == (1, 2)
     assert len(counting["losses"]) == 20
     assert counting == knowing
+
+
+def test_the_shapes_of_sentences_are_compiled_side_by_side(tmp_path):
+    kept = {"JAX_ENABLE_COMPILATION_CACHE": "1"}
+    in_turn, beside, evaluated = counted("shapes", tmp_path, **kept)
+    # Without looking ahead each is waited for, and compiled by itself.
+    assert (in_turn.pop("most"), in_turn.pop("waited")) == (1, 3)
+    assert in_turn["programs"] == 3
+    # The second and third were there before the first, for which alone one of
+    # the hundred steps has waited.
+    assert 2 <= beside.pop("most") <= 3
+    assert beside.pop("waited") == 1
+    # The same programs, losses and weights to the bit.
+    assert len(beside["losses"]) == 100
+    assert beside == in_turn
+    assert 2 <= evaluated.pop("most") <= 3
+    assert evaluated == {"sums": [6, 1, 6, 3, 1], "waited": 1}
