@@ -72,6 +72,7 @@ OUTSIDE = {
     "flagfiles": set(),
     "arguments": {"absl"},
     "cli": set(),
+    "commands": set(),
 }
 
 
