@@ -64,6 +64,8 @@ nb_merge_streams = True
 # What a notebook's program starts with: one engine, and no line of its own.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Whatever a machine draws with: a notebook shows its pictures.
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
 
 html_theme = "furo"
 html_title = f"ls_tf {release}"

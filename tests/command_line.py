@@ -199,11 +199,12 @@ def said_of(done) -> list[str]:
 
 
 def refusal(stderr: str) -> str:
-    """The one line of what only a loaded engine can refuse."""
-    first, *refused = stderr.splitlines()
-    assert first in ("ls_tf: loading jax", "ls_tf: loading tensorflow"), stderr
-    assert len(refused) == 1, stderr
-    return refused[0]
+    """The one line of what is refused, before or after an engine is loaded."""
+    lines = stderr.splitlines()
+    if lines[0] in ("ls_tf: loading jax", "ls_tf: loading tensorflow"):
+        del lines[0]
+    assert len(lines) == 1, stderr
+    return lines[0]
 
 
 def beside_progress(stderr: str) -> list[str]:

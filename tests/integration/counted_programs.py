@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from jax import monitoring, stages
 
-from ls_tf import stopping
 from ls_tf.running import assembly, sweep
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec.resolve import resolve
@@ -20,7 +19,8 @@ from ls_tf.training import jax_engine, jax_programs
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
 
-_compile, _result = stages.Lowered.compile, stopping.Aside.result
+_compile = stages.Lowered.compile
+_program = jax_programs.Compilation.program
 
 compiled = []
 
@@ -200,12 +200,12 @@ def watched(*, others):
             lock.notify_all()
         return program
 
-    def result(call, *arguments):
-        about["waited"] += not call.is_done
-        return _result(call, *arguments)
+    def program(compilation):
+        about["waited"] += not compilation.is_done
+        return _program(compilation)
 
     stages.Lowered.compile = compile_watched
-    stopping.Aside.result = result
+    jax_programs.Compilation.program = program
     return about
 
 

@@ -145,7 +145,7 @@ def test_keras_begins_with_its_own_defaults(monkeypatch):
     keras.config.set_epsilon(0.5)
     keras.config.set_image_data_format("channels_first")
     keras.config.set_dtype_policy("mixed_float16")
-    session._start_keras(keras.backend.backend())
+    session.start_keras(keras.backend.backend())
     assert keras.config.floatx() == "float32"
     assert keras.config.epsilon() == 1e-7
     assert keras.config.image_data_format() == "channels_last"
