@@ -2,9 +2,11 @@
 
 Reads the records of a folder and prints one Markdown table. With ``--readme``
 it replaces what stands between ``<!-- targets -->`` and ``<!-- /targets -->``
-in a file.
+in a file. With ``--installed`` it writes what the extras install, from the
+record ``installation.json``, between such marks in another file.
 
 Run: python benchmarks/targets.py --readme=benchmarks/README.md
+     python benchmarks/targets.py --installed=docs/installation.md
 """
 
 import argparse
@@ -14,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEAD = ("record", "target", "wanted", "measured", "met")
-OPENING, CLOSING = "<!-- targets -->", "<!-- /targets -->"
+TARGETS, INSTALLED = "targets", "installed"
 
 
 def rows(folder: Path) -> list[tuple[str, ...]]:
@@ -53,25 +55,60 @@ def markdown(folder: Path) -> str:
     Args:
         folder: where records lie.
     """
-    lines = [HEAD, ("---",) * len(HEAD), *rows(folder)]
+    return _table([HEAD, ("---",) * len(HEAD), *rows(folder)])
+
+
+def _table(lines: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def replaced(text: str, table: str) -> str:
+def installed(folder: Path) -> str:
+    """What each extra installs, and when that was measured, as text.
+
+    Args:
+        folder: where records lie.
+    """
+    record = json.loads((folder / "installation.json").read_text("utf-8"))
+    made = record["results"]
+    lines = [
+        ("installed", "MB", "packages", "the largest, MB"),
+        ("---", "---:", "---:", "---"),
+    ]
+    for extra in record["settings"]["extras"].split(","):
+        found = made[extra]
+        largest = [f"{name} {mb:.0f}" for name, mb in found["largest"].items()]
+        lines.append(
+            (
+                "`ls_tf`" if extra == "light" else f"`ls_tf[{extra}]`",
+                f"{found['mb']:,.0f}",
+                str(found["packages"]),
+                ", ".join(largest[:4]),
+            )
+        )
+    return (
+        f"{_table(lines)}\n\nPython {record['settings']['python']} on Linux, "
+        f"{record['date'][:10]}; the wheel itself is {made['wheel']['mb']} MB "
+        "packed."
+    )
+
+
+def replaced(text: str, table: str, name: str = TARGETS) -> str:
     """Puts the table between the markers.
 
     Args:
         text: of a file.
         table: what goes there.
+        name: of the markers.
 
     Raises:
         SystemExit: if there is not one pair of markers.
     """
-    before, opened, rest = text.partition(OPENING)
-    _, closed, after = rest.partition(CLOSING)
+    opening, closing = f"<!-- {name} -->", f"<!-- /{name} -->"
+    before, opened, rest = text.partition(opening)
+    _, closed, after = rest.partition(closing)
     if not opened or not closed:
-        sys.exit(f"targets.py: wanted a line {OPENING} and one {CLOSING}")
-    return f"{before}{OPENING}\n\n{table}\n\n{CLOSING}{after}"
+        sys.exit(f"targets.py: wanted a line {opening} and one {closing}")
+    return f"{before}{opening}\n\n{table}\n\n{closing}{after}"
 
 
 def main() -> int:
@@ -81,13 +118,19 @@ def main() -> int:
         "--records", type=Path, default=ROOT / "results" / "benchmarks"
     )
     parser.add_argument("--readme", type=Path, help="a file to write it to")
+    parser.add_argument("--installed", type=Path, help="likewise")
     flags = parser.parse_args()
-    table = markdown(flags.records)
-    if flags.readme is None:
-        print(table)
-        return 0
-    text = flags.readme.read_text("utf-8")
-    flags.readme.write_text(replaced(text, table), "utf-8")
+    tables = (
+        (flags.readme, markdown, TARGETS),
+        (flags.installed, installed, INSTALLED),
+    )
+    if not (flags.readme or flags.installed):
+        print(markdown(flags.records))
+    for file, table, name in tables:
+        if file is not None:
+            text = file.read_text("utf-8")
+            made = replaced(text, table(flags.records), name)
+            file.write_text(made, "utf-8")
     return 0
 
 

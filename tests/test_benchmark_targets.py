@@ -34,6 +34,12 @@ def test_refuses_a_file_without_markers(targets):
         targets["replaced"]("nothing here", "| a |")
 
 
+def test_the_installation_shows_its_record(targets):
+    page = (ROOT / "docs" / "installation.md").read_text("utf-8")
+    table = targets["installed"](ROOT / "results" / "benchmarks")
+    assert targets["replaced"](page, table, "installed") == page
+
+
 def test_the_readme_shows_the_records(targets):
     text = (FOLDER / "README.md").read_text("utf-8")
     table = targets["markdown"](ROOT / "results" / "benchmarks")
