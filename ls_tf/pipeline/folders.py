@@ -330,13 +330,8 @@ def _recorded(
     data_dir: str | os.PathLike[str] | None,
 ) -> str:
     """Gives the folder of the ArrayRecord files; makes them if need be."""
-    kept = array_cache.folder(data_dir)
-    if kept is None or "://" in os.fspath(kept):
-        raise DataError(
-            f"{info.name}: wanted a data_dir on a local or mounted disk for "
-            f"the records of its photographs, got {data_dir}; point "
-            "--data_dir or TFDS_DATA_DIR to one"
-        )
+    what = " for the records of its photographs"
+    kept = record_files.place(info.name, data_dir, what)
     folder = kept / f"image_folder-{number}"
 
     def examples(base: str) -> Iterator[Example]:
@@ -348,10 +343,4 @@ def _recorded(
         splits = {base: (len(rows[base]), examples(base)) for base in rows}
         record_files.write(mine, "image_folder", splits, per_file=_PER_FILE)
 
-    try:
-        record_files.once(folder, make)
-    except OSError as error:
-        raise DataError(
-            f"{info.name}: cannot prepare {folder}: {line(error)}"
-        ) from error
-    return str(folder)
+    return record_files.prepared(info.name, folder, make)

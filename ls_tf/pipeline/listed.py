@@ -14,7 +14,7 @@ from typing import Any, Literal
 from etils import epath
 
 from ls_tf import stopping
-from ls_tf.pipeline import array_cache, record_files
+from ls_tf.pipeline import record_files
 from ls_tf.pipeline.contract import DataError, RecordInfo
 from ls_tf.pipeline.shards import Example
 from ls_tf.records.reading import line
@@ -69,13 +69,7 @@ class Listed:
                 a list is not as it should be; one line.
             StoppedError: the process was asked to stop.
         """
-        kept = array_cache.folder(data_dir)
-        if kept is None or "://" in os.fspath(kept):
-            raise DataError(
-                f"{self.info.name}: wanted a data_dir on a local or mounted "
-                f"disk, got {data_dir}; point --data_dir or TFDS_DATA_DIR to "
-                "one"
-            )
+        kept = record_files.place(self.info.name, data_dir)
         folder = kept / f"{self.info.name}-1"
         source = kept.parent / "downloads" / "manual" / self.info.name
 
@@ -91,13 +85,7 @@ class Listed:
                 per_file=_PER_FILE,
             )
 
-        try:
-            record_files.once(folder, make)
-        except OSError as error:
-            raise DataError(
-                f"{self.info.name}: cannot prepare {folder}: {line(error)}"
-            ) from error
-        return str(folder)
+        return record_files.prepared(self.info.name, folder, make)
 
     def _read(self, source: epath.Path, base: str) -> list[tuple[str, int]]:
         """Reads a list: paths and labels, checked."""

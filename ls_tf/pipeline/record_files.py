@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from etils import epath
 
 from ls_tf import stopping
+from ls_tf.pipeline import array_cache
+from ls_tf.pipeline.contract import DataError, line
 from ls_tf.pipeline.shards import FORMAT, Example
 from ls_tf.records.files import json_bytes, write_bytes
 
@@ -56,6 +58,50 @@ def write(
     # Last: a folder without it is not taken for a whole one.
     about = {"name": name, "fileFormat": FORMAT, "splits": described}
     write_bytes(folder / _DESCRIPTION, json_bytes(about))
+
+
+def place(
+    name: str, data_dir: str | os.PathLike[str] | None, what: str = ""
+) -> epath.Path:
+    """Finds where the records of photographs are kept, which wants a disk.
+
+    Args:
+        name: of the set, for messages.
+        data_dir: as ``array_cache.folder`` takes it.
+        what: the disk is for, in words for the message.
+
+    Raises:
+        DataError: there is no data directory, or it lies in a bucket.
+    """
+    kept = array_cache.folder(data_dir)
+    if kept is None or "://" in os.fspath(kept):
+        raise DataError(
+            f"{name}: wanted a data_dir on a local or mounted disk{what}, got "
+            f"{data_dir}; point --data_dir or TFDS_DATA_DIR to one"
+        )
+    return kept
+
+
+def prepared(
+    name: str, folder: epath.Path, make: Callable[[epath.Path], None]
+) -> str:
+    """Gives the folder of a prepared set; makes it unless it is there.
+
+    Args:
+        name: of the set, for messages.
+        folder: where it is to be.
+        make: see ``once``.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        once(folder, make)
+    except OSError as error:
+        raise DataError(
+            f"{name}: cannot prepare {folder}: {line(error)}"
+        ) from error
+    return str(folder)
 
 
 def once(folder: epath.Path, make: Callable[[epath.Path], None]) -> None:
