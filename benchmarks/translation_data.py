@@ -45,7 +45,7 @@ class Work:
 
         self._folder, self._flags = folder, flags
         self._pairs = corpus.load_pairs(multi30k, "train", data_dir=folder)
-        self._sentences = self._pairs.source + self._pairs.target
+        self._sentences = [*self._pairs.source, *self._pairs.target]
         self._subwords = vocabulary.learn(
             self._sentences, flags.vocabulary_size, cache_dir=None, name="m"
         )
