@@ -3,10 +3,12 @@
 Reads the records of a folder and prints one Markdown table. With ``--readme``
 it replaces what stands between ``<!-- targets -->`` and ``<!-- /targets -->``
 in a file. With ``--installed`` it writes what the extras install, from the
-record ``installation.json``, between such marks in another file.
+record ``installation.json``, between such marks in another file; with
+``--accelerator`` likewise what ``accelerator.json`` found.
 
 Run: python benchmarks/targets.py --readme=benchmarks/README.md
      python benchmarks/targets.py --installed=docs/installation.md
+     python benchmarks/targets.py --accelerator=docs/accelerators.md
 """
 
 import argparse
@@ -16,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEAD = ("record", "target", "wanted", "measured", "met")
-TARGETS, INSTALLED = "targets", "installed"
+TARGETS, INSTALLED, ACCELERATOR = "targets", "installed", "accelerator"
 
 
 def rows(folder: Path) -> list[tuple[str, ...]]:
@@ -46,7 +48,8 @@ def rows(folder: Path) -> list[tuple[str, ...]]:
 
 def _number(value: float) -> str:
     """Three digits, and no exponent."""
-    return f"{float(f'{value:.3g}'):,g}" if value < 1e6 else f"{value:,.0f}"
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:,g}" if value < 1e6 else f"{rounded:,.0f}"
 
 
 def markdown(folder: Path) -> str:
@@ -92,6 +95,49 @@ def installed(folder: Path) -> str:
     )
 
 
+def accelerator(folder: Path) -> str:
+    """Each program that was timed on an accelerator, once, as text.
+
+    Args:
+        folder: where records lie.
+    """
+    record = json.loads((folder / "accelerator.json").read_text("utf-8"))
+    made = record["results"]
+    timed: dict[str, dict[str, float]] = {}
+    for part in record["settings"]["parts"]:
+        for name, row in made.get(part, {}).items():
+            if "ms" in row:  # A gap has other numbers.
+                timed.setdefault(name, row)
+    lines = [
+        (
+            "program",
+            "ms",
+            "examples/s",
+            "TFLOP/s",
+            "of the rate",
+            "compiled in s",
+        )
+    ]
+    lines.append(("---", *["---:"] * (len(lines[0]) - 1)))
+    for name, row in timed.items():
+        rate, part = row.get("tflop_per_second"), row.get("part_of_rate")
+        lines.append(
+            (
+                name,
+                _number(row["ms"]),
+                _number(row["examples_per_second"]),
+                "–" if rate is None else _number(rate),
+                "–" if part is None else f"{part:.1%}",
+                _number(row["compiling_s"]),
+            )
+        )
+    about = record["machine"]
+    return (
+        f"{_table(lines)}\n\n{about['device']}, {about['runtime']}, "
+        f"{record['date'][:10]}, commit `{record['git']['commit'][:7]}`."
+    )
+
+
 def replaced(text: str, table: str, name: str = TARGETS) -> str:
     """Puts the table between the markers.
 
@@ -119,12 +165,14 @@ def main() -> int:
     )
     parser.add_argument("--readme", type=Path, help="a file to write it to")
     parser.add_argument("--installed", type=Path, help="likewise")
+    parser.add_argument("--accelerator", type=Path, help="likewise")
     flags = parser.parse_args()
     tables = (
         (flags.readme, markdown, TARGETS),
         (flags.installed, installed, INSTALLED),
+        (flags.accelerator, accelerator, ACCELERATOR),
     )
-    if not (flags.readme or flags.installed):
+    if not any(file for file, _, _ in tables):
         print(markdown(flags.records))
     for file, table, name in tables:
         if file is not None:

@@ -40,6 +40,34 @@ def test_the_installation_shows_its_record(targets):
     assert targets["replaced"](page, table, "installed") == page
 
 
+def test_an_accelerator_s_table_shows_its_record(targets):
+    page = (ROOT / "docs" / "accelerators.md").read_text("utf-8")
+    table = targets["accelerator"](ROOT / "results" / "benchmarks")
+    assert targets["replaced"](page, table, "accelerator") == page
+
+
+def test_an_accelerator_s_program_is_shown_once(targets, tmp_path):
+    row = {"ms": 2.0, "examples_per_second": 1_234_567.0, "compiling_s": 3.0}
+    record = {
+        "date": "2026-01-02T03:04:05",
+        "git": {"commit": "0123456789"},
+        "machine": {"device": "a card", "runtime": "cuda"},
+        "settings": {"parts": ["steps", "gap", "forms"]},
+        "results": {
+            "steps": {"net": row | {"tflop_per_second": 4.0}},
+            "gap": {"net": {"call_ms": 1.0}},
+            "forms": {"net": row | {"ms": 9.0}, "other": row},
+        },
+    }
+    (tmp_path / "accelerator.json").write_text(json.dumps(record))
+    assert targets["accelerator"](tmp_path).splitlines()[2:] == [
+        "| net | 2 | 1,230,000 | 4 | – | 3 |",
+        "| other | 2 | 1,230,000 | – | – | 3 |",
+        "",
+        "a card, cuda, 2026-01-02, commit `0123456`.",
+    ]
+
+
 def test_the_readme_shows_the_records(targets):
     text = (FOLDER / "README.md").read_text("utf-8")
     table = targets["markdown"](ROOT / "results" / "benchmarks")

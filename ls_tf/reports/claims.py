@@ -73,7 +73,7 @@ class _Pair:
 def _of_alpha(
     text: str,
     section: str,
-    where: tuple[str, str, str],
+    where: tuple[networks.Network, str],
     measure: str,
     number: Number,
     *,
@@ -84,23 +84,26 @@ def _of_alpha(
     Args:
         text: see ``_Pair``.
         section: see ``_Pair``.
-        where: network, experiment and report.
+        where: network and report.
         measure: see ``_Pair``.
         number: of the runs at alpha 0 and 0.1.
         rises: whether it is claimed to.
     """
-    network, experiment, report = where
-    sides = [_Side(experiment, {"alpha": a}, number) for a in (0.0, 0.1)]
+    network, report = where
+    sides = [
+        _Side(network.experiment, network.changes(a), number)
+        for a in (0.0, 0.1)
+    ]
     lower, higher = sides if rises else reversed(sides)
-    return _Pair(text, section, network, measure, lower, higher, report)
+    return _Pair(text, section, network.label, measure, lower, higher, report)
 
 
-_MNIST = "MNIST, fully connected"
-_FC = "fc_mnist"
-_ALEXNET = cifar.ALEXNET_TENTH
+_MNIST = networks.Network("MNIST, fully connected", "fc_mnist")
+_ALEXNET = cifar.ALEXNET_BFLOAT16
 _RESNET = networks.Network("CIFAR-10 ResNet-20", "resnet20_cifar10_short")
-_CAPTIONS = "Multi30k, small Transformer"
-_TRANSFORMER = "transformer_multi30k"
+_CAPTIONS = networks.Network(
+    "Multi30k, small Transformer", "transformer_multi30k"
+)
 _ERROR = Number("classification", "error", "%")
 _ECE = Number("reliability", "ece")
 _ECE_SCALED = Number("reliability", "ece_scaled")
@@ -109,14 +112,8 @@ _BLEU = Number("translation", "bleu_uncased")
 _TOKEN_NLL = Number("token_calibration", "nll")
 _INFORMATION = Number("mutual_information", "information", role="train")
 
-_SMALL = (_MNIST, _FC, "re_table2_table3")
-
-
-def _alexnet(report: str) -> tuple[str, str, str]:
-    return _ALEXNET.label, _ALEXNET.experiment, report
-
-
-_CAPTIONED = (_CAPTIONS, _TRANSFORMER, "fig4_bleu_nll_sweep")
+_SMALL = (_MNIST, "re_table2_table3")
+_CAPTIONED = (_CAPTIONS, "fig4_bleu_nll_sweep")
 
 _PAIRS = (
     *(
@@ -128,7 +125,7 @@ _PAIRS = (
             ACCURACY,
             rises=True,
         )
-        for where in (_SMALL, _alexnet("table2_accuracy"))
+        for where in (_SMALL, (_ALEXNET, "table2_accuracy"))
     ),
     *(
         _of_alpha(
@@ -139,7 +136,7 @@ _PAIRS = (
             _ECE,
             rises=False,
         )
-        for where in (_SMALL, _alexnet("table3_ece"))
+        for where in (_SMALL, (_ALEXNET, "table3_ece"))
     ),
     _Pair(
         "Hard labels with a temperature are calibrated better than hard labels "
@@ -147,14 +144,14 @@ _PAIRS = (
         "3, figure 2",
         _ALEXNET.label,
         "ECE",
-        _Side(_ALEXNET.experiment, {"alpha": 0.0}, _ECE_SCALED),
-        _Side(_ALEXNET.experiment, {"alpha": 0.0}, _ECE),
+        _Side(_ALEXNET.experiment, _ALEXNET.changes(0.0), _ECE_SCALED),
+        _Side(_ALEXNET.experiment, _ALEXNET.changes(0.0), _ECE),
         "fig2_reliability",
     ),
     _of_alpha(
         "Smoothing draws the images of a class together",
         "2, figure 1",
-        _alexnet("fig1_penultimate"),
+        (_ALEXNET, "fig1_penultimate"),
         "spread within classes by distance between them",
         _TIGHTNESS,
         rises=False,
@@ -178,16 +175,16 @@ _PAIRS = (
     _Pair(
         "A smoothed teacher is better than one with dropout",
         "4",
-        _MNIST,
+        _MNIST.label,
         "error, %",
-        _Side(_FC, {"alpha": 0.1}, _ERROR),
+        _Side(_MNIST.experiment, _MNIST.changes(0.1), _ERROR),
         _Side("fc_mnist_dropout", {}, _ERROR),
         "re_table4_mnist",
     ),
     _Pair(
         "and teaches worse",
         "4",
-        _MNIST,
+        _MNIST.label,
         "error, %",
         _Side("fc_mnist_student", {}, _ERROR),
         _Side("fc_mnist_student_of_smoothed", {}, _ERROR),
@@ -196,7 +193,7 @@ _PAIRS = (
     _of_alpha(
         "Smoothing erases information about the image from the logits",
         "4, figure 6",
-        (_RESNET.label, _RESNET.experiment, "fig6_mutual_information"),
+        (_RESNET, "fig6_mutual_information"),
         "information, nats",
         _INFORMATION,
         rises=False,
