@@ -7,10 +7,9 @@ of these, that called ``label``. All images are held in memory, as large as
 ``data.image_size`` says.
 """
 
-import os
 from types import ModuleType
 
-from ls_tf.pipeline import hugging_face
+from ls_tf.pipeline import hugging_face, own
 from ls_tf.pipeline.contract import DatasetInfo
 
 INFO = DatasetInfo(
@@ -25,24 +24,12 @@ INFO = DatasetInfo(
 WANTS = "a folder or the name of a Hugging Face data set"
 
 
-def opened(
-    *,
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    data_dir: str | os.PathLike[str] | None,
-) -> ModuleType:
+def opened(source: str, how: own.Reading) -> ModuleType:
     """Reads the set.
 
     Args:
         source: a folder on disk, or a name.
-        image_size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
-        data_dir: not used; what is fetched lies where ``datasets`` keeps it.
+        how: it is read; what is fetched lies where ``datasets`` keeps it.
 
     Returns:
         The set as a module.
@@ -53,7 +40,4 @@ def opened(
 
     Source: ours.
     """
-    del data_dir
-    return hugging_face.opened(
-        source, image_size, channels, held_out, held_out_seed
-    )
+    return hugging_face.opened(source, how)

@@ -11,7 +11,6 @@ held in memory, as large as ``data.image_size`` says.
 """
 
 import functools
-import os
 from types import ModuleType
 
 from ls_tf.pipeline import folders, own
@@ -29,27 +28,12 @@ INFO = DatasetInfo(
 WANTS = "the name of a folder of pictures"
 
 
-def opened(
-    *,
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    streams: bool,
-    data_dir: str | os.PathLike[str] | None,
-) -> ModuleType:
+def opened(source: str, how: own.Reading) -> ModuleType:
     """Reads what lies in the folder.
 
     Args:
         source: its name, on a local or mounted disk.
-        image_size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
-        streams: whether the pictures stay JPEGs, which are read when they are
-            needed.
-        data_dir: where arrays or records of them are kept.
+        how: it is read.
 
     Returns:
         The set as a module.
@@ -62,37 +46,14 @@ def opened(
     Source: ours.
     """
     listing = folders.listed(own.title("image_folder", source), source)
-    if streams:
-        return folders.streamed(
-            listing, image_size, channels, held_out, held_out_seed
-        )
-    return _in_memory(
-        listing,
-        image_size,
-        channels,
-        held_out,
-        held_out_seed,
-        None if data_dir is None else os.fspath(data_dir),
-    )
+    if how.streams:
+        return folders.streamed(listing, how)
+    return _in_memory(listing, how)
 
 
 @functools.lru_cache(maxsize=2)
-def _in_memory(
-    listing: folders.Listing,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    data_dir: str | None,
-) -> ModuleType:
+def _in_memory(listing: folders.Listing, how: own.Reading) -> ModuleType:
     stored: dict[str, Arrays] = {
-        base: folders.decoded(listing, base, image_size, channels, data_dir)
-        for base in listing.splits
+        base: folders.decoded(listing, base, how) for base in listing.splits
     }
-    return own.in_memory(
-        listing.name,
-        stored,
-        listing.class_names,
-        held_out=held_out,
-        held_out_seed=held_out_seed,
-    )
+    return own.in_memory(listing.name, stored, listing.class_names, how)

@@ -12,7 +12,6 @@ or without: then ``data.held_out`` says how much of it is to be ``test``.
 """
 
 import functools
-import os
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -32,34 +31,15 @@ INFO = DatasetInfo(
     source="A NumPy file named by data.source, no download.",
 )
 WANTS = "the name of a NumPy file (*.npz)"
-_SPLITS = {
-    "train": "train",
-    "test": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
 _FORMS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
 
 
-def opened(
-    *,
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    data_dir: str | os.PathLike[str] | None,
-) -> ModuleType:
+def opened(source: str, how: own.Reading) -> ModuleType:
     """Reads the file.
 
     Args:
         source: its name; may be ``gs://``.
-        image_size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
-        data_dir: not used.
+        how: it is read; no data directory is used.
 
     Returns:
         The set as a module.
@@ -70,48 +50,29 @@ def opened(
 
     Source: ours.
     """
-    del data_dir
-    return _opened(
-        npz_files.state(source),
-        image_size,
-        channels,
-        held_out,
-        held_out_seed,
-    )
+    return _opened(npz_files.state(source), how)
 
 
 @functools.lru_cache(maxsize=2)
-def _opened(
-    state: npz_files.State,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-) -> ModuleType:
+def _opened(state: npz_files.State, how: own.Reading) -> ModuleType:
     arrays = npz_files.read(epath.Path(state[0]), own.MOST_BYTES)
     name = own.title("npz", state[0])
     stored: dict[str, Arrays] = {}
     for base, split in _splits(name, arrays).items():
         where = f"{name}/{base}"
         image = _images(where, split["image"])
-        if image_size or channels:
+        if how.image_size or how.channels:
             from ls_tf.pipeline import alike  # wants Pillow
 
-            image = alike.fit(image, where, image_size, channels)
+            image = alike.fit(image, where, how.image_size, how.channels)
         stored[base] = {"image": image, "label": split["label"]}
-    return own.in_memory(
-        name,
-        stored,
-        _names(name, arrays),
-        held_out=held_out,
-        held_out_seed=held_out_seed,
-    )
+    return own.in_memory(name, stored, _names(name, arrays), how)
 
 
 def _splits(name: str, arrays: Mapping[str, np.ndarray]) -> dict[str, Arrays]:
     """Finds images and labels by split."""
     pairs: dict[str, tuple[str, str]] = {}
-    for word, base in _SPLITS.items():
+    for word, base in own.SPLITS.items():
         for form in _FORMS:
             image, label = (part.format(word) for part in form)
             there = [key for key in (image, label) if key in arrays]
@@ -155,16 +116,16 @@ def _parted(
             f"images and {len(whole['label'])} labels"
         )
     words = split.astype(str)
-    unknown = sorted(set(words.tolist()) - set(_SPLITS))
+    unknown = sorted(set(words.tolist()) - set(own.SPLITS))
     if unknown:
         raise DataError(
-            f"{name}: wanted splits of the names {', '.join(_SPLITS)}, got "
+            f"{name}: wanted splits of the names {', '.join(own.SPLITS)}, got "
             f"{unknown[0]}"
         )
-    bases = np.array([_SPLITS[word] for word in words.tolist()])
+    bases = np.array([own.SPLITS[word] for word in words.tolist()])
     return {
         str(base): {key: v[bases == base] for key, v in whole.items()}
-        for base in dict.fromkeys([*_SPLITS.values()])
+        for base in dict.fromkeys([*own.SPLITS.values()])
         if (bases == base).any()
     }
 

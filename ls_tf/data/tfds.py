@@ -9,7 +9,6 @@ held in memory: if they have many sizes, as large as ``data.image_size`` says.
 """
 
 import functools
-import os
 from types import ModuleType
 
 from ls_tf.pipeline import own, tfds_sets
@@ -28,27 +27,12 @@ INFO = DatasetInfo(
 WANTS = "the name of a data set of TFDS"
 
 
-def opened(
-    *,
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    streams: bool,
-    data_dir: str | os.PathLike[str] | None,
-) -> ModuleType:
+def opened(source: str, how: own.Reading) -> ModuleType:
     """Reads what TFDS says of the set.
 
     Args:
         source: its name.
-        image_size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
-        streams: whether the pictures stay JPEGs, which are read when they are
-            needed.
-        data_dir: where TFDS data lies; None means TFDS's own default.
+        how: it is read.
 
     Returns:
         The set as a module.
@@ -59,69 +43,49 @@ def opened(
 
     Source: ours.
     """
-    info = tfds_sets.described(INFO, source, data_dir, streams=streams)
-    if streams:
-        if image_size or channels or held_out:
+    info = tfds_sets.described(INFO, source, how.data_dir, streams=how.streams)
+    if how.streams:
+        if how.image_size or how.channels or how.held_out:
             raise DataError(
                 "data.image_size, data.channels, data.held_out: wanted "
                 "nothing, the photographs are streamed as TFDS has them"
             )
         return own.as_module(info)
-    if not (image_size or all(info.image_shape)):
+    if not (how.image_size or all(info.image_shape)):
         raise DataError(
             f"{info.name}: its images have many sizes; say "
             "--set=data.image_size=HEIGHT,WIDTH, or an augmentation of "
             "photographs, which streams them"
         )
-    if not (image_size or channels or held_out):
+    if not (how.image_size or how.channels or how.held_out):
         if len(info.sizes) == 1:
             own.refuse_one_split(info.name)
         own.check_bytes(info.name, sum(info.sizes.values()), info.image_shape)
         return own.as_module(info)
-    return _changed(
-        source,
-        image_size,
-        channels,
-        held_out,
-        held_out_seed,
-        None if data_dir is None else os.fspath(data_dir),
-    )
+    return _changed(source, how)
 
 
 @functools.lru_cache(maxsize=2)
-def _changed(
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-    data_dir: str | None,
-) -> ModuleType:
+def _changed(source: str, how: own.Reading) -> ModuleType:
     """The set with images of another size, or a split held out."""
     from ls_tf.pipeline import alike
 
-    info = tfds_sets.described(INFO, source, data_dir, streams=False)
+    info = tfds_sets.described(INFO, source, how.data_dir, streams=False)
     stored: dict[str, Arrays] = {}
     for base in info.sizes:
         where = f"{info.name}/{base}"
         if all(info.image_shape):
             own.check_bytes(where, info.sizes[base], info.image_shape)
-            stored[base] = reading.load(info, base, data_dir=data_dir)
+            stored[base] = reading.load(info, base, data_dir=how.data_dir)
             image = stored[base]["image"]
-            image = alike.fit(image, where, image_size, channels)
+            image = alike.fit(image, where, how.image_size, how.channels)
             stored[base] = {**stored[base], "image": image}
         else:
             stored[base] = alike.of_many(
-                tfds_sets.pictures(info, base, data_dir),
+                tfds_sets.pictures(info, base, how.data_dir),
                 where,
                 info.sizes[base],
-                image_size,
-                channels,
+                how.image_size,
+                how.channels,
             )
-    return own.in_memory(
-        info.name,
-        stored,
-        info.class_names,
-        held_out=held_out,
-        held_out_seed=held_out_seed,
-    )
+    return own.in_memory(info.name, stored, info.class_names, how)

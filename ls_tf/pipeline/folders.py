@@ -16,12 +16,6 @@ from ls_tf.pipeline import array_cache, own, record_files
 from ls_tf.pipeline.contract import Arrays, DataError, RecordInfo, line
 from ls_tf.pipeline.shards import Example
 
-_SPLITS = {
-    "train": "train",
-    "test": "test",
-    "val": "validation",
-    "validation": "validation",
-}
 _JPEG = (".jpg", ".jpeg")
 _READ = (".png", *_JPEG)
 # Endings of pictures that are not read: to pass over them might surprise.
@@ -140,7 +134,7 @@ def _split_folders(name: str, top: Path) -> dict[str, Path]:
         return {"train": top}
     made: dict[str, Path] = {}
     for folder in below:
-        base = _SPLITS.get(folder.name)
+        base = own.SPLITS.get(folder.name)
         if base is None or base in made:
             raise DataError(
                 f"{name}: wanted beside train the folders test and validation "
@@ -201,21 +195,14 @@ def _pictures(folder: Path) -> Iterator[Path]:
 # --- In memory --------------------------------------------------------------
 
 
-def decoded(
-    listing: Listing,
-    base: str,
-    size: tuple[int, ...],
-    channels: int,
-    data_dir: str | None,
-) -> Arrays:
+def decoded(listing: Listing, base: str, how: own.Reading) -> Arrays:
     """Decodes a split, or takes it from where it was kept.
 
     Args:
         listing: the pictures.
         base: the split.
-        size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        data_dir: the arrays are kept in its ``ls_tf_arrays``, if it is there.
+        how: it is read; the arrays are kept in ``ls_tf_arrays`` of the data
+            directory, if that is there.
 
     Returns:
         ``image`` uint8 [N, H, W, C] and ``label`` int32 [N].
@@ -228,9 +215,10 @@ def decoded(
     from ls_tf.pipeline import alike
 
     top, rows = Path(listing.source), listing.splits[base]
+    size, channels = how.image_size, how.channels
     about = {"files": listing.sha256, "size": [*size], "channels": channels}
     told = hashlib.sha256(repr((listing.source, size, channels)).encode())
-    kept = array_cache.folder(data_dir)
+    kept = array_cache.folder(how.data_dir)
     cache = kept and kept / "image_folder" / told.hexdigest()[:16]
     arrays = array_cache.read(cache, base, ["image"], about) if cache else None
     if arrays is None:
@@ -260,21 +248,13 @@ def _read(file: Path) -> bytes:
 # --- Streamed ---------------------------------------------------------------
 
 
-def streamed(
-    listing: Listing,
-    size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-) -> ModuleType:
+def streamed(listing: Listing, how: own.Reading) -> ModuleType:
     """Makes a data set of JPEGs that are read when they are needed.
 
     Args:
         listing: the pictures.
-        size: wanted as (): the augmentation says it.
-        channels: wanted as 0.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
+        how: it is read; wanted without a size and channels, the augmentation
+            says those.
 
     Returns:
         Its module; its ``prepare`` copies the files, unchanged, into
@@ -285,7 +265,7 @@ def streamed(
 
     Source: ours.
     """
-    if size or channels:
+    if how.image_size or how.channels:
         raise DataError(
             "data.image_size, data.channels: wanted nothing, the augmentation "
             "of photographs makes them alike"
@@ -299,7 +279,7 @@ def streamed(
             f"{Path(listing.source, other)}; with another data.augmentation "
             "and data.image_size, PNGs are held in memory"
         )
-    parts = own.hold_out(listing.name, listing.labels, held_out, held_out_seed)
+    parts = own.hold_out(listing.name, listing.labels, how)
     rows = {
         base: [listing.splits[of][i] for i in chosen.tolist()]
         for base, (of, chosen) in parts.items()
@@ -313,7 +293,7 @@ def streamed(
         source=listing.source,
         is_own=True,
     )
-    told = repr((listing.sha256, held_out, held_out_seed))
+    told = repr((listing.sha256, how.held_out, how.held_out_seed))
     number = hashlib.sha256(told.encode()).hexdigest()[:16]
 
     def prepare(*, data_dir: str | os.PathLike[str] | None) -> str:

@@ -13,25 +13,15 @@ from ls_tf.pipeline import alike, own, tfds
 from ls_tf.pipeline.contract import Arrays, DataError, line
 
 _HUB = "https://huggingface.co"
-_SPLITS = {"valid": "validation", "val": "validation"}
 
 
 @functools.lru_cache(maxsize=2)
-def opened(
-    source: str,
-    image_size: tuple[int, ...],
-    channels: int,
-    held_out: float,
-    held_out_seed: int,
-) -> ModuleType:
+def opened(source: str, how: own.Reading) -> ModuleType:
     """Reads a data set.
 
     Args:
         source: a folder that ``save_to_disk`` wrote, or a name on the hub.
-        image_size: (height, width) to scale and cut to; (): as they are.
-        channels: 1 or 3; 0: as they are.
-        held_out: see ``own.hold_out``.
-        held_out_seed: likewise.
+        how: it is read.
 
     Returns:
         Its module.
@@ -53,18 +43,12 @@ def opened(
             raise DataError(f"{where}: wanted the class names of train")
         if not len(table):
             raise DataError(f"{where}: wanted examples, got none")
-        pictures = _pictures(table, image, where, image_size, channels)
+        pictures = _pictures(table, image, where, how)
         stored[base] = {
             "image": alike.together(pictures, where, len(table)),
             "label": _labels(where, table, label),
         }
-    return own.in_memory(
-        name,
-        stored,
-        names,
-        held_out=held_out,
-        held_out_seed=held_out_seed,
-    )
+    return own.in_memory(name, stored, names, how)
 
 
 def _labels(where: str, table: Any, label: str) -> np.ndarray:
@@ -111,7 +95,10 @@ def _splits(source: str) -> dict[str, Any]:
         ) from None
     if not isinstance(tables, dict):  # a table alone
         return {"train": tables}
-    named = {_SPLITS.get(str(b), str(b)): table for b, table in tables.items()}
+    named = {
+        own.SPLITS.get(str(called), str(called)): table
+        for called, table in tables.items()
+    }
     if len(named) < len(tables):
         raise DataError(
             f"{source}: wanted each split once, got {', '.join(tables)}"
@@ -138,11 +125,7 @@ def _columns(where: str, features: Any) -> tuple[str, str]:
 
 
 def _pictures(
-    table: Any,
-    column: str,
-    where: str,
-    size: tuple[int, ...],
-    channels: int,
+    table: Any, column: str, where: str, how: own.Reading
 ) -> Iterator[tuple[str, np.ndarray]]:
     """Decodes the images; each is told by its file, or its number."""
     datasets = _library()
@@ -159,4 +142,7 @@ def _pictures(
                     encoded = file.read()
         except (OSError, TypeError) as error:
             raise DataError(f"{called} cannot be read: {line(error)}") from None
-        yield called, alike.decode(encoded, called, size, channels)
+        yield (
+            called,
+            alike.decode(encoded, called, how.image_size, how.channels),
+        )

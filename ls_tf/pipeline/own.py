@@ -1,8 +1,8 @@
 """The user's own images: splits, classes and sizes are read from them.
 
-The module of such a data set has ``opened``, which reads what the experiment
-names as ``data.source`` and gives a module as those of other sets are, with
-``INFO`` and ``load`` or ``prepare``.
+The module of such a data set has ``opened(source, how)``, which reads what the
+experiment names as ``data.source`` as ``how`` says (``Reading``), and gives a
+module as those of other sets are, with ``INFO`` and ``load`` or ``prepare``.
 """
 
 import dataclasses
@@ -21,8 +21,41 @@ from ls_tf.spec import DataSpec, SpecError, registry
 LICENCE = "the user's own"
 # Of all pixels of a set in memory: what a machine of 16 GB can work with.
 MOST_BYTES = 8 * 2**30
+# What the user's files call a split -> what it is called here.
+SPLITS = {
+    "train": "train",
+    "test": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
 # Fields of the specification that say how a set is read.
 _FIELDS = ("source", "image_size", "channels", "held_out", "held_out_seed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How a set of the user's own is read: hashable, to be cached by.
+
+    Attributes:
+        image_size: (height, width) that images are scaled and cut to, see
+            ``alike.fit``; (): as they are.
+        channels: 1 for grey or 3 for colours; 0: as they are.
+        held_out: the share of ``train`` that is another split; see
+            ``hold_out``.
+        held_out_seed: likewise.
+        streams: whether the images stay encoded and are read when they are
+            needed; else they are held in memory.
+        data_dir: where TFDS data lies, and arrays or records are kept; None
+            means TFDS's own default.
+    """
+
+    image_size: tuple[int, ...] = ()
+    channels: int = 0
+    held_out: float = 0.0
+    held_out_seed: int = 0
+    streams: bool = False
+    data_dir: str | None = None
 
 
 def of(data: DataSpec, data_dir: str | os.PathLike[str] | None) -> ModuleType:
@@ -54,13 +87,12 @@ def of(data: DataSpec, data_dir: str | os.PathLike[str] | None) -> ModuleType:
     if data_dir is not None and prepared.is_prepared(data_dir):
         info = prepared.own(module.INFO, told(data), data_dir)
         return as_module(info)
-    taken = registry.takes("ls_tf.data", data.name, "opened")
-    options: dict[str, Any] = {
-        field: getattr(data, field) for field in _FIELDS if field in taken
-    }
-    if "streams" in taken:
-        options["streams"] = _streams(data.augmentation)
-    made: ModuleType = module.opened(**options, data_dir=data_dir)
+    how = Reading(
+        **{field: getattr(data, field) for field in _FIELDS[1:]},
+        streams=_streams(data.augmentation),
+        data_dir=None if data_dir is None else os.fspath(data_dir),
+    )
+    made: ModuleType = module.opened(data.source, how)
     vars(made)["INFO"] = _named(made.INFO, told(data))
     return made
 
@@ -109,7 +141,7 @@ def title(module: str, source: str) -> str:
 
 
 def hold_out(
-    name: str, labels: Mapping[str, np.ndarray], share: float, seed: int
+    name: str, labels: Mapping[str, np.ndarray], how: Reading
 ) -> dict[str, tuple[str, np.ndarray]]:
     """Says which examples each split has, once some are held out.
 
@@ -119,8 +151,8 @@ def hold_out(
     Args:
         name: of the set, for messages.
         labels: split -> checked labels, int32 [N], as they are stored.
-        share: how much of ``train`` is held out, 0 to 1.
-        seed: which examples.
+        how: the share of ``train`` that is held out, and the seed that says
+            which examples.
 
     Returns:
         Split -> the stored split that it is of, and rows of that, rising.
@@ -134,6 +166,7 @@ def hold_out(
     kept = {
         base: (base, np.arange(len(label))) for base, label in labels.items()
     }
+    share = how.held_out
     if not share:
         if len(labels) == 1:
             refuse_one_split(name)
@@ -146,7 +179,9 @@ def hold_out(
         )
     label = labels["train"]
     # Raw words of Philox are fixed for good.
-    words = seeds.philox(seed, "held_out").bit_generator.random_raw(len(label))
+    words = seeds.philox(
+        how.held_out_seed, "held_out"
+    ).bit_generator.random_raw(len(label))
     is_out = np.zeros(len(label), bool)
     for kind in np.unique(label):
         (rows,) = np.nonzero(label == kind)
@@ -286,10 +321,8 @@ def check_bytes(name: str, count: int, shape: Sequence[int]) -> None:
 def in_memory(
     name: str,
     stored: Mapping[str, Arrays],
-    names: Sequence[str] | None = None,
-    *,
-    held_out: float,
-    held_out_seed: int,
+    names: Sequence[str] | None,
+    how: Reading,
 ) -> ModuleType:
     """Makes a data set of arrays.
 
@@ -298,8 +331,7 @@ def in_memory(
         stored: split -> ``image`` uint8 [N, H, W, C] and ``label`` of any
             kind.
         names: of the classes; None: their numbers.
-        held_out: see ``hold_out``.
-        held_out_seed: likewise.
+        how: what is held out; the images are of the wanted size already.
 
     Returns:
         Its module.
@@ -331,9 +363,7 @@ def in_memory(
             "image": _rows(stored[of]["image"], rows),
             "label": _rows(labels[of], rows),
         }
-        for base, (of, rows) in hold_out(
-            name, labels, held_out, held_out_seed
-        ).items()
+        for base, (of, rows) in hold_out(name, labels, how).items()
     }
     info = DatasetInfo(
         name=name,

@@ -182,15 +182,11 @@ def _parts(
 def _check_own_data(data: DataSpec) -> None:
     """Refuses fields of the user's own images for a set that is as it is."""
     given = [f for f in _OWN if getattr(data, f) != getattr(DataSpec, f)]
-    taken = (
-        registry.takes("ls_tf.data", data.name, "opened") if given else given
-    )
-    for name in given:
-        if name not in taken:
-            raise SpecError(
-                f"data.{name}: wanted nothing, data set '{data.name}' takes "
-                f"none, got {shown(getattr(data, name))}"
-            )
+    if given and not registry.takes("ls_tf.data", data.name, "opened"):
+        raise SpecError(
+            f"data.{given[0]}: wanted nothing, data set '{data.name}' takes "
+            f"none, got {shown(getattr(data, given[0]))}"
+        )
 
 
 def _check_loss(spec: ExperimentSpec, loss: Part) -> None:
