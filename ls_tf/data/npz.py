@@ -31,6 +31,8 @@ INFO = DatasetInfo(
     source="A NumPy file named by data.source, no download.",
 )
 WANTS = "the name of a NumPy file (*.npz)"
+_COLOURS = (1, 3)
+_MOST_CHANNELS = 4
 _FORMS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
 
 
@@ -136,12 +138,32 @@ def _images(where: str, image: np.ndarray) -> np.ndarray:
         raise DataError(
             f"{where}: wanted images as uint8, 0 to 255, [N, H, W] or "
             f"[N, H, W, C], got {image.dtype} {list(image.shape)}"
+            + _made_so(image)
         )
     if image.ndim == 3:
         image = image[..., np.newaxis]
     if 0 in image.shape[1:]:
         raise DataError(f"{where}: wanted pixels, got {list(image.shape)}")
+    if image.shape[1] in _COLOURS and image.shape[3] > _MOST_CHANNELS:
+        raise DataError(
+            f"{where}: wanted channels last, [N, H, W, C], got "
+            f"{list(image.shape)}; np.moveaxis(x, 1, 3) puts them there"
+        )
     return image
+
+
+def _made_so(image: np.ndarray) -> str:
+    """What makes pixels of numbers of another kind; nothing if unsure."""
+    if image.ndim not in (3, 4) or not image.size:
+        return ""
+    if image.dtype.kind not in "fiu" or not np.isfinite(image).all():
+        return "; some are no numbers" if image.dtype.kind == "f" else ""
+    low, high = image.min(), image.max()
+    if low < 0 or high > 255:
+        return f", {low:g} to {high:g}"
+    if image.dtype.kind == "f" and high <= 1:
+        return "; np.rint(255 * x).astype(np.uint8) makes them so"
+    return "; np.rint(x).astype(np.uint8) makes them so"
 
 
 def _names(name: str, arrays: Mapping[str, np.ndarray]) -> list[str] | None:

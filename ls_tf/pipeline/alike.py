@@ -14,6 +14,7 @@ from ls_tf.pipeline.contract import Arrays, DataError, line
 _GREY = {"L": "L", "1": "L", "LA": "L"}
 _COLOURS = {m: "RGB" for m in ("RGB", "RGBA", "P", "CMYK", "YCbCr")}
 _CHANNELS = {1: "L", 3: "RGB"}
+_PNG, _DEPTH = b"\x89PNG", 24  # where a PNG has its bits a channel
 
 
 def decode(
@@ -28,7 +29,7 @@ def decode(
         channels: 1 or 3; 0: as it is, without transparency.
 
     Returns:
-        uint8 [H, W, C].
+        uint8 [H, W, C], turned upright where the file says how (EXIF).
 
     Raises:
         DataError: it is damaged, of another format, or of 16 bits.
@@ -39,17 +40,29 @@ def decode(
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
             mode = (_GREY | _COLOURS).get(image.mode)
             image.load()
-            picture: Image.Image = image if mode is None else _as(image, mode)
+            picture = _upright(image)
+            picture = picture if mode is None else _as(picture, mode)
     except Exception as error:  # Pillow raises nearly anything.
         raise DataError(
             f"{where} is damaged, or no PNG or JPEG: {line(error)}"
         ) from None
-    if mode is None:
+    # Of colours of 16 bits Pillow would drop half without a word.
+    is_deep = encoded.startswith(_PNG) and encoded[_DEPTH] == 16
+    if mode is None or is_deep:
+        came = "16" if is_deep else f"Pillow's mode {picture.mode}"
         raise DataError(
-            f"{where}: wanted 8 bits a channel, grey or colours, got Pillow's "
-            f"mode {picture.mode}"
+            f"{where}: wanted 8 bits a channel, grey or colours, got {came}; "
+            "scale the values to 0 to 255 and save the picture again"
         )
     return _fitted(picture, size, channels)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turns a picture as a camera says that it was held."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # What cannot be read of it says nothing of the pixels.
+        return image
 
 
 def _as(image: Image.Image, mode: str) -> Image.Image:

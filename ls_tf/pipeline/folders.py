@@ -16,11 +16,18 @@ from ls_tf.pipeline import array_cache, own, record_files
 from ls_tf.pipeline.contract import Arrays, DataError, RecordInfo, line
 from ls_tf.pipeline.shards import Example
 
-_JPEG = (".jpg", ".jpeg")
+_JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
 _READ = (".png", *_JPEG)
 # Endings of pictures that are not read: to pass over them might surprise.
-_OTHERS = (".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".heic")
+_OTHERS = (
+    *(".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".heic", ".jp2"),
+    *(".ppm", ".pgm", ".pnm", ".tga"),
+)
+_NO_CLASSES = ("__MACOSX", "__pycache__")
+# Folders of these names are splits, if they have folders of classes.
+_LIKE_SPLITS = (*own.SPLITS, "training", "testing")
 _PER_FILE = 2000
+_DECODER = 2  # another number where a picture is decoded to other pixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,26 +135,52 @@ def listed(name: str, source: str) -> Listing:
 def _split_folders(name: str, top: Path) -> dict[str, Path]:
     """Finds the folder of each split; that of all pictures is ``train``."""
     below = _folders(top)
-    train = next((f for f in below if f.name == "train"), None)
-    # A class may be called train, too.
-    if train is None or not _folders(train):
+    # A class may be called train, too: a split has folders of classes.
+    parts = [f for f in below if f.name.lower() in _LIKE_SPLITS and _folders(f)]
+    if not parts:
         return {"train": top}
     made: dict[str, Path] = {}
     for folder in below:
-        base = own.SPLITS.get(folder.name)
+        base = own.SPLITS.get(folder.name.lower())
         if base is None or base in made:
             raise DataError(
                 f"{name}: wanted beside train the folders test and validation "
                 f"(or val), each once, got {folder}"
             )
         made[base] = folder
+    if "train" not in made:
+        raise DataError(
+            f"{name}: wanted a folder train beside {parts[0]}, got none"
+        )
     return dict(sorted(made.items(), key=lambda item: item[0] != "train"))
 
 
 def _folders(folder: Path) -> list[Path]:
+    """The folders in one, by name; what programs hide there is passed over."""
     return sorted(
-        f for f in folder.iterdir() if f.is_dir() and f.name[0] not in "._"
+        f
+        for f in folder.iterdir()
+        if not _is_hidden(f.name) and _named(f).is_dir()
     )
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _NO_CLASSES
+
+
+def _named(path: Path) -> Path:
+    """Refuses a name that no record of a run could hold.
+
+    Raises:
+        DataError: it is no Unicode.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"wanted names in UTF-8, got {os.fsencode(path)!r}; rename it"
+        ) from None
+    return path
 
 
 def _of_split(
@@ -180,8 +213,19 @@ def _pictures(folder: Path) -> Iterator[Path]:
     def refuse(error: OSError) -> None:
         raise error
 
-    for parent, _, names in os.walk(folder, onerror=refuse):
+    # What is linked to is read as well; a link to a folder above, in which
+    # it lies itself, would have no end.
+    for parent, folders, names in os.walk(
+        folder, onerror=refuse, followlinks=True
+    ):
         stopping.look()
+        here = Path(parent).resolve()
+        folders[:] = [
+            name
+            for name in folders
+            if not _is_hidden(name)
+            and not here.is_relative_to((here / name).resolve())
+        ]
         for name in names:
             ending = os.path.splitext(name)[1].lower()
             if ending in _OTHERS:
@@ -189,7 +233,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
                     f"wanted PNG or JPEG files, got {Path(parent, name)}"
                 )
             if ending in _READ and not name.startswith("."):
-                yield Path(parent, name)
+                yield _named(Path(parent, name))
 
 
 # --- In memory --------------------------------------------------------------
@@ -216,7 +260,12 @@ def decoded(listing: Listing, base: str, how: own.Reading) -> Arrays:
 
     top, rows = Path(listing.source), listing.splits[base]
     size, channels = how.image_size, how.channels
-    about = {"files": listing.sha256, "size": [*size], "channels": channels}
+    about = {
+        "files": listing.sha256,
+        "size": [*size],
+        "channels": channels,
+        "decoder": _DECODER,
+    }
     told = hashlib.sha256(repr((listing.source, size, channels)).encode())
     kept = array_cache.folder(how.data_dir)
     cache = kept and kept / "image_folder" / told.hexdigest()[:16]

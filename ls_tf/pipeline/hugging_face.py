@@ -38,6 +38,8 @@ def opened(source: str, how: own.Reading) -> ModuleType:
     for base, table in splits.items():
         where = f"{name}/{base}"
         image, label = _columns(where, table.features)
+        if base != "train" and _lacks_labels(table, label):
+            continue
         names = names or [str(n) for n in table.features[label].names]
         if names != list(table.features[label].names):
             raise DataError(f"{where}: wanted the class names of train")
@@ -49,6 +51,11 @@ def opened(source: str, how: own.Reading) -> ModuleType:
             "label": _labels(where, table, label),
         }
     return own.in_memory(name, stored, names, how)
+
+
+def _lacks_labels(table: Any, label: str) -> bool:
+    """Whether a split is one whose labels its makers keep: all -1 or none."""
+    return bool(len(table)) and set(table.unique(label)) <= {-1, None}
 
 
 def _labels(where: str, table: Any, label: str) -> np.ndarray:
@@ -116,9 +123,17 @@ def _columns(where: str, features: Any) -> tuple[str, str]:
     ):
         columns = [c for c, f in features.items() if isinstance(f, kind)]
         if len(columns) != 1 and called not in columns:
+            how = (
+                "remove_columns(...) takes the others out"
+                if columns
+                else "class_encode_column(...) makes one of numbers or words"
+                if kind is datasets.ClassLabel
+                else "cast_column(..., datasets.Image()) makes one of files"
+            )
             raise DataError(
                 f"{where}: wanted one column of {word}, got "
-                f"{', '.join(columns) or 'none'} among {', '.join(features)}"
+                f"{', '.join(columns) or 'none'} among {', '.join(features)}; "
+                f"in datasets {how}, and save_to_disk(FOLDER) keeps it"
             )
         columns_of.append(called if called in columns else columns[0])
     return columns_of[0], columns_of[1]

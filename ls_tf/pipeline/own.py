@@ -229,7 +229,7 @@ def check_labels(where: str, label: np.ndarray, count: int) -> np.ndarray:
     if label.ndim != 1 or label.dtype.kind not in "iu":
         raise DataError(
             f"{where}: wanted labels that are whole numbers, one of each "
-            f"example, got {label.dtype} {list(label.shape)}"
+            f"example, got {label.dtype} {list(label.shape)}{_made_so(label)}"
         )
     if len(label) != count:
         raise DataError(
@@ -243,6 +243,17 @@ def check_labels(where: str, label: np.ndarray, count: int) -> np.ndarray:
             f"{where}: wanted labels of 0 or more, got {label.min()}"
         )
     return label
+
+
+def _made_so(label: np.ndarray) -> str:
+    """What makes class ids of labels of another kind; nothing if unsure."""
+    if label.dtype.kind in "USb" and label.ndim == 1:
+        return "; class_names, y = np.unique(y, return_inverse=True) does that"
+    if label.dtype.kind == "f" and label.ndim == 1:
+        return "; y.astype(int) does that, where they are whole"
+    if label.dtype.kind in "fiub" and label.ndim == 2:
+        return "; of a column for each class y.argmax(1) makes them"
+    return ""
 
 
 def classes(
@@ -284,6 +295,11 @@ def classes(
         raise DataError(
             f"{name}/train: wanted examples of every class, 0 to {count - 1}, "
             f"got none of class {least}{called}"
+            + (
+                "; y - 1 begins with 0"
+                if kinds[0] == 1 and names is None
+                else ""
+            )
         )
     if count < 2:
         raise DataError(f"{name}/train: wanted 2 classes or more, got {count}")

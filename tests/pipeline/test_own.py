@@ -6,43 +6,25 @@ import sys
 
 import numpy as np
 import pytest
+from own_sets import (
+    KERAS,
+    X,
+    Y,
+    by_pixels,
+    data,
+    folder,
+    hugging_face,
+    loaded,
+    npz,
+    refused,
+    two,
+)
 from PIL import Image
 
 from ls_tf import extras
 from ls_tf.data import image_folder, mnist
 from ls_tf.pipeline import contract, loading, own, prepared, shards, tfds
 from ls_tf.pipeline.contract import DataError
-from ls_tf.spec import DataSpec, SpecError
-
-RNG = np.random.default_rng(0)
-X = RNG.integers(0, 256, (12, 6, 5, 3), np.uint8)
-Y = np.arange(12) % 3
-KERAS = {"x_train": X[:9], "y_train": Y[:9], "x_test": X[9:], "y_test": Y[9:]}
-
-
-def data(name, source, **fields):
-    splits = {"train": "train", "calibrate": "test", "report": "test"}
-    return DataSpec(name, **splits, source=str(source), **fields)
-
-
-def loaded(spec, split, data_dir=None):
-    return loading.load(own.of(spec, data_dir), split, data_dir=data_dir)
-
-
-def npz(folder, **arrays):
-    file = folder / "own.npz"
-    np.savez(file, **arrays)
-    return file
-
-
-def refused(spec, *says):
-    with pytest.raises((DataError, SpecError)) as caught:
-        own.of(spec, None)
-    message = str(caught.value)
-    assert "\n" not in message
-    for words in says:
-        assert words in message
-    return message
 
 
 @pytest.mark.parametrize(
@@ -195,27 +177,6 @@ def test_a_prepared_file_says_what_the_set_is(tmp_path):
 
 
 # --- Folders ----------------------------------------------------------------
-
-
-def folder(top, base, pictures, kind="png"):
-    """Writes pictures, class -> arrays, into folders of their classes."""
-    for name, arrays in pictures.items():
-        place = top / base / name
-        place.mkdir(parents=True)
-        for i, array in enumerate(arrays):
-            Image.fromarray(array.squeeze()).save(place / f"{i}.{kind}")
-
-
-def two(first=X[:6], second=X[6:]):
-    return {"cat": first, "dog": second}
-
-
-def by_pixels(arrays):
-    """Pixels and label of each image, whatever their order."""
-    return {
-        (image.tobytes(), int(label))
-        for image, label in zip(arrays["image"], arrays["label"], strict=True)
-    }
 
 
 def test_a_folder_gives_exactly_its_pixels_and_labels(tmp_path):
@@ -404,28 +365,11 @@ def test_without_its_library_a_hugging_face_set_is_refused(monkeypatch):
     )
 
 
-def hugging_face(top, **splits):
-    """Saves a data set of images as the library does."""
-    datasets = pytest.importorskip("datasets")
-    features = datasets.Features(
-        img=datasets.Image(), label=datasets.ClassLabel(names=["a", "b", "c"])
-    )
-
-    def table(part):
-        columns = {
-            "img": [Image.fromarray(x) for x in X[part]],
-            "label": Y[part].tolist(),
-        }
-        return datasets.Dataset.from_dict(columns, features=features)
-
-    tables = {base: table(part) for base, part in splits.items()}
-    datasets.DatasetDict(tables).save_to_disk(top)
-    return data("hf", top)
-
-
 @pytest.mark.slow
 def test_a_hugging_face_set_on_disk_gives_its_pixels(tmp_path):
-    spec = hugging_face(tmp_path / "a", train=slice(9), test=slice(9, 12))
+    spec = hugging_face(
+        tmp_path / "a", train=(X[:9], Y[:9]), test=(X[9:], Y[9:])
+    )
     info = own.of(spec, None).INFO
     assert info.sizes == {"train": 9, "test": 3}
     assert (info.image_shape, info.class_names) == ((6, 5, 3), ("a", "b", "c"))
@@ -433,7 +377,7 @@ def test_a_hugging_face_set_on_disk_gives_its_pixels(tmp_path):
         arrays = loaded(spec, split)
         np.testing.assert_array_equal(arrays["image"], X[part], strict=True)
         assert arrays["label"].tolist() == Y[part].tolist()
-    alone = hugging_face(tmp_path / "b", train=slice(12))
+    alone = hugging_face(tmp_path / "b", train=(X, Y))
     refused(alone, "has the split train alone")
     (tmp_path / "c").mkdir()
     refused(data("hf", tmp_path / "c"), "c holds no Hugging Face data set")
