@@ -125,7 +125,7 @@ setup(
             "ctranslate2>=4.6",
         ],
     },
-    entry_points={"console_scripts": ["ls_tf = ls_tf.cli:run"]},
+    entry_points={"console_scripts": ["ls_tf = ls_tf.__main__:main"]},
     classifiers=[
         "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",

@@ -4,7 +4,6 @@ They are read here; ``cli`` starts what they name.
 """
 
 import os
-import shlex
 from collections.abc import Sequence
 
 from absl import flags
@@ -43,18 +42,18 @@ USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
 
-  python run_experiment.py --experiment=NAME [--alpha=A] [--seed=K]
-  python run_experiment.py --report=NAME [--run_missing [--launcher=WHERE]]
-  python run_experiment.py --report=compare --experiment=NAME --vary=alpha:0,.1
-  python run_experiment.py --report=compare --runs=FOLDER,FOLDER
-  python run_experiment.py --report=all [--readme=FILE]
-  python run_experiment.py --experiment=NAME --mode=translate <IN >OUT
-  python run_experiment.py --experiment=NAME --mode=show
-  python run_experiment.py --run=FOLDER --mode=eval|translate|show
-  python run_experiment.py --list
-  ls_tf analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
-  python run_experiment.py --report=NAME --mode=bundle --bundle=FILE
-  python run_experiment.py --mode=merge --from=FOLDER
+  {program} --experiment=NAME [--alpha=A] [--seed=K]
+  {program} --report=NAME [--run_missing [--launcher=WHERE]]
+  {program} --report=compare --experiment=NAME --vary=alpha:0,.1
+  {program} --report=compare --runs=FOLDER,FOLDER
+  {program} --report=all [--readme=FILE]
+  {program} --experiment=NAME --mode=translate <IN >OUT
+  {program} --experiment=NAME --mode=show
+  {program} --run=FOLDER --mode=eval|translate|show
+  {program} --list
+  {program} analyze --hard=A.npz --smoothed=B.npz [--out=DIR]
+  {program} --report=NAME --mode=bundle --bundle=FILE
+  {program} --mode=merge --from=FOLDER
 
 experiments: {experiments}
 reports: {reports}
@@ -455,14 +454,6 @@ def check_data_dir(values: Flags) -> None:
         raise SpecError(f"{wanted}{path} is neither")
     if not os.access(path, os.R_OK | (os.X_OK if is_dir else 0)):
         raise SpecError(f"--data_dir: no permission to read {path}")
-
-
-def command(argv: Sequence[str]) -> str:
-    """The command line as a person would give it again."""
-    words = [*argv]
-    if argv[0].endswith(".py"):
-        words.insert(0, "python")
-    return shlex.join(words)
 
 
 def recorded(argv: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,15 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ls_tf import __version__, arguments, commands, extras, stopping, streams
+from ls_tf import (
+    __version__,
+    arguments,
+    commands,
+    extras,
+    started,
+    stopping,
+    streams,
+)
 from ls_tf.running import peers, places, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
@@ -80,6 +88,7 @@ def _start(argv: Sequence[str]) -> int:
     if values.help:
         print(
             arguments.USAGE.format(
+                program=" ".join(started.words()),
                 experiments=", ".join(registry.names(EXPERIMENTS)),
                 reports=", ".join(registry.names("ls_tf.reports")),
             )
@@ -116,7 +125,7 @@ def _start(argv: Sequence[str]) -> int:
         arguments.whole(values, name, 1)
     arguments.refuse_unused(values)
     if (minutes := arguments.time_limit(values)) is not None:
-        stopping.limit(60 * minutes, arguments.command(argv))
+        stopping.limit(60 * minutes, started.command(argv[1:]))
     if values.mode not in ("print", "show"):
         arguments.check_data_dir(values)
     for told in surroundings.settle():

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import arguments, stopping, streams
+from ls_tf import arguments, started, stopping, streams
 from ls_tf.arguments import Flags
 from ls_tf.running import peers, stack
 from ls_tf.running.machine import Machine
@@ -176,8 +176,7 @@ def _show_results(values: Flags, identities: Sequence[RunIdentity]) -> int:
     if not finished:
         raise runs.RunError(
             f"no finished run of {values.experiment} like that in "
-            f"{values.runs_dir}; make it with: python run_experiment.py "
-            f"{' '.join(flags)}"
+            f"{values.runs_dir}; make it with: {started.command(flags)}"
         )
     for found in finished:
         print(f"{found.path}: {outcome.sentence(found)}")
@@ -201,7 +200,10 @@ def _launch_experiment(
         wanted = [j for j in wanted if j.runs[0].folder not in folders]
         flags = tuple(arguments.of_runs(values))
         wanted.append(jobs.Job(tuple(identities), flags))
-    machine, program = machine_of(values, argv), jobs.program(argv[0])
+    machine, program = (
+        machine_of(values, argv),
+        started.after_interpreter(argv[0]),
+    )
     choice.carry_out(launcher, wanted, machine, program)
     for identity in identities:
         show(Path(values.runs_dir) / identity.folder)
@@ -384,7 +386,7 @@ def _make_missing(
     place = session.check(machine)
     launcher = _launcher(values, place)
     if not launcher.is_here:
-        program = jobs.program(argv[0])
+        program = started.after_interpreter(argv[0])
         choice.carry_out(launcher, jobs.of(wanted), machine, program)
         return
     # With JAX, runs that differ in a few numbers train together.

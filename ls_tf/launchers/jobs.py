@@ -1,6 +1,5 @@
 """Jobs: what is trained as one, where its words go, and how it ended."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -145,18 +144,6 @@ def of(wanted: Sequence[RunIdentity]) -> list[Job]:
         Job((run,), tuple(run.flags()))
         for (run,) in sweep.plan(wanted, stacked=False)
     ]
-
-
-def program(script: str) -> list[str]:
-    """How this program was started: words after the interpreter.
-
-    Args:
-        script: of ``sys.argv``.
-    """
-    spec = getattr(sys.modules["__main__"], "__spec__", None)
-    if spec is not None:
-        return ["-m", str(spec.name).removesuffix(".__main__")]
-    return [_absolute(script)]
 
 
 def machine_flags(machine: Machine) -> list[str]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from ls_tf import stopping
+from ls_tf import started, stopping
 from ls_tf.pipeline import contract, text_pairs
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
@@ -253,10 +253,8 @@ def _check(info: DatasetInfo | TextInfo, base: str, arrays: Arrays) -> None:
 
 def advice() -> str:
     """Says how a prepared file is made."""
-    return (
-        "make one with: python run_experiment.py --experiment=... "
-        "--mode=prepare"
-    )
+    made = started.command(["--experiment=NAME", "--mode=prepare"])
+    return f"make one with: {made}"
 
 
 def _state(

@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ls_tf import started
 from ls_tf.pages import declared
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import Records
@@ -28,6 +29,8 @@ REQUIRES: tuple[Need, ...] = ()
 READS_ALL = True
 
 _REPORTS = "ls_tf.reports"
+# With what the command in a docstring begins.
+_PROGRAM = "python run_experiment.py"
 # What of a model's options says how large it is.
 _SIZES = ("hidden", "filters", "blocks", "widths", "layers")
 # How the docstring of a shortened experiment says so.
@@ -178,6 +181,13 @@ def _rows(records: Records) -> list[_Row]:
     ]
 
 
+def _command(row: _Row) -> str:
+    if not started.in_clone():  # nor is there a folder of flags
+        return started.command([f"--experiment={row.name}"])
+    command = row.words["Run"]
+    return command.replace(_PROGRAM, " ".join(started.words()), 1)
+
+
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
     rows = _rows(records)
@@ -212,5 +222,5 @@ def build(records: Records) -> Iterable[Block]:
         ("source, and what is printed", lambda row: row.words["Source"], ""),
         ("cost", lambda row: row.words.get("Cost"), ""),
         ("measured", _measured, ""),
-        ("command", lambda row: row.words["Run"], ""),
+        ("command", _command, ""),
     )

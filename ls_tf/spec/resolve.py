@@ -5,11 +5,11 @@ overrides (if asked), the changes, the seed.
 """
 
 import dataclasses
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ls_tf import started
 from ls_tf.spec import registry
 from ls_tf.spec.changes import changes, changes_name
 from ls_tf.spec.checks import check_loss
@@ -118,7 +118,7 @@ class RunIdentity:
 
     def command(self) -> str:
         """The command line that makes this run."""
-        return "python run_experiment.py " + shlex.join(self.flags())
+        return started.command(self.flags())
 
 
 def _options(field: str, name: str) -> dict[str, tuple[Any, bool]]:

@@ -32,6 +32,7 @@ OUTSIDE = {
     "stopping": set(),
     "durations": set(),
     "text_lines": set(),
+    "started": set(),
     "streams": set(),
     "records": {"numpy", "etils"},
     "experiments": set(),

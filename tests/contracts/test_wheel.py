@@ -185,10 +185,13 @@ def test_the_library_needs_numpy_and_scipy_alone(archives, tmp_path):
     assert plot.endswith("install it with: pip install ls_tf")
     assert loss.endswith('pip install "ls_tf[tensorflow]" or "ls_tf[jax]"')
     assert isotonic.endswith('install it with: pip install "ls_tf[sklearn]"')
-    program = run(programs / "python", "-m", "ls_tf", "--list", cwd=tmp_path)
-    assert (program.returncode, program.stdout) == (2, "")
-    (line,) = program.stderr.splitlines()
-    assert line.startswith("ls_tf: the command line wants the package absl, ")
+    for words in (("python", "-m", "ls_tf"), ("ls_tf",)):
+        program, *rest = words
+        done = run(programs / program, *rest, "--list", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        (line,) = done.stderr.splitlines()
+        start = "ls_tf: the command line wants the package absl, "
+        assert line.startswith(start)
 
 
 @pytest.mark.slow
@@ -201,6 +204,13 @@ def test_the_light_install_answers_and_gives_verdicts(light, tmp_path):
     listed = run(light / "python", "-m", "ls_tf", "--list", cwd=tmp_path)
     assert listed.returncode == 0, listed.stderr
     assert "fc_digits" in listed.stdout and "quick_tour" in listed.stdout
+    missing = run(
+        *(light / "ls_tf", "--experiment=fc_emnist", "--mode=show"),
+        cwd=tmp_path,
+        env={"PATH": f"{light}{os.pathsep}{os.environ['PATH']}"},
+    )
+    wanted = "make it with: ls_tf --experiment=fc_emnist\n"
+    assert missing.stderr.endswith(wanted)
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 4, 200)
     logits = generator.normal(size=(200, 4)) + 2 * np.eye(4)[labels]

@@ -303,7 +303,7 @@ def test_another_data_set(file):
     assert message == (
         f"prepared file {file} holds data set small, prepared for experiment "
         "fc_small; wanted large; make one with: python run_experiment.py "
-        "--experiment=... --mode=prepare"
+        "--experiment=NAME --mode=prepare"
     )
 
 
