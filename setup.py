@@ -110,6 +110,7 @@ setup(
             "import-linter>=2.6",
             "mypy>=1.11",
             # Tests install the package and build it, without a network.
+            "build>=1.2",
             "setuptools>=64",
             "wheel>=0.38",
             *_DOCS,  # a test builds the site

@@ -7,6 +7,7 @@ to those of the tests' own; no network is needed.
 import importlib.metadata
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -20,11 +21,12 @@ from packaging.requirements import Requirement
 import ls_tf
 
 ROOT = pathlib.Path(__file__).parents[2]
-BUILD = """
-import sys
-from setuptools import build_meta
-print(getattr(build_meta, sys.argv[1])(sys.argv[2]))
-"""
+# What the source archive has beside the package and the flagfiles.
+FILES = (
+    *("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"),
+    *("CHANGELOG.md", "CITATION.cff", "run_experiment.py"),
+    "requirements-lock.txt",
+)
 # Functions that want NumPy and SciPy alone, each with a value.
 LIBRARY = """
 import sys
@@ -65,21 +67,15 @@ def run(*words, cwd, env=None):
     )
 
 
-def built(what, folder, out):
-    done = run(sys.executable, "-c", BUILD, what, out, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return out / done.stdout.split()[-1]
-
-
-def tracked():
-    listed = run("git", "ls-files", "ls_tf", cwd=ROOT)
+def tracked(folder="ls_tf"):
+    listed = run("git", "ls-files", folder, cwd=ROOT)
     if listed.returncode == 0:
         return {
             name for name in listed.stdout.split() if (ROOT / name).exists()
         }
     return {
         str(path.relative_to(ROOT))
-        for path in (ROOT / "ls_tf").rglob("*.*")
+        for path in (ROOT / folder).rglob("*.*")
         if path.is_file() and path.suffix != ".pyc"
     }
 
@@ -88,18 +84,15 @@ def tracked():
 def archives(tmp_path_factory):
     """The source archive of a clone, and the wheel that is built of it."""
     clone = tmp_path_factory.mktemp("clone")
-    others = ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md")
-    also = ("LICENSE", "CHANGELOG.md", "CITATION.cff", "run_experiment.py")
-    for name in (*tracked(), *others, *also, "requirements-lock.txt"):
+    for name in (*tracked(), *tracked("flags"), *FILES):
         copy = clone / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
-    out = tmp_path_factory.mktemp("dist")
-    source = built("build_sdist", clone, out)
-    with tarfile.open(source) as archive:
-        archive.extractall(out, filter="data")
-    (unpacked,) = (path for path in out.iterdir() if path.is_dir())
-    return source, built("build_wheel", unpacked, out)
+    done = run(sys.executable, "-m", "build", "--no-isolation", cwd=clone)
+    assert done.returncode == 0, done.stderr
+    (source,) = (clone / "dist").glob("*.tar.gz")
+    (wheel,) = (clone / "dist").glob("*.whl")
+    return source, wheel
 
 
 def distributions(requirements):
@@ -118,6 +111,10 @@ def distributions(requirements):
                 ):
                     wanted.append(more)
     return [importlib.metadata.distribution(name) for name in names]
+
+
+def canonical(names):
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
 
 
 def environment(folder, wheel, installed):
@@ -172,7 +169,19 @@ def test_the_archives_hold_every_file_of_the_package(archives):
     assert {"ls_tf/pages/page.css", "ls_tf/reports/paper_numbers.csv"} < files
     with tarfile.open(source) as archive:
         held = {m.name.partition("/")[2] for m in archive if m.isfile()}
-    assert held > tracked() | {"README.md", "LICENSE", "run_experiment.py"}
+    held = {name for name in held if not name.startswith("ls_tf.egg-info/")}
+    made = {"PKG-INFO", "setup.cfg"}
+    assert held - made == tracked() | tracked("flags") | {*FILES}
+
+
+@pytest.mark.slow
+def test_the_lock_has_what_the_tests_need_and_no_more(archives):
+    if sys.version_info[:2] != (3, 11) or sys.platform != "linux":
+        pytest.skip("the lock is of Python 3.11 on Linux")
+    lines = (ROOT / "requirements-lock.txt").read_text("utf-8").splitlines()
+    locked = {line.partition("==")[0] for line in lines if line[0] != "#"}
+    wanted = distributions(requirements(archives[1], "dev"))
+    assert canonical(locked) == canonical(d.name for d in wanted)
 
 
 @pytest.mark.slow
