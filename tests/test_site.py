@@ -20,6 +20,7 @@ OTHERS = {
     "ls_tf.decoding.beam_search",
     "ls_tf.decoding.compiled_beam_search",
     "ls_tf.losses.KerasLoss",
+    "ls_tf.losses.learnt_targets",
     "ls_tf.losses.numpy_loss",
 }
 

@@ -24,6 +24,8 @@ def numpy_loss(
     *,
     teacher_logits: Any = None,
     prior: Any = None,
+    draws: Any = None,
+    learnt: Any = None,
     **options: Any,
 ) -> Array:
     """Gives the loss of each example.
@@ -35,6 +37,10 @@ def numpy_loss(
         teacher_logits: float [..., K], for a student's loss.
         prior: float [K], how often each class occurs, for a loss that mixes
             it in.
+        draws: int [..., 2], evenly drawn from 0 to 2**31 - 1, for
+            "disturb_label".
+        learnt: float [K, K], a distribution for each label, such as of
+            ``learnt_targets``, for "online_label_smoothing".
         **options: the loss's fields, such as ``alpha=0.1``; its own
             ``reduction`` is ``over_logits``, as of ``KerasLoss``.
 
@@ -70,7 +76,13 @@ def numpy_loss(
             )
         more["taught"] = taught.reshape(flat.shape).astype(np.float64)
     if prior is not None and "prior" in wanted:
-        more["prior"] = _distribution(prior, z.shape[-1])
+        more["prior"] = _distributions(prior, "a prior", z.shape[-1:])
+    if draws is not None and "draws" in wanted:
+        more["draws"] = _words(draws, ids.shape).reshape(-1, 2)
+    if learnt is not None and "learnt" in wanted:
+        more["learnt"] = _distributions(
+            learnt, "learnt targets", 2 * z.shape[-1:]
+        )
     try:
         inspect.signature(_LOSSES[name]).bind(rows, own, **more, **options)
     except TypeError as error:
@@ -79,15 +91,65 @@ def numpy_loss(
     return np.asarray(losses, np.float64).reshape(ids.shape)
 
 
-def _distribution(prior: Any, classes: int) -> Array:
-    shares = given.array(prior, "a prior").astype(np.float64)
-    is_one = shares.shape == (classes,) and abs(shares.sum() - 1) <= 1e-5
-    if not (is_one and shares.min() >= 0):
+def learnt_targets(logits: Any, labels: Any, *, before: Any = None) -> Array:
+    """Gives the targets that online label smoothing learns from an epoch.
+
+    Args:
+        logits: float [..., K], finite: the answers of the epoch, of any
+            framework.
+        labels: int [...], class ids.
+        before: float [K, K], the targets of the epoch before; default: even
+            ones, those of the first epoch.
+
+    Returns:
+        float64 [K, K], a distribution for each label: the mean softmax of
+        its examples whose largest logit is the label's; of a label without
+        such examples the one of ``before``.
+
+    Raises:
+        ValueError: bad arrays; one line.
+
+    Source: Zhang et al. 2021 (arXiv 2011.12562), section 3.
+    """
+    z, ids = given.array(logits, "logits"), given.array(labels, "labels")
+    if z.ndim == 0 or ids.shape != z.shape[:-1]:
         raise ValueError(
-            f"wanted a prior of {classes} probabilities that sum to 1, got "
-            f"shape {shares.shape} and sum {shares.sum()}"
+            "wanted logits [..., K] and labels [...], got shapes "
+            f"{z.shape} and {ids.shape}"
+        )
+    classes = z.shape[-1]
+    rows, own, _ = given.examples(z.reshape(-1, classes), ids.reshape(-1))
+    targets = np.full((classes, classes), 1 / classes)
+    if before is not None:
+        targets = _distributions(before, "targets", (classes, classes)).copy()
+    right = rows.argmax(axis=1) == own
+    answers = np.exp(log_softmax(rows[right].astype(np.float64)))  # [right, K]
+    for label in np.unique(own[right]):
+        targets[label] = answers[own[right] == label].mean(axis=0)
+    return targets
+
+
+def _distributions(values: Any, what: str, shape: tuple[int, ...]) -> Array:
+    """Refuses what has another shape or rows that are no probabilities."""
+    shares = given.array(values, what).astype(np.float64)
+    is_some = shares.shape == shape and shares.min() >= 0
+    if not (is_some and np.abs(shares.sum(axis=-1) - 1).max() <= 1e-5):
+        raise ValueError(
+            f"wanted {what} of shape {shape}, probabilities that sum to 1, "
+            f"got shape {shares.shape} and sum {shares.sum(axis=-1)}"
         )
     return shares
+
+
+def _words(draws: Any, shape: tuple[int, ...]) -> Array:
+    words = given.array(draws, "draws")
+    is_right = words.dtype.kind in "iu" and words.shape == (*shape, 2)
+    if not is_right or (words.size and not 0 <= words.min() <= words.max()):
+        raise ValueError(
+            f"wanted draws, integers of shape {(*shape, 2)} from 0, got "
+            f"{words.dtype} of shape {words.shape}"
+        )
+    return words.astype(np.int64)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
@@ -129,6 +191,54 @@ def _label_smoothing(
         share = prior
     other = -np.sum(share * log_p, axis=1)
     return np.asarray((1 - alpha) * hard + alpha * other)
+
+
+def _label_aware_smoothing(
+    z: Array,
+    ids: Array,
+    *,
+    head: float = 0.4,
+    tail: float = 0.1,
+    shape: str = "concave",
+    prior: Array | None = None,
+) -> Array:
+    below_one = float(np.nextafter(1, 0))
+    _check("head", head, 0, below_one)
+    _check("tail", tail, 0, below_one)
+    if shape not in _GROWTH:
+        raise ValueError(
+            f"wanted a shape of {', '.join(_GROWTH)}, got {shape!r}"
+        )
+    if prior is None:
+        raise ValueError("wanted prior=, how often each class occurs")
+    span = np.ptp(prior)
+    share = (prior - prior.min()) / span if span else np.ones_like(prior)
+    eps = (tail + (head - tail) * _GROWTH[shape](share))[ids]
+    log_p = log_softmax(z)
+    hard = -_pick(log_p, ids)
+    rest = (-log_p.sum(axis=1) - hard) / (z.shape[1] - 1)
+    return np.asarray((1 - eps) * hard + eps * rest)
+
+
+def _disturb_label(
+    z: Array, ids: Array, *, alpha: float, draws: Array | None = None
+) -> Array:
+    _check("alpha", alpha, 0, 1)
+    if draws is None:
+        raise ValueError("wanted draws=, two integers of each example")
+    # The upper 24 of the 31 bits of a word, exact in float32.
+    chosen = (draws[:, 0] >> 7) / 2**24 < np.float32(alpha)
+    return _nll(z, np.where(chosen, draws[:, 1] % z.shape[1], ids))
+
+
+def _online_label_smoothing(
+    z: Array, ids: Array, *, alpha: float, learnt: Array | None = None
+) -> Array:
+    _check("alpha", alpha, 0, 1)
+    if learnt is None:
+        raise ValueError("wanted learnt=, a distribution for each label")
+    soft = -np.sum(learnt[ids] * log_softmax(z), axis=1)
+    return np.asarray((1 - alpha) * _nll(z, ids) + alpha * soft)
 
 
 def _smoothed_targets(z: Array, ids: Array, *, alpha: float) -> Array:
@@ -304,17 +414,27 @@ def _reduced(values: Array, over_logits: str) -> Array:
     return np.asarray(getattr(np, over_logits)(values, axis=1))
 
 
+# How the smoothing of a class grows with its frequency, both from 0 to 1.
+_GROWTH: dict[str, Callable[[Array], Array]] = {
+    "concave": lambda share: np.sin(share * math.pi / 2),
+    "linear": lambda share: share,
+    "convex": lambda share: 1 - np.cos(share * math.pi / 2),
+}
+
 _LOSSES: dict[str, Callable[..., Array]] = {
     "confidence_penalty": _confidence_penalty,
+    "disturb_label": _disturb_label,
     "focal": _focal,
     "forward_correction": _forward_correction,
     "kl_divergence": _kl_divergence,
+    "label_aware_smoothing": _label_aware_smoothing,
     "label_smoothing": _label_smoothing,
     "logit_matching": _logit_matching,
     "logit_penalty": _logit_penalty,
     "logit_smoothing": _logit_smoothing,
     "margin_smoothing": _margin_smoothing,
     "max_suppression": _max_suppression,
+    "online_label_smoothing": _online_label_smoothing,
     "smoothed_targets": _smoothed_targets,
     "soft_targets": _soft_targets,
     "target_probability": _target_probability,

@@ -1,7 +1,8 @@
 """Losses, found by name; the plain NLL is logged beside each of them.
 
 For programs of others: ``KerasLoss(name, ...)`` is one of them for Keras's
-``compile``, ``numpy_loss(name, logits, labels, ...)`` the same in NumPy. Both
+``compile``, ``numpy_loss(name, logits, labels, ...)`` the same in NumPy;
+``learnt_targets(logits, labels)`` are those of online label smoothing. They
 are imported when they are first asked for.
 """
 
@@ -12,6 +13,7 @@ from ls_tf import extras
 
 _PUBLIC = {
     "KerasLoss": "ls_tf.objective.keras_loss",
+    "learnt_targets": "ls_tf.analysis.numpy_losses",
     "numpy_loss": "ls_tf.analysis.numpy_losses",
 }
 

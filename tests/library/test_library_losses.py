@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from keras import ops
 
 import ls_tf
 from ls_tf.analysis import numpy_losses
+from ls_tf.objective import learnt_targets
 from ls_tf.objective.loss import Answers
 from ls_tf.spec import registry
 
@@ -45,7 +47,14 @@ OPTIONS = {
     },
     "target_probability": {"p": 0.6},
 }
-IN_NUMPY = sorted(OPTIONS.keys() - {"label_aware_smoothing"})
+# What a run draws or learns for them they are given in NumPy.
+IN_A_RUN = {
+    "disturb_label": {"alpha": 0.6},
+    "online_label_smoothing": {"alpha": 0.4},
+}
+IN_NUMPY = sorted(OPTIONS | IN_A_RUN)
+GIVEN = ("taught", "prior", "draws", "learnt")  # not options
+LEARNT = np.random.default_rng(3).dirichlet(np.ones(K), K).astype(np.float32)
 
 
 def loss_class(name):
@@ -59,12 +68,18 @@ def arrays(shape=(8,), seed=0):
     return labels, logits, teacher
 
 
+def words(shape):
+    drawn = np.random.default_rng(2).integers(0, 2**31, (*shape, 2))
+    return drawn.astype(np.int32)
+
+
 def of_room(name, labels, logits, teacher):
     taught = teacher if loss_class(name).needs_teacher else None
-    answers = Answers(labels, logits, PRIOR, taught)
+    draws = words(labels.shape)
+    answers = Answers(labels, logits, PRIOR, taught, draws, LEARNT)
     options = {
         "reduction" if k == "over_logits" else k: v
-        for k, v in OPTIONS[name].items()
+        for k, v in (OPTIONS | IN_A_RUN)[name].items()
     }
     return ops.convert_to_numpy(loss_class(name)(**options)(answers))
 
@@ -89,7 +104,9 @@ def test_numpy_forms_are_the_losses_of_their_names(name, shape):
         labels,
         teacher_logits=teacher,
         prior=PRIOR,
-        **OPTIONS[name],
+        draws=words(shape),
+        learnt=LEARNT,
+        **(OPTIONS | IN_A_RUN)[name],
     )
     wanted = of_room(name, labels, logits, teacher)
     assert found.shape == shape
@@ -102,7 +119,7 @@ def test_numpy_forms_have_the_options_and_defaults_of_the_losses(name):
     mine = {
         k: p.default
         for k, p in form.items()
-        if p.kind is p.KEYWORD_ONLY and k not in ("taught", "prior")
+        if p.kind is p.KEYWORD_ONLY and k not in GIVEN
     }
     wanted = {}
     for field in dataclasses.fields(loss_class(name)):
@@ -112,13 +129,92 @@ def test_numpy_forms_have_the_options_and_defaults_of_the_losses(name):
     assert mine == wanted
 
 
+LOG_P = np.log([0.5, 0.3, 0.2])  # of every example of the next tests
+
+
+@pytest.mark.parametrize(
+    ("shape", "middle"),
+    [
+        ("concave", math.sqrt(0.5)),  # sin 45 degrees
+        ("linear", 0.5),
+        ("convex", 1 - math.sqrt(0.5)),
+    ],
+)
+def test_label_aware_smoothing_by_hand(shape, middle):
+    # The second class lies half-way between the rarest and the first.
+    for label, grown in enumerate((1, middle, 0)):
+        eps = 0.1 + 0.3 * grown
+        others = LOG_P.sum() - LOG_P[label]
+        found = ls_tf.losses.numpy_loss(
+            "label_aware_smoothing",
+            LOG_P,
+            label,
+            prior=[1 / 2, 1 / 3, 1 / 6],
+            shape=shape,
+        )
+        wanted = -(1 - eps) * LOG_P[label] - eps / 2 * others
+        assert found == pytest.approx(wanted, rel=1e-12)
+
+
+def test_disturbed_labels_by_hand():
+    # Drawn anew below half of the words' range, at alpha 0.5.
+    draws = [[2**30 - 1, 2], [2**30, 2], [0, 4], [2**31 - 1, 1]]
+    found = ls_tf.losses.numpy_loss(
+        "disturb_label", np.tile(LOG_P, (4, 1)), [0] * 4, alpha=0.5, draws=draws
+    )
+    np.testing.assert_allclose(found, -LOG_P[[2, 0, 1, 0]], rtol=1e-12)
+
+
+def test_disturbed_labels_are_smoothed_ones_in_the_mean():
+    labels, logits, _ = arrays((1,))
+    many = 40_000
+    found = ls_tf.losses.numpy_loss(
+        "disturb_label",
+        np.repeat(logits, many, axis=0),
+        np.repeat(labels, many),
+        alpha=0.6,
+        draws=words((many,)),
+    )
+    wanted = ls_tf.losses.numpy_loss(
+        "label_smoothing", logits, labels, alpha=0.6
+    )
+    error = found.std() / math.sqrt(many)
+    assert found.mean() == pytest.approx(wanted[0], abs=4 * error)
+
+
+def test_learnt_targets_by_hand():
+    near, far = np.log([0.6, 0.3, 0.1]), np.log([0.8, 0.1, 0.1])
+    wrong = np.log([0.7, 0.2, 0.1])  # of class 1: not counted
+    logits, labels = np.stack([near, far, wrong]), [0, 0, 1]
+    first = ls_tf.losses.learnt_targets(logits, labels)
+    np.testing.assert_allclose(first[0], [0.7, 0.2, 0.1])
+    np.testing.assert_allclose(first[1:], 1 / 3)
+    kept = ls_tf.losses.learnt_targets(wrong, 1, before=first)
+    np.testing.assert_array_equal(kept, first)
+    # -(0.6 + 0.4 * 0.7) log 0.5 - 0.08 log 0.3 - 0.04 log 0.2
+    found = ls_tf.losses.numpy_loss(
+        "online_label_smoothing", LOG_P, 0, alpha=0.4, learnt=first
+    )
+    assert found == pytest.approx(-LOG_P @ [0.88, 0.08, 0.04])
+
+
+def test_learnt_targets_are_those_of_a_run():
+    labels, logits, _ = arrays((200,))
+    sums = ops.convert_to_numpy(learnt_targets.seen(labels, logits))
+    np.testing.assert_allclose(
+        ls_tf.losses.learnt_targets(Tensor(logits), labels),
+        sums / sums.sum(axis=1, keepdims=True),
+        rtol=1e-5,
+    )
+
+
 def test_every_loss_has_a_keras_form_or_says_why_not():
     for name in registry.names("ls_tf.losses"):
         if name in OPTIONS:
             keras_loss(name)
-        elif name in ("disturb_label", "online_label_smoothing"):
+        else:
             with pytest.raises(ValueError, match="draws or learns"):
-                ls_tf.losses.KerasLoss(name, alpha=0.1)
+                ls_tf.losses.KerasLoss(name, **IN_A_RUN[name])
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
@@ -230,6 +326,42 @@ def test_a_loss_is_saved_and_loaded():
                 "label_smoothing", [[1, 2]], [0], alpha=1.5
             ),
             "alpha from 0 to 1",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "label_aware_smoothing", [[1, 2]], [0]
+            ),
+            "prior=",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "label_aware_smoothing", [[1, 2]], [0], prior=[0.5, 0.6]
+            ),
+            "sum to 1",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "disturb_label", [[1, 2]], [0], alpha=0.1
+            ),
+            "draws=",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "disturb_label", [[1, 2]], [0], alpha=0.1, draws=[[0.5, 1]]
+            ),
+            "integers of shape",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "online_label_smoothing", [[1, 2]], [0], alpha=0.1
+            ),
+            "learnt=",
+        ),
+        (
+            lambda: ls_tf.losses.learnt_targets(
+                [[1, 2]], [0], before=[[0.5, 0.5], [0.5, 0.6]]
+            ),
+            "sum to 1",
         ),
         (lambda: ls_tf.distillation.packed([0.5], [[1, 2]]), "integers"),
     ],
