@@ -17,7 +17,7 @@ from ls_tf.analysis import neural_collapse as _collapse
 from ls_tf.analysis import projection as _projection
 from ls_tf.analysis.outputs import Array
 
-__all__ = ["Projection", "collapse", "kernel", "project"]
+__all__ = ["Projection", "collapse", "distances", "kernel", "project"]
 
 Order = Literal["features_first", "classes_first"]
 
@@ -87,6 +87,42 @@ def kernel(
             f"{matrix.shape}"
         )
     return turned
+
+
+def distances(
+    features: Any,
+    weights: Any,
+    *,
+    bias: Any = None,
+    order: Order | None = None,
+) -> Array:
+    """Gives how far each activation lies from the template of each class.
+
+    Smoothed labels ask for an activation that is near to the template of its
+    own class and equally far from all others.
+
+    Args:
+        features: float [N, D], what the last layer multiplies.
+        weights: float [D, K] or [K, D].
+        bias: float [K], which becomes the last entry of each template, as 1
+            does of each activation; None to leave it out.
+        order: of the weights, see ``kernel``.
+
+    Returns:
+        float64 [N, K], Euclidean.
+
+    Raises:
+        ValueError: shapes or values that are not as above.
+
+    Source: Mueller et al. 2019, section 2: |x - w_k|^2 = x' x - 2 x' w_k +
+    w_k' w_k.
+    """
+    points = given.array(features, "features")
+    if points.ndim != 2:
+        raise ValueError(f"wanted features [N, D], got shape {points.shape}")
+    matrix = kernel(weights, points.shape[1], order)
+    offsets = None if bias is None else given.array(bias, "a bias")
+    return np.sqrt(_projection.squared_distances(points, matrix, offsets))
 
 
 def project(

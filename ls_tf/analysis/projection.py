@@ -89,6 +89,50 @@ def append_one(points: npt.ArrayLike) -> Array:
     return np.concatenate([rows, np.ones((len(rows), 1))], axis=1)
 
 
+def squared_distances(
+    points: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    bias: npt.ArrayLike | None = None,
+) -> Array:
+    """Gives how far activations lie from the template of each class.
+
+    ``x' x`` is the same for all classes; where all templates have one norm,
+    the nearest is that of the largest logit.
+
+    Args:
+        points: float [N, D], activations x.
+        kernel: float [D, K], templates w_k as columns.
+        bias: float [K]; then it is the last entry of a template, and 1 that
+            of an activation. None to leave both out.
+
+    Returns:
+        float64 [N, K], ``x' x - 2 x' w_k + w_k' w_k``.
+
+    Raises:
+        ValueError: on bad shapes.
+
+    Source: Mueller et al. 2019, section 2.
+    """
+    rows, weights = _matrix(points, "points"), _matrix(kernel, "kernel")
+    if rows.shape[1] != len(weights):
+        raise ValueError(
+            f"wanted a kernel [{rows.shape[1]}, K], got shape {weights.shape}"
+        )
+    if bias is not None:
+        offsets = np.asarray(bias, np.float64)
+        if offsets.shape != weights.shape[1:]:
+            raise ValueError(
+                f"wanted a bias [{weights.shape[1]}], got shape {offsets.shape}"
+            )
+        rows, weights = append_one(rows), np.vstack([weights, offsets])
+    found: Array = (
+        (rows**2).sum(axis=1)[:, None]
+        - 2 * rows @ weights
+        + (weights**2).sum(axis=0)
+    )
+    return np.maximum(found, 0)  # rounding
+
+
 def plane_basis(templates: npt.ArrayLike) -> Array:
     """Gives an orthonormal basis of the plane through three templates.
 

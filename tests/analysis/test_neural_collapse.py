@@ -50,6 +50,22 @@ def test_a_simplex_is_collapsed_and_others_are_not():
     assert nc.nc2(line) == pytest.approx(math.sqrt(2 - 2 / math.sqrt(2)))
 
 
+def test_too_few_dimensions_have_no_simplex():
+    """K classes want K - 1; in D <= K - 1 the nearest is a tight frame.
+
+    A Gram matrix of norm 1 and rank D has a trace of sqrt(D) at most, so that
+    the distance is sqrt(2 - 2 sqrt(D / (K - 1))) or more.
+    """
+    least = math.sqrt(2 - 2 * math.sqrt(2 / 4))
+    turns = 2 * np.pi * np.arange(5) / 5
+    pentagon = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    assert nc.nc2(pentagon) == pytest.approx(least)
+    draws = np.random.default_rng(0)
+    others = [nc.nc2(draws.normal(size=(5, 2))) for _ in range(200)]
+    assert least < min(others)
+    assert nc.nc2(np.eye(5)) == pytest.approx(0, abs=1e-12)  # D = 4 is enough
+
+
 def search(num_classes, alpha, decays, per_class, width, seed=0):
     """Minimises the loss over templates and activations themselves."""
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ import pytest
 from arrays_of_frameworks import Tensor
 
 from ls_tf import geometry
+from ls_tf.analysis import neural_collapse
 
 
 def layer(count=60, width=7, classes=4, seed=0):
@@ -32,6 +33,42 @@ def test_a_projection_keeps_the_distances_of_templates():
     side = (columns[1] - columns[0]) / np.linalg.norm(columns[1] - columns[0])
     chosen = features[np.isin(labels, (0, 1, 3))]
     np.testing.assert_allclose(found.points[:, 0], chosen @ side)
+
+
+def test_distances_to_templates():
+    features, _, kernel = layer()
+    bias = np.array([0.5, -1.0, 0.0, 2.0])
+    templates = np.hstack([kernel.T, bias[:, None]])
+    rows = np.pad(features, ((0, 0), (0, 1)), constant_values=1)
+    for given, x, w in (
+        (None, features, kernel.T),
+        (Tensor(bias), rows, templates),
+    ):
+        wanted = np.linalg.norm(x[:, None] - w, axis=-1)
+        found = geometry.distances(Tensor(features), kernel, bias=given)
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+        turned = geometry.distances(features, kernel.T, bias=given)
+        np.testing.assert_array_equal(turned, found)
+    # A template lies on itself, whatever is lost by rounding.
+    np.testing.assert_allclose(
+        np.diag(geometry.distances(kernel.T, kernel)), 0, atol=1e-6
+    )
+
+
+def test_smoothing_wants_one_distance_to_all_other_templates():
+    # The minimum of the smoothed loss, and one of its activations off it.
+    kernel, means = neural_collapse.minimiser(
+        4, 0.1, templates_decay=1e-3, activations_decay=1e-3, per_class=5
+    )
+    found = geometry.distances(means, kernel, order="features_first")
+    others = found[~np.eye(4, dtype=bool)].reshape(4, 3)
+    np.testing.assert_allclose(others, others[0, 0])
+    assert (np.diag(found) < 0.9 * others[0, 0]).all()
+    # |x - w_j|^2 - |x - w_k|^2 = 2 (z_k - z_j) where templates have one norm.
+    gap = 2 * neural_collapse.logit_gap(
+        4, 0.1, templates_decay=1e-3, activations_decay=1e-3, per_class=5
+    )
+    np.testing.assert_allclose(others**2 - np.diag(found)[:, None] ** 2, gap)
 
 
 def test_templates_in_either_order_give_the_same():
