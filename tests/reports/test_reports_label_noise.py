@@ -229,6 +229,15 @@ def test_minima_of_the_error_are_counted():
     assert len(pictures["errors_noise_mnist_narrow"].axes) == 4
 
 
+def test_equal_errors_side_by_side_are_one_minimum():
+    def make(a, p, seed):
+        return Run(1.0, 0.9 + 0.03 * (p in (0.3, 0.35, 0.4)))
+
+    tables, _ = blocks("g_fig10", records("g_fig10", make))
+    row = dicts(tables["minima"])[0]
+    assert row["minima"] == "0.35 (7.00 %)"
+
+
 def test_weak_smoothing_against_none():
     def make(a, p, seed):
         return Run(1.0, 0.9 + (0.01 if a >= 0.9 else -0.05) * (p == 0.95))
