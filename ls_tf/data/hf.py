@@ -3,8 +3,9 @@
 ``data.source`` is a folder that ``save_to_disk`` wrote, or a name such as
 ``ylecun/mnist``, with a configuration behind a colon: ``name:configuration``.
 It has one column of images and one of class labels; where there are several
-of these, that called ``label``. All images are held in memory, as large as
-``data.image_size`` says.
+of these, that called ``label``. With an augmentation of photographs the images
+are streamed, as they are, from records that are written once; else all are
+held in memory, as large as ``data.image_size`` says.
 """
 
 from types import ModuleType

@@ -6,7 +6,7 @@ the same classes; or ``CLASS/*.png``: then ``data.held_out`` says how much of it
 is to be ``test``. Pictures may lie in folders of a class's folder. Classes are
 numbered in the order of their names.
 
-With an augmentation of photographs, JPEGs are streamed; else all pictures are
+With an augmentation of photographs they are streamed; else all pictures are
 held in memory, as large as ``data.image_size`` says.
 """
 

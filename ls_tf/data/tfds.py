@@ -4,11 +4,14 @@
 ``mnist:3.0.1``. Splits, classes and sizes are read from TFDS; the set is
 prepared in the data directory as others are.
 
-With an augmentation of photographs its JPEGs are streamed, else all images are
-held in memory: if they have many sizes, as large as ``data.image_size`` says.
+With an augmentation of photographs its pictures are streamed, else all images
+are held in memory: if they have many sizes, as large as ``data.image_size``
+says.
 """
 
 import functools
+import os
+from collections.abc import Sequence
 from types import ModuleType
 
 from ls_tf.pipeline import own, tfds_sets
@@ -25,6 +28,28 @@ INFO = DatasetInfo(
     source="A data set of TFDS, named by data.source.",
 )
 WANTS = "the name of a data set of TFDS"
+
+
+def check(
+    source: str,
+    splits: Sequence[str],
+    *,
+    data_dir: str | os.PathLike[str] | None,
+) -> None:
+    """Refuses a set that TFDS has not, before TensorFlow is loaded.
+
+    Args:
+        source: its name.
+        splits: not looked at; TFDS says which there are.
+        data_dir: where TFDS data lies; None means TFDS's own default.
+
+    Raises:
+        DataError: one line.
+
+    Source: ours.
+    """
+    del splits
+    tfds_sets.check(INFO, source, data_dir)
 
 
 def opened(source: str, how: own.Reading) -> ModuleType:
@@ -72,13 +97,14 @@ def _changed(source: str, how: own.Reading) -> ModuleType:
 
     info = tfds_sets.described(INFO, source, how.data_dir, streams=False)
     stored: dict[str, Arrays] = {}
+    total = sum(info.sizes.values())
     for base in info.sizes:
         where = f"{info.name}/{base}"
         if all(info.image_shape):
-            own.check_bytes(where, info.sizes[base], info.image_shape)
+            own.check_bytes(where, total, info.image_shape)
             stored[base] = reading.load(info, base, data_dir=how.data_dir)
             image = stored[base]["image"]
-            image = alike.fit(image, where, how.image_size, how.channels)
+            image = alike.fit(image, where, how.image_size, how.channels, total)
             stored[base] = {**stored[base], "image": image}
         else:
             stored[base] = alike.of_many(
@@ -87,5 +113,6 @@ def _changed(source: str, how: own.Reading) -> ModuleType:
                 info.sizes[base],
                 how.image_size,
                 how.channels,
+                total,
             )
     return own.in_memory(info.name, stored, info.class_names, how)

@@ -4,9 +4,10 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from ls_tf import stopping
+from ls_tf.pipeline import encoded as files
 from ls_tf.pipeline import own
 from ls_tf.pipeline.contract import Arrays, DataError, line
 
@@ -57,6 +58,42 @@ def decode(
     return _fitted(picture, size, channels)
 
 
+def upright(encoded: bytes, where: str) -> bytes:
+    """Gives a picture that is streamed as it is seen, without loss.
+
+    Args:
+        encoded: bytes of a PNG or a JPEG.
+        where: of the file, for the message.
+
+    Returns:
+        The same; where the file says how the camera was held (EXIF), a PNG of
+        the turned picture.
+
+    Raises:
+        DataError: it is no PNG or JPEG, or a turned one is damaged.
+
+    Source: ours.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+            direction = _direction(image)
+    except Exception as error:  # Pillow raises nearly anything.
+        raise DataError(
+            f"{where} is damaged, or no PNG or JPEG: {line(error)}"
+        ) from None
+    if direction in (0, 1):
+        return encoded
+    return files.png(decode(encoded, where))
+
+
+def _direction(image: Image.Image) -> int:
+    """How the camera was held, 1 upright; 0 where that is not told."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 0))
+    except Exception:  # What cannot be read of it says nothing of the pixels.
+        return 0
+
+
 def _upright(image: Image.Image) -> Image.Image:
     """Turns a picture as a camera says that it was held."""
     try:
@@ -83,7 +120,11 @@ def _fitted(
 
 
 def fit(
-    images: np.ndarray, where: str, size: Sequence[int], channels: int
+    images: np.ndarray,
+    where: str,
+    size: Sequence[int],
+    channels: int,
+    total: int = 0,
 ) -> np.ndarray:
     """Scales and cuts images of one size to another, and to grey or from it.
 
@@ -95,6 +136,7 @@ def fit(
         where: set and split, for the message.
         size: (height, width); empty: as they are.
         channels: 1 or 3; 0: as they are.
+        total: images of all splits, which have to fit in memory; 0: these.
 
     Returns:
         uint8 [N, H, W, C]; the same array where nothing changes.
@@ -112,7 +154,7 @@ def fit(
             f"{where}: wanted images of 1 or 3 channels to be changed, got "
             f"{images.shape[3]}"
         )
-    own.check_bytes(where, len(images), shape)
+    own.check_bytes(where, total or len(images), shape)
     made = np.empty((len(images), *shape), np.uint8)
     for i, image in enumerate(images):
         stopping.look()
@@ -127,6 +169,7 @@ def of_many(
     count: int,
     size: Sequence[int],
     channels: int,
+    total: int,
 ) -> Arrays:
     """Scales and cuts decoded images of many sizes, one by one.
 
@@ -136,6 +179,7 @@ def of_many(
         count: how many there are.
         size: see ``fit``.
         channels: likewise.
+        total: likewise.
 
     Returns:
         ``image`` uint8 [N, H, W, C] and ``label`` int64 [N].
@@ -153,12 +197,12 @@ def of_many(
             called = f"image {i}"
             yield called, fit(image[np.newaxis], called, size, channels)[0]
 
-    stacked = together(fitted(), where, count)
+    stacked = together(fitted(), where, count, total)
     return {"image": stacked, "label": np.array(label)}
 
 
 def together(
-    images: Iterable[tuple[str, np.ndarray]], name: str, count: int
+    images: Iterable[tuple[str, np.ndarray]], name: str, count: int, total: int
 ) -> np.ndarray:
     """Stacks images that are alike.
 
@@ -166,6 +210,7 @@ def together(
         images: where each is from, and uint8 [H, W, C].
         name: set and split, for messages.
         count: how many there are, 1 or more.
+        total: images of all splits, which have to fit in memory.
 
     Returns:
         uint8 [N, H, W, C].
@@ -180,7 +225,7 @@ def together(
     for i, (where, image) in enumerate(images):
         stopping.look()
         if made is None:
-            own.check_bytes(name, count, image.shape)
+            own.check_bytes(name, total, image.shape)
             made, first = np.empty((count, *image.shape), np.uint8), where
         if image.shape != made.shape[1:]:
             raise DataError(

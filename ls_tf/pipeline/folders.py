@@ -9,11 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-from etils import epath
 
 from ls_tf import seeds, stopping
-from ls_tf.pipeline import array_cache, own, record_files
-from ls_tf.pipeline.contract import Arrays, DataError, RecordInfo, line
+from ls_tf.pipeline import array_cache, own, own_records
+from ls_tf.pipeline.contract import Arrays, DataError, line
 from ls_tf.pipeline.shards import Example
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
@@ -26,7 +25,6 @@ _OTHERS = (
 _NO_CLASSES = ("__MACOSX", "__pycache__")
 # Folders of these names are splits, if they have folders of classes.
 _LIKE_SPLITS = (*own.SPLITS, "training", "testing")
-_PER_FILE = 2000
 _DECODER = 2  # another number where a picture is decoded to other pixels
 
 
@@ -271,15 +269,16 @@ def decoded(listing: Listing, base: str, how: own.Reading) -> Arrays:
     cache = kept and kept / "image_folder" / told.hexdigest()[:16]
     arrays = array_cache.read(cache, base, ["image"], about) if cache else None
     if arrays is None:
+        total = len(listing.files)
         if size and channels:
-            own.check_bytes(listing.name, len(rows), (*size, channels))
+            own.check_bytes(listing.name, total, (*size, channels))
         pictures = (
             (file, alike.decode(_read(top / path), file, size, channels))
             for path, _ in rows
             for file in (str(top / path),)
         )
         where = f"{listing.name}/{base}"
-        arrays = {"image": alike.together(pictures, where, len(rows))}
+        arrays = {"image": alike.together(pictures, where, len(rows), total)}
         if cache:
             array_cache.write(cache, base, arrays, about)
     return {"image": arrays["image"], "label": listing.labels[base]}
@@ -298,78 +297,37 @@ def _read(file: Path) -> bytes:
 
 
 def streamed(listing: Listing, how: own.Reading) -> ModuleType:
-    """Makes a data set of JPEGs that are read when they are needed.
+    """Makes a data set of files that are read when they are needed.
 
     Args:
         listing: the pictures.
-        how: it is read; wanted without a size and channels, the augmentation
-            says those.
+        how: it is read.
 
     Returns:
         Its module; its ``prepare`` copies the files, unchanged, into
-        ArrayRecord files in the data directory.
+        ArrayRecord files in the data directory; those that a camera wrote on
+        their side are turned first, and are PNGs then.
 
     Raises:
-        DataError: one line: a size is given, or a picture is no JPEG.
+        DataError: see ``own_records.streamed``.
 
     Source: ours.
     """
-    if how.image_size or how.channels:
-        raise DataError(
-            "data.image_size, data.channels: wanted nothing, the augmentation "
-            "of photographs makes them alike"
-        )
-    other = next(
-        (p for _, p, *_ in listing.files if not p.lower().endswith(_JPEG)), None
+
+    def pictures(base: str, rows: np.ndarray) -> Iterator[Example]:
+        from ls_tf.pipeline import alike
+
+        for row in rows.tolist():
+            path, label = listing.splits[base][row]
+            file = Path(listing.source, path)
+            encoded = alike.upright(_read(file), str(file))
+            yield Example(encoded, label, str(file))
+
+    return own_records.streamed(
+        listing.name,
+        listing.labels,
+        listing.class_names,
+        pictures,
+        how,
+        listing.sha256,
     )
-    if other is not None:
-        raise DataError(
-            f"{listing.name}: wanted JPEGs, which can be streamed, got "
-            f"{Path(listing.source, other)}; with another data.augmentation "
-            "and data.image_size, PNGs are held in memory"
-        )
-    parts = own.hold_out(listing.name, listing.labels, how)
-    rows = {
-        base: [listing.splits[of][i] for i in chosen.tolist()]
-        for base, (of, chosen) in parts.items()
-    }
-    info = RecordInfo(
-        name=listing.name,
-        sizes={base: len(chosen) for base, chosen in rows.items()},
-        num_classes=len(listing.class_names),
-        class_names=listing.class_names,
-        licence=own.LICENCE,
-        source=listing.source,
-        is_own=True,
-    )
-    told = repr((listing.sha256, how.held_out, how.held_out_seed))
-    number = hashlib.sha256(told.encode()).hexdigest()[:16]
-
-    def prepare(*, data_dir: str | os.PathLike[str] | None) -> str:
-        return _recorded(info, Path(listing.source), rows, number, data_dir)
-
-    return own.as_module(info, prepare=prepare)
-
-
-def _recorded(
-    info: RecordInfo,
-    top: Path,
-    rows: Mapping[str, list[tuple[str, int]]],
-    number: str,
-    data_dir: str | os.PathLike[str] | None,
-) -> str:
-    """Gives the folder of the ArrayRecord files; makes them if need be."""
-    what = " for the records of its photographs"
-    kept = record_files.place(info.name, data_dir, what)
-    folder = kept / f"image_folder-{number}"
-
-    def examples(base: str) -> Iterator[Example]:
-        for path, label in rows[base]:
-            file = top / path
-            yield Example(_read(file), label, str(file))
-
-    def make(mine: epath.Path) -> None:
-        splits = {base: (len(rows[base]), examples(base)) for base in rows}
-        record_files.write(mine, "image_folder", splits, per_file=_PER_FILE)
-
-    return record_files.prepared(info.name, folder, make)

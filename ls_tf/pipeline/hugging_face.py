@@ -1,16 +1,19 @@
-"""Data sets of the library ``datasets`` of Hugging Face, as arrays."""
+"""Data sets of the library ``datasets`` of Hugging Face."""
 
+import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ls_tf import extras, stopping
-from ls_tf.pipeline import alike, own, tfds
+from ls_tf.pipeline import alike, own, own_records, tfds
 from ls_tf.pipeline.contract import Arrays, DataError, line
+from ls_tf.pipeline.shards import Example
+from ls_tf.records import arrays
 
 _HUB = "https://huggingface.co"
 
@@ -32,10 +35,84 @@ def opened(source: str, how: own.Reading) -> ModuleType:
     Source: ours.
     """
     name = own.title("hf", source)
-    splits = _splits(source)
+    splits, names = _splits(name, source)
+    if how.streams:
+        return _streamed(name, splits, names, how)
+    total = sum(len(split.table) for split in splits.values())
     stored: dict[str, Arrays] = {}
+    for base, split in splits.items():
+        where = f"{name}/{base}"
+        count = len(split.table)
+        pictures = (
+            (called, alike.decode(data, called, how.image_size, how.channels))
+            for called, data in _encoded(split, where, np.arange(count))
+        )
+        stored[base] = {
+            "image": alike.together(pictures, where, count, total),
+            "label": split.labels(where),
+        }
+    return own.in_memory(name, stored, names, how)
+
+
+def _streamed(
+    name: str,
+    splits: Mapping[str, "_Split"],
+    names: list[str],
+    how: own.Reading,
+) -> ModuleType:
+    """The set, its pictures read from Arrow row by row."""
+    labels = {
+        base: own.check_labels(
+            f"{name}/{base}", split.labels(f"{name}/{base}"), len(split.table)
+        )
+        for base, split in splits.items()
+    }
+    labels, called_as = own.classes(name, labels, names)
+
+    def pictures(base: str, rows: np.ndarray) -> Iterator[Example]:
+        encoded = _encoded(splits[base], f"{name}/{base}", rows)
+        for row, (called, data) in zip(rows, encoded, strict=True):
+            kept = alike.upright(data, called)
+            yield Example(kept, int(labels[base][row]), called)
+
+    files = [
+        (file["filename"], facts.st_size, facts.st_mtime_ns)
+        for split in splits.values()
+        for file in split.table.cache_files
+        for facts in (os.stat(file["filename"]),)
+    ]
+    told = {base: arrays.digest(label) for base, label in labels.items()}
+    state = (name, files, told)
+    return own_records.streamed(name, labels, called_as, pictures, how, state)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Split:
+    """A table, and its columns of images and of class labels."""
+
+    table: Any
+    image: str
+    label: str
+
+    def labels(self, where: str) -> np.ndarray:
+        """The class ids.
+
+        Raises:
+            DataError: an image has none.
+        """
+        values = self.table[self.label][:]
+        if any(value is None for value in values):
+            raise DataError(
+                f"{where}: wanted a label of each image, some have none"
+            )
+        return np.array(values)
+
+
+def _splits(name: str, source: str) -> tuple[dict[str, _Split], list[str]]:
+    """Split -> where it has images and labels; and the names of classes."""
+    splits: dict[str, _Split] = {}
     names: list[str] = []
-    for base, table in splits.items():
+    for base, table in _tables(source).items():
         where = f"{name}/{base}"
         image, label = _columns(where, table.features)
         if base != "train" and _lacks_labels(table, label):
@@ -45,26 +122,13 @@ def opened(source: str, how: own.Reading) -> ModuleType:
             raise DataError(f"{where}: wanted the class names of train")
         if not len(table):
             raise DataError(f"{where}: wanted examples, got none")
-        pictures = _pictures(table, image, where, how)
-        stored[base] = {
-            "image": alike.together(pictures, where, len(table)),
-            "label": _labels(where, table, label),
-        }
-    return own.in_memory(name, stored, names, how)
+        splits[base] = _Split(table, image, label)
+    return splits, names
 
 
 def _lacks_labels(table: Any, label: str) -> bool:
     """Whether a split is one whose labels its makers keep: all -1 or none."""
     return bool(len(table)) and set(table.unique(label)) <= {-1, None}
-
-
-def _labels(where: str, table: Any, label: str) -> np.ndarray:
-    values = table[label][:]
-    if any(value is None for value in values):
-        raise DataError(
-            f"{where}: wanted a label of each image, some have none"
-        )
-    return np.array(values)
 
 
 def _library(*, is_fetched: bool = False) -> Any:
@@ -79,7 +143,7 @@ def _library(*, is_fetched: bool = False) -> Any:
     return datasets
 
 
-def _splits(source: str) -> dict[str, Any]:
+def _tables(source: str) -> dict[str, Any]:
     """Split -> table; ``train`` first."""
     path = os.path.expanduser(source)
     is_there = os.path.isdir(path)
@@ -139,15 +203,18 @@ def _columns(where: str, features: Any) -> tuple[str, str]:
     return columns_of[0], columns_of[1]
 
 
-def _pictures(
-    table: Any, column: str, where: str, how: own.Reading
-) -> Iterator[tuple[str, np.ndarray]]:
-    """Decodes the images; each is told by its file, or its number."""
+def _encoded(
+    split: _Split, where: str, rows: np.ndarray
+) -> Iterator[tuple[str, bytes]]:
+    """Gives the images' files; each is told by its name, or its number."""
     datasets = _library()
-    raw = table.select_columns([column]).cast_column(
-        column, datasets.Image(decode=False)
+    column = split.image
+    raw = (
+        split.table.select_columns([column])
+        .cast_column(column, datasets.Image(decode=False))
+        .select(rows)
     )
-    for i, row in enumerate(raw):
+    for i, row in zip(rows, raw, strict=True):
         path = (row[column] or {}).get("path") or ""
         called = f"{where}: image {i}" + (f" ({path})" if path else "")
         try:
@@ -157,7 +224,4 @@ def _pictures(
                     encoded = file.read()
         except (OSError, TypeError) as error:
             raise DataError(f"{called} cannot be read: {line(error)}") from None
-        yield (
-            called,
-            alike.decode(encoded, called, how.image_size, how.channels),
-        )
+        yield called, encoded

@@ -21,6 +21,11 @@ from ls_tf.spec import DataSpec, SpecError, registry
 LICENCE = "the user's own"
 # Of all pixels of a set in memory: what a machine of 16 GB can work with.
 MOST_BYTES = 8 * 2**30
+# What to do where that is too little.
+STREAM = (
+    "an augmentation of photographs, which streams them: "
+    "--set=data.augmentation=imagenet_224 (docs/data.md)"
+)
 # What the user's files call a split -> what it is called here.
 SPLITS = {
     "train": "train",
@@ -318,16 +323,21 @@ def classes(
 def check_bytes(name: str, count: int, shape: Sequence[int]) -> None:
     """Refuses images that are too many for memory.
 
+    Args:
+        name: of the set, or set and split.
+        count: images of all splits.
+        shape: (height, width, channels).
+
     Raises:
         DataError: one line.
     """
     needed = count * int(np.prod(shape, dtype=np.int64))
     if needed > MOST_BYTES:
+        whole = name.partition("/")[0]  # A title has no slash.
         raise DataError(
-            f"{name}: {count} images of {' x '.join(map(str, shape))} are "
+            f"{whole}: {count} images of {' x '.join(map(str, shape))} are "
             f"{needed / 1e9:.1f} GB, wanted at most {MOST_BYTES / 1e9:.1f} in "
-            "memory; say a smaller data.image_size, or stream photographs "
-            "(docs/data.md)"
+            f"memory; say a smaller data.image_size, or {STREAM}"
         )
 
 

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ls_tf.pipeline import colour, jpeg
+from ls_tf.pipeline import colour
+from ls_tf.pipeline import encoded as files
 from ls_tf.pipeline.draws import Draws
 
 Box = tuple[int, int, int, int]  # top, left, height, width
@@ -41,14 +42,14 @@ class Recipe(Protocol):
         """Decodes and augments.
 
         Args:
-            encoded: a JPEG file's bytes.
+            encoded: the bytes of a JPEG or PNG file.
             draws: the chance of this example in this epoch.
 
         Returns:
             uint8 [size, size, 3].
 
         Raises:
-            jpeg.DamagedImageError: the bytes are no whole JPEG.
+            jpeg.DamagedImageError: the bytes are no whole picture.
         """
 
     def evaluate(self, encoded: bytes) -> np.ndarray:
@@ -94,7 +95,7 @@ class Inception:
 
     def train(self, encoded: bytes, draws: Draws) -> np.ndarray:
         """See ``Recipe.train``."""
-        height, width = jpeg.size(encoded)
+        height, width = files.size(encoded)
         box = distorted_box(height, width, draws)
         methods = (
             (cv2.INTER_LINEAR, cv2.INTER_NEAREST)
@@ -110,7 +111,7 @@ class Inception:
 
     def evaluate(self, encoded: bytes) -> np.ndarray:
         """See ``Recipe.evaluate``."""
-        height, width = jpeg.size(encoded)
+        height, width = files.size(encoded)
         top, left = height // 16, width // 16  # half of an eighth, cut
         box = (top, left, height - 2 * top, width - 2 * left)
         return self._resized(encoded, (height, width), box, cv2.INTER_LINEAR)
@@ -123,7 +124,7 @@ class Inception:
         least = (whole[0] * self.size / height, whole[1] * self.size / width)
         # The picture may be shrunk as far as the box has pixels to spare; not
         # where the way to resize is to make a difference.
-        image = jpeg.decode(encoded, (0, 0) if self.full else least)
+        image = files.decode(encoded, (0, 0) if self.full else least)
         shrunk = image.shape[0] / whole[0]
         if shrunk != 1:
             last = (top + height, left + width)
@@ -194,7 +195,7 @@ class ResizedCrop:
 
     def train(self, encoded: bytes, draws: Draws) -> np.ndarray:
         """See ``Recipe.train``."""
-        picture = Image.fromarray(jpeg.decode(encoded))
+        picture = Image.fromarray(files.decode(encoded))
         top, left, height, width = resized_crop_box(
             picture.height, picture.width, draws
         )
@@ -204,7 +205,7 @@ class ResizedCrop:
 
     def evaluate(self, encoded: bytes) -> np.ndarray:
         """See ``Recipe.evaluate``."""
-        picture = Image.fromarray(jpeg.decode(encoded))
+        picture = Image.fromarray(files.decode(encoded))
         short = min(picture.height, picture.width)
         height, width = (
             int(self.shorter * side / short)
@@ -272,7 +273,7 @@ class Affine:
 
     def train(self, encoded: bytes, draws: Draws) -> np.ndarray:
         """See ``Recipe.train``."""
-        picture = Image.fromarray(jpeg.decode(encoded))
+        picture = Image.fromarray(files.decode(encoded))
         angle = draws.uniform(-self.degrees, self.degrees)
         most = self.translate * picture.height
         down = round(draws.uniform(-most, most))
@@ -288,7 +289,7 @@ class Affine:
 
     def evaluate(self, encoded: bytes) -> np.ndarray:
         """See ``Recipe.evaluate``."""
-        picture = Image.fromarray(jpeg.decode(encoded))
+        picture = Image.fromarray(files.decode(encoded))
         return np.asarray(_bilinear(picture, self.size, self.size))
 
 

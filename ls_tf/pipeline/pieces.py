@@ -164,7 +164,7 @@ class Pieces:
         self, position: int, epoch: int | None, damaged: list[int]
     ) -> tuple[np.ndarray, int]:
         """Gives the pixels and the label of a record, or of its stand-in."""
-        from ls_tf.pipeline import draws, jpeg, photographs
+        from ls_tf.pipeline import draws, encoded, jpeg, photographs
 
         recipe = photographs.recipe(self.recipe)
         label: int | None = None
@@ -181,10 +181,11 @@ class Pieces:
                 return recipe.train(example.encoded, chance), label
             except jpeg.DamagedImageError as error:
                 if not self.skips:
+                    kind = encoded.kind(example.encoded)
                     raise DataError(
                         f"{self.shards.name}: record {self.shards.number(at)} "
                         f"({example.file_name or 'of no known file'}) is no "
-                        f"whole JPEG: {error}; prepare the data anew, or set "
+                        f"whole {kind}: {error}; prepare the data anew, or set "
                         "data.skip_damaged=true: the next of its class takes "
                         "its place"
                     ) from error

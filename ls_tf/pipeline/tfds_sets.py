@@ -49,15 +49,7 @@ def described(
 
     Source: ours.
     """
-    if not _NAME.fullmatch(source):
-        raise DataError(
-            f"data.source: wanted the name of a TFDS data set, as kmnist or "
-            f"emnist/letters, got '{source}'"
-        )
-    info = dataclasses.replace(
-        blank, name=own.title("tfds", source), tfds=source, is_own=True
-    )
-    folder = tfds.find_data_dir(info, data_dir)
+    info, folder = check(blank, source, data_dir)
     if streams:
         known = _ask(_as_records(info), folder, streams=True)
     else:
@@ -88,7 +80,6 @@ def _ask(
     info: DatasetInfo, folder: epath.Path, *, streams: bool
 ) -> dict[str, Any]:
     """Asks TFDS for shape, classes and sizes."""
-    _check_name(info, folder)
     made, is_prepared = tfds.builder(info, folder)
     if not is_prepared:
         if streams:
@@ -114,17 +105,46 @@ def _ask(
     }
 
 
-def _check_name(info: DatasetInfo, folder: epath.Path) -> None:
-    """Refuses a name that TFDS has not, and that is not prepared here."""
-    name = re.split("[/:]", str(info.tfds))[0]
-    if (folder / name).exists():
-        return
+def check(
+    blank: DatasetInfo, source: str, data_dir: str | os.PathLike[str] | None
+) -> tuple[DatasetInfo, epath.Path]:
+    """Refuses a name that TFDS has not, and that is not prepared here.
+
+    TensorFlow is not imported, and TFDS for a new name alone.
+
+    Args:
+        blank: what the module says of all such sets.
+        source: the set's name.
+        data_dir: where TFDS data lies; None means TFDS's own default.
+
+    Returns:
+        What is known of the set, and the data directory.
+
+    Raises:
+        DataError: one line.
+
+    Source: ours.
+    """
+    if not _NAME.fullmatch(source):
+        raise DataError(
+            f"data.source: wanted the name of a TFDS data set, as kmnist or "
+            f"emnist/letters, got '{source}'"
+        )
+    info = dataclasses.replace(
+        blank, name=own.title("tfds", source), tfds=source, is_own=True
+    )
+    folder = tfds.find_data_dir(info, data_dir)
+    name = re.split("[/:]", source)[0]
+    if (folder / name).exists() or (
+        folder / array_cache.FOLDER / source / f"{_KEPT}.json"
+    ).exists():
+        return info, folder
     with stopping.importing("TensorFlow Datasets"):
         import tensorflow_datasets
 
     existing = tensorflow_datasets.list_builders(with_community_datasets=False)
     if name in existing:
-        return
+        return info, folder
     near = difflib.get_close_matches(name, existing, n=3, cutoff=0.5)
     raise DataError(
         f"data.source: TFDS has no data set '{name}'; near it: "
