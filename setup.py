@@ -128,7 +128,6 @@ setup(
     },
     entry_points={"console_scripts": ["ls_tf = ls_tf.__main__:main"]},
     classifiers=[
-        "License :: OSI Approved :: Apache Software License",
         "Programming Language :: Python :: 3.11",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],

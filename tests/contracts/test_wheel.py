@@ -84,7 +84,9 @@ def tracked(folder="ls_tf"):
 def archives(tmp_path_factory):
     """The source archive of a clone, and the wheel that is built of it."""
     clone = tmp_path_factory.mktemp("clone")
-    for name in (*tracked(), *tracked("flags"), *FILES):
+    folders = ("ls_tf", "flags", "tests", "scripts")
+    names = set.union(*map(tracked, folders))
+    for name in (*names, *FILES):
         copy = clone / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes((ROOT / name).read_bytes())
