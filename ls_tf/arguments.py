@@ -4,11 +4,12 @@ They are read here; ``cli`` starts what they name.
 """
 
 import os
+import textwrap
 from collections.abc import Sequence
 
 from absl import flags
 
-from ls_tf import flagfiles
+from ls_tf import exit_codes, flagfiles, started
 from ls_tf.spec import SpecError, Value, parse
 
 Flags = flags.FlagValues
@@ -38,7 +39,7 @@ _MOST = {
 }
 _MOST_MINUTES = 10_000_000
 
-USAGE = """\
+_USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
 
@@ -58,16 +59,26 @@ its tables and figures from recorded runs.
 experiments: {experiments}
 reports: {reports}
 
-exit codes: 0 done; 2 bad input (one line says what); 3 stopped by SIGTERM,
-SIGINT, SIGHUP or --time_limit with the state saved (the same command resumes;
-a second signal does not wait for that, nor does a limit for more than some
-seconds; the last checkpoint is intact); 4 the loss was
-not finite; 5 no space left for a checkpoint, or the disk failed (the one
-before it is intact), or standard output cannot be written (a finished run
-stays finished);
-6 another process of --strategy=multi_worker is lost, was refused or did not
-come (the last checkpoint is intact), or a job of --launcher is lost.
+{exit_codes}
 """
+
+
+def usage(experiments: Sequence[str], reports: Sequence[str]) -> str:
+    """What ``--help`` says before the flags.
+
+    Args:
+        experiments: the names of all.
+        reports: the names of all.
+    """
+    codes = (f"{code} {text}" for code, text in exit_codes.MEANINGS.items())
+    return _USAGE.format(
+        program=" ".join(started.words()),
+        experiments=", ".join(experiments),
+        reports=", ".join(reports),
+        exit_codes=textwrap.fill(
+            f"exit codes: {'; '.join(codes)}.", 80, break_on_hyphens=False
+        ),
+    )
 
 
 def _define() -> Flags:

@@ -11,7 +11,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ls_tf import (
     __version__,
@@ -22,6 +21,14 @@ from ls_tf import (
     stopping,
     streams,
 )
+from ls_tf.exit_codes import (
+    BAD_INPUT,
+    LOST,
+    NO_SPACE,
+    NOT_FINITE,
+    OK,
+    STOPPED,
+)
 from ls_tf.running import peers, places, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
@@ -29,11 +36,6 @@ from ls_tf.spec import SpecError, nearest, parse, registry
 from ls_tf.spec.resolve import EXPERIMENTS
 from ls_tf.training import device_errors
 
-if TYPE_CHECKING:
-    pass
-
-OK, BAD_INPUT, STOPPED, NOT_FINITE, NO_SPACE = 0, 2, stopping.EXIT_CODE, 4, 5
-LOST = peers.EXIT_CODE
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # A disk that fails, becomes read-only, or is gone.
 _NO_DISK = (errno.EIO, errno.EROFS, errno.ENODEV, errno.ESTALE, errno.ENOTCONN)
@@ -87,10 +89,9 @@ def _start(argv: Sequence[str]) -> int:
     values = arguments.read(argv)
     if values.help:
         print(
-            arguments.USAGE.format(
-                program=" ".join(started.words()),
-                experiments=", ".join(registry.names(EXPERIMENTS)),
-                reports=", ".join(registry.names("ls_tf.reports")),
+            arguments.usage(
+                experiments=registry.names(EXPERIMENTS),
+                reports=registry.names("ls_tf.reports"),
             )
         )
         print(values.main_module_help() or values.get_help())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ls_tf import arguments, started, stopping, streams
 from ls_tf.arguments import Flags
+from ls_tf.exit_codes import OK
 from ls_tf.running import peers, stack
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
@@ -21,8 +22,6 @@ from ls_tf.spec.resolve import RunIdentity
 
 if TYPE_CHECKING:
     from ls_tf.launchers.choice import Choice
-
-OK = 0
 
 
 def say(message: str) -> None:

@@ -30,11 +30,11 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import Any, Generic, TypeVar
 
+from ls_tf import exit_codes
 from ls_tf.durations import spoken
 
 T = TypeVar("T")
 
-EXIT_CODE = 3
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # What comes so soon after the first signal is the same request: ``timeout``
 # signals its child and then the child's group, a terminal that closes and its
@@ -120,7 +120,7 @@ class _Limit:
                         f"{self.words} is over: stopped at once; the last "
                         f"checkpoint is intact; go on with: {self.command}"
                     )
-                    os._exit(EXIT_CODE)
+                    os._exit(exit_codes.STOPPED)
                 patience = _PAUSE_SECONDS
         os.close(self._told)
 
@@ -563,7 +563,7 @@ def _watch(pipe: int, told: int) -> None:
                 "stopped at once; the last checkpoint is intact, the same "
                 "command resumes",
             )
-            os._exit(EXIT_CODE)
+            os._exit(exit_codes.STOPPED)
 
 
 def _tell(descriptor: int, line: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import programs
 from etils import epath
 
-from ls_tf.running import peers
+from ls_tf import exit_codes
 from ls_tf.training import checkpoints
 
 PROGRAM = programs.ROOT / "run_experiment.py"
@@ -237,7 +237,7 @@ def lose_one(folder: Path, processes, killed: int, name: str) -> None:
     processes[killed].send_signal(signal.SIGKILL)
     processes[killed].communicate()
     began = time.monotonic()
-    ((_, stderr),) = ended([processes[1 - killed]], peers.EXIT_CODE, 60)
+    ((_, stderr),) = ended([processes[1 - killed]], exit_codes.LOST, 60)
     assert time.monotonic() - began < 30
     # Beside the progress one line, and none of the engine's.
     (said,) = beside_progress(stderr)

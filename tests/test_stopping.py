@@ -14,7 +14,7 @@ import weakref
 import programs
 import pytest
 
-from ls_tf import stopping
+from ls_tf import exit_codes, stopping
 from ls_tf.stopping import StoppedError
 
 COMMAND_LINE = programs.ROOT / "run_experiment.py"
@@ -341,7 +341,7 @@ def test_a_deaf_call_is_told_of_and_ended_by_the_second(program, number):
     assert deaf.process.poll() is None
     time.sleep(2 * stopping._SAME_SECONDS)
     deaf.send(signal.SIGTERM)
-    assert deaf.process.wait(5) == stopping.EXIT_CODE
+    assert deaf.process.wait(5) == exit_codes.STOPPED
     assert deaf.line() == (
         "ls_tf: stopped at once; the last checkpoint is intact, the same "
         "command resumes\n"
@@ -354,7 +354,7 @@ def test_a_deaf_call_is_ended_behind_a_time_limit(program):
         f"        stopping.limit(0.1, 'python it.py'); {DEAF}"
     )
     assert deaf.line() == (f"ls_tf: {LIMIT} is over: stopping after counting\n")
-    assert deaf.process.wait(5) == stopping.EXIT_CODE
+    assert deaf.process.wait(5) == exit_codes.STOPPED
     assert deaf.line() == (
         f"ls_tf: {LIMIT} is over: stopped at once; the last checkpoint is "
         "intact; go on with: python it.py\n"
@@ -397,7 +397,7 @@ def test_the_answer_needs_no_reader(program, reader):
     deaf.send(signal.SIGINT)
     time.sleep(2 * stopping._SAME_SECONDS)
     deaf.send(signal.SIGINT)
-    assert deaf.process.wait(5) == stopping.EXIT_CODE
+    assert deaf.process.wait(5) == exit_codes.STOPPED
     if reader != "gone":
         os.close(ours)
 
@@ -459,7 +459,7 @@ def test_a_signal_before_the_program_is_loaded_is_noted():
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True
     )
-    assert done.returncode == stopping.EXIT_CODE, done.stderr
+    assert done.returncode == exit_codes.STOPPED, done.stderr
     assert done.stderr.splitlines() == [
         "ls_tf: stopping after the present work; again to stop at once",
         "ls_tf: stopped; the state is saved and the same command resumes",

@@ -12,7 +12,7 @@ from typing import Any
 
 from etils.epath import Path
 
-from ls_tf import stopping
+from ls_tf import exit_codes, stopping
 from ls_tf.launchers.carrying import Carrier
 from ls_tf.launchers.devices import Device
 from ls_tf.launchers.jobs import Command, Ending, Job, LaunchError
@@ -27,7 +27,6 @@ _MOST_TIMEOUTS = 1000
 # A shared disk may show a result so much later than Slurm shows the end.
 _LATE_SECONDS = 30.0
 _ASK_SECONDS, _PAUSE_SECONDS = 1.0, 0.1
-_REFUSED = 2
 _LEFT = "job.json"
 # What Slurm says of a job that is not over.
 _ALIVE = {
@@ -125,7 +124,7 @@ class _Submitit:
             raise LaunchError(
                 f"run {job.title}: {self._cluster} did not take the job: "
                 f"{said}",
-                _REFUSED,
+                exit_codes.BAD_INPUT,
             ) from None
 
 
@@ -186,7 +185,7 @@ class Local(_Submitit):
                 ending = handle.ending()
                 if ending is not None:
                     left.remove(handle)
-                    saved += ending.code in (0, stopping.EXIT_CODE)
+                    saved += ending.code in (exit_codes.OK, exit_codes.STOPPED)
             time.sleep(_PAUSE_SECONDS)
         return f"{saved} of {len(handles)} jobs stopped with their state saved"
 

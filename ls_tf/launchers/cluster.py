@@ -12,7 +12,7 @@ from typing import Any
 
 from etils.epath import Path
 
-from ls_tf import stopping, streams
+from ls_tf import exit_codes, stopping, streams
 from ls_tf.launchers.carrying import Carrier
 from ls_tf.launchers.jobs import Command, Ending, Job, LaunchError
 from ls_tf.running import agreement
@@ -21,7 +21,6 @@ from ls_tf.spec import SpecError
 
 _REACH_SECONDS, _JOIN_SECONDS = 4.0, 12.0
 _PAUSE_SECONDS = 0.2
-_REFUSED = 2
 _SHOWN = 200  # characters of what Ray says
 
 
@@ -169,7 +168,10 @@ def carry_out(
     """
     told = agreement.difference(dict(code), agreement.about_code(engine, task))
     if told is not None:
-        return _REFUSED, f"node {socket.gethostname()} runs other code: {told}"
+        return (
+            exit_codes.BAD_INPUT,
+            f"node {socket.gethostname()} runs other code: {told}",
+        )
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("ab") as file:
         process = carrier.started(file)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from ls_tf import stopping
+from ls_tf import exit_codes, stopping
 from ls_tf.launchers.jobs import (
     Ending,
     Handle,
@@ -26,10 +26,8 @@ _HELD_SECONDS = 10.0  # between two looks at a run that another process holds
 _FIRST_SECONDS, _LONGEST_SECONDS = 10.0, 600.0  # before a job is tried again
 _SHOWN = 3  # failures in the last line
 
-# Exit codes of a run, see ``arguments.USAGE``. What was refused is refused
-# again, and a loss that is not finite comes again.
-_DONE, _REFUSED, _STOPPED, _NOT_FINITE, _LOST = 0, 2, stopping.EXIT_CODE, 4, 6
-_FINAL = (_REFUSED, _NOT_FINITE)
+# What was refused is refused again, and a loss that is not finite comes again.
+_FINAL = (exit_codes.BAD_INPUT, exit_codes.NOT_FINITE)
 
 
 def _say(line: str) -> None:
@@ -186,16 +184,16 @@ class Schedule:
             task.is_over = True
             return
         said = last_line(handle.log)
-        if ending.code == _REFUSED and locks.says_held(said):
+        if ending.code == exit_codes.BAD_INPUT and locks.says_held(said):
             # Another process was quicker; whether it still is, is seen next.
             task.due = self._clock() + _LOOK_SECONDS
             return
-        if ending.code == _STOPPED:
+        if ending.code == exit_codes.STOPPED:
             _say(f"run {task.job.title} was stopped and goes on")
             task.due = self._clock() + _LOOK_SECONDS
             return
         words = f"{ending}" + (f' (log {handle.log}: "{said}")' if said else "")
-        if ending.code == _DONE:
+        if ending.code == exit_codes.OK:
             words = f"{ending} and left no finished record in {self._runs_dir}"
         task.failures += 1
         if ending.code in _FINAL or task.failures > self._retries:
@@ -226,7 +224,7 @@ class Schedule:
         codes = [task.failure.code for task in failed if task.failure]
         code = codes[0]
         if code is None or code <= 0:
-            code = _LOST
+            code = exit_codes.LOST
         done = self._progress.finished
         return (
             f"{done} of {self._progress.total} runs are finished; "

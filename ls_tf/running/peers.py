@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ls_tf import stopping
+from ls_tf import exit_codes, stopping
 from ls_tf.running import connections
 from ls_tf.running.connections import (
     Clock,
@@ -32,7 +32,6 @@ from ls_tf.running.connections import (
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
 
-EXIT_CODE = 6
 _KEPT = "; the last checkpoint is intact"
 
 # So long an engine may take to notice that a peer is lost, and to unwind.
@@ -420,7 +419,7 @@ class Peers:
                 self._broadcast({"lost": line})
         time.sleep(_GRACE_SECONDS)
         self._write_loss()
-        os._exit(EXIT_CODE)
+        os._exit(exit_codes.LOST)
 
     def leave(self, reason: str = "") -> None:
         """Takes leave of the others.

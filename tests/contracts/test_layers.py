@@ -31,6 +31,7 @@ OUTSIDE = {
     "extras": set(),
     "stopping": set(),
     "durations": set(),
+    "exit_codes": set(),
     "text_lines": set(),
     "started": set(),
     "streams": set(),

@@ -19,7 +19,7 @@ from command_line import (
     until_saved,
 )
 
-from ls_tf.running import peers
+from ls_tf import exit_codes
 from ls_tf.training import checkpoints
 
 SMOKE = ("--experiment=fc_digits", "--smoke")
@@ -192,7 +192,7 @@ def test_one_that_never_comes_is_named(line):
     one, other = start_jax_processes(line, *SMOKE, "--worker_timeout=1")
     other.send_signal(9)
     other.communicate()
-    ((_, err),) = ended([one], peers.EXIT_CODE)
+    ((_, err),) = ended([one], exit_codes.LOST)
     assert beside_progress(err) == [
         "ls_tf: worker 1 did not come within 1 s (--worker_timeout); the last "
         "checkpoint is intact"

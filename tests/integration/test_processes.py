@@ -7,7 +7,7 @@ import programs
 import pytest
 from command_line import ENDLESS, PROGRAM, ended, lose_one, start_workers
 
-from ls_tf.running import peers
+from ls_tf import exit_codes
 
 FLAGS = ("--experiment=fc_digits", "--smoke")
 
@@ -89,7 +89,7 @@ def test_one_that_is_refused_is_named(line, refused):
     each[refused] = ("--alpha=many",)
     processes = start_workers(line, *FLAGS, each=each)
     (mine,) = last_lines([processes[refused]], 2)
-    (other,) = last_lines([processes[1 - refused]], peers.EXIT_CODE)
+    (other,) = last_lines([processes[1 - refused]], exit_codes.LOST)
     assert mine == "ls_tf: alpha: wanted a finite number, got 'many'"
     assert other.startswith(f"ls_tf: worker {refused} at 127.0.0.1:")
     assert "ended: alpha: wanted a finite number, got 'many'" in other
@@ -100,7 +100,7 @@ def test_one_that_never_comes_is_named(line):
     one, other = start_workers(line, *FLAGS, "--worker_timeout=2")
     other.kill()
     other.communicate()
-    (said,) = last_lines([one], peers.EXIT_CODE)
+    (said,) = last_lines([one], exit_codes.LOST)
     assert said.startswith("ls_tf: worker 1 at 127.0.0.1:")
     assert said.endswith(
         " did not come within 2 s (--worker_timeout); the last checkpoint is "

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 
+from ls_tf import exit_codes
 from ls_tf.running import agreement, connections, peers
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
@@ -169,7 +170,7 @@ def test_a_lost_one_is_told_to_all(addresses, ends, capfd, lost):
         assert str(error).startswith(f"{all_of[0].name(lost)} is lost (")
     assert told == [str(said[0])] * 2  # once each
     time.sleep(0.3)
-    assert ends == [peers.EXIT_CODE] * 2
+    assert ends == [exit_codes.LOST] * 2
     lines = capfd.readouterr().err.splitlines()
     assert lines == [
         f"ls_tf: {said[0]}; the last checkpoint is intact",
@@ -189,7 +190,7 @@ def test_an_engine_that_waits_for_a_lost_one_is_ended(addresses, ends):
             time.sleep(0.01)
         assert told == [one.lost]
         raise ZeroDivisionError
-    assert ends == [peers.EXIT_CODE]
+    assert ends == [exit_codes.LOST]
     assert len(told) == 1
 
 
