@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ls_tf import stopping
+from ls_tf.stopping import waiting
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,7 +26,7 @@ _NEAR = "localhost,127.0.0.1,::1"
 @pytest.fixture(autouse=True)
 def no_thread_is_abandoned(monkeypatch):
     """What a stop has left running in one test is not the next one's."""
-    monkeypatch.setattr(stopping._requests, "aside", set())
+    monkeypatch.setattr(waiting, "_under_way", set())
 
 
 class NetworkBlockedError(OSError):

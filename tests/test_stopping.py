@@ -15,7 +15,7 @@ import programs
 import pytest
 
 from ls_tf import exit_codes, stopping
-from ls_tf.stopping import StoppedError
+from ls_tf.stopping import StoppedError, limits, requests
 
 COMMAND_LINE = programs.ROOT / "run_experiment.py"
 
@@ -62,7 +62,7 @@ def test_a_handler_that_a_library_sets_does_not_stay(heard, how):
             with stopping.listening():
                 send(signal.SIGTERM)
                 assert stopping.requested()
-                stopping._requests.number = 0
+                requests.noted.number = 0
     send(signal.SIGTERM)
     assert stopping.requested()
     assert not taken
@@ -102,7 +102,7 @@ def test_an_error_handler_does_not_take_it_for_an_error(heard):
 
 
 def test_a_second_signal_is_for_the_handler_that_was_there(monkeypatch):
-    monkeypatch.setattr(stopping, "_SAME_SECONDS", 0.0)
+    monkeypatch.setattr(requests, "SAME_SECONDS", 0.0)
     taken = []
     before = signal.signal(signal.SIGTERM, lambda *_: taken.append(1))
     try:
@@ -273,7 +273,7 @@ def test_more_than_an_hour_is_said_in_hours(heard, capfd):
 
 def test_a_time_limit_ends_with_what_it_was_for(monkeypatch):
     monkeypatch.setattr(os, "_exit", lambda code: pytest.fail("it has ended"))
-    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(limits, "PATIENCE_SECONDS", 0.0)
     with stopping.listening():
         stopping.limit(0.02, "python it.py")
     time.sleep(0.1)
@@ -339,7 +339,7 @@ def test_a_deaf_call_is_told_of_and_ended_by_the_second(program, number):
     deaf.send(number)
     assert deaf.line() == STOPPING
     assert deaf.process.poll() is None
-    time.sleep(2 * stopping._SAME_SECONDS)
+    time.sleep(2 * requests.SAME_SECONDS)
     deaf.send(signal.SIGTERM)
     assert deaf.process.wait(5) == exit_codes.STOPPED
     assert deaf.line() == (
@@ -350,7 +350,7 @@ def test_a_deaf_call_is_told_of_and_ended_by_the_second(program, number):
 
 def test_a_deaf_call_is_ended_behind_a_time_limit(program):
     deaf = program(
-        "stopping.PATIENCE_SECONDS = 0.1\n"
+        "stopping.limits.PATIENCE_SECONDS = 0.1\n"
         f"        stopping.limit(0.1, 'python it.py'); {DEAF}"
     )
     assert deaf.line() == (f"ls_tf: {LIMIT} is over: stopping after counting\n")
@@ -363,7 +363,7 @@ def test_a_deaf_call_is_ended_behind_a_time_limit(program):
 
 def test_a_time_limit_waits_until_the_state_is_saved(program):
     saves = program(
-        "stopping.PATIENCE_SECONDS = 0.05\n"
+        "stopping.limits.PATIENCE_SECONDS = 0.05\n"
         "        stopping.limit(0.01, 'python it.py')\n"
         "        with stopping.saving(): time.sleep(0.8)\n"
         "        os._exit(7)"
@@ -376,7 +376,7 @@ def test_two_signals_at_once_are_one(program):
     deaf.send(signal.SIGHUP)
     deaf.send(signal.SIGTERM)
     assert deaf.line() == STOPPING
-    assert deaf.line(2 * stopping._SAME_SECONDS) is None
+    assert deaf.line(2 * requests.SAME_SECONDS) is None
     assert deaf.process.poll() is None
 
 
@@ -395,7 +395,7 @@ def test_the_answer_needs_no_reader(program, reader):
     deaf = program(body, stderr=theirs)
     os.close(theirs)
     deaf.send(signal.SIGINT)
-    time.sleep(2 * stopping._SAME_SECONDS)
+    time.sleep(2 * requests.SAME_SECONDS)
     deaf.send(signal.SIGINT)
     assert deaf.process.wait(5) == exit_codes.STOPPED
     if reader != "gone":

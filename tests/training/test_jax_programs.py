@@ -8,7 +8,7 @@ import pytest
 from jax import stages
 
 from ls_tf import stopping
-from ls_tf.stopping import StoppedError
+from ls_tf.stopping import StoppedError, waiting
 from ls_tf.training import jax_programs
 
 SECONDS = 30.0  # until a test gives up to wait for what must come
@@ -215,6 +215,6 @@ def test_a_stop_waits_for_no_compiler(compilers):
     assert stopping.is_abandoned()
     for event in compilers.let_go.values():
         event.set()
-    for call in list(stopping._requests.aside):
+    for call in list(waiting._under_way):
         call.result(SECONDS)
     assert not stopping.is_abandoned()
