@@ -42,7 +42,8 @@ def _minima(errors: np.ndarray) -> list[int] | None:
     if np.isnan(errors).any():
         return None
     heights = np.concatenate([[-np.inf], -errors, [-np.inf]])
-    return (signal.find_peaks(heights)[0] - 1).tolist()
+    places, _ = signal.find_peaks(heights)
+    return [int(place) - 1 for place in places]
 
 
 def _figure(sweep: Sweep, values: np.ndarray) -> Figure:
