@@ -116,7 +116,7 @@ class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]
             return None
         if keras.backend.backend() == "tensorflow":
             return self._on_tensorflow(inputs)
-        if kernels.fused(over_batch=True):
+        if kernels.fused(on=("gpu", "tpu"), over_batch=True):
             return self._on_jax(inputs)
         return None
 

@@ -4,11 +4,11 @@ Some of Keras's layers are one operation of a backend, with a gradient of its
 own. On a GPU XLA expands a few of these to many passes over the activations,
 and the same result written as plain arithmetic, with a gradient rule of its
 own, is merged into few. A CPU keeps Keras's operations, so that the numbers of
-its runs stay as they are to the bit.
+its runs stay as they are to the bit, but for where another form is equal.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,17 +21,17 @@ _forced: ContextVar[str | None] = ContextVar("form", default=None)
 _divided: ContextVar[Any] = ContextVar("devices", default=None)
 
 
-def fused(*, over_batch: bool = False) -> bool:
+def fused(*, on: Collection[str] = ("gpu",), over_batch: bool = False) -> bool:
     """Whether a layer that is being traced takes its fused form.
 
-    By default that is on JAX with a GPU. Ask while a layer is called, not when
-    it is built: a layer has the same variables and configuration in both forms.
-    TensorFlow has no fused forms.
+    Ask while a layer is called, not when it is built: a layer has the same
+    variables and configuration in both forms. TensorFlow has no fused forms.
 
     Args:
+        on: the platforms of JAX on which it is the quicker one.
         over_batch: the layer adds up over the batch. Its fused form is then
-            the quicker one on a TPU too, and wherever the batch is divided
-            among devices, which have to meet for each sum.
+            the quicker one also wherever the batch is divided among devices,
+            which have to meet for each sum.
     """
     if keras.backend.backend() != "jax":
         return False
@@ -42,7 +42,7 @@ def fused(*, over_batch: bool = False) -> bool:
 
     if over_batch and _divided.get() is not None:
         return True
-    return jax.default_backend() in (("gpu", "tpu") if over_batch else ("gpu",))
+    return jax.default_backend() in on
 
 
 def devices() -> Any:

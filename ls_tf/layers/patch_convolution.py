@@ -2,8 +2,9 @@
 
 Networks that train side by side in one JAX program are a step under ``vmap``.
 There a convolution of many kernels becomes a grouped one, for which neither
-a CPU nor a GPU has good code, while a product of many matrices is what both
-are made for.
+a CPU nor a GPU has good code, while a product of many matrices is what a GPU
+is made for. On a CPU the arrays of the product are large for its caches: there
+each network has a convolution of its own, see ``convolution_jax.py``.
 """
 
 from typing import Any
@@ -11,18 +12,20 @@ from typing import Any
 import keras
 from keras import ops
 
+from ls_tf.layers import kernels, patches
+
 Tensor = Any
 
 
 class PatchConv2D(keras.layers.Conv2D):  # type: ignore[misc]
     """``keras.layers.Conv2D`` without padding, stride or groups.
 
-    On JAX the windows' pixels are laid side by side and multiplied by the
-    kernel as a matrix, which equals the convolution to rounding and takes
-    kernel_height * kernel_width times the memory of the input: for small
-    networks. Elsewhere it is Keras's layer.
+    On JAX with a GPU or TPU the windows' pixels are laid side by side and
+    multiplied by the kernel as a matrix, which equals the convolution to
+    rounding and takes kernel_height * kernel_width times the memory of the
+    input: for small networks. Elsewhere it is Keras's layer.
 
-    Source: the product is Chellapilla et al. 2006.
+    Source: ours.
     """
 
     def __init__(self, filters: int, kernel_size: int, **options: Any) -> None:
@@ -53,19 +56,13 @@ class PatchConv2D(keras.layers.Conv2D):  # type: ignore[misc]
         """
         if keras.backend.backend() != "jax":
             return super().call(inputs)
-        k = self.kernel_size[0]
-        rows, columns = (n - k + 1 for n in inputs.shape[1:3])
-        # [B, rows, columns, k * k * C], in the order of the kernel's axes
-        patches = ops.concatenate(
-            [
-                inputs[:, i : i + rows, j : j + columns]
-                for i in range(k)
-                for j in range(k)
-            ],
-            axis=-1,
-        )
-        kernel = ops.reshape(self.kernel, (-1, self.filters))
-        outputs = ops.matmul(patches, kernel)
+        if kernels.fused(on=("gpu", "tpu")):
+            outputs = patches.product(inputs, self.kernel)
+        else:
+            from ls_tf.layers import convolution_jax
+
+            kernel = ops.convert_to_tensor(self.kernel)  # JAX's own array
+            outputs = convolution_jax.convolve(inputs, kernel)
         if self.use_bias:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)

@@ -39,6 +39,18 @@ def test_a_gpu_takes_the_fused_forms(monkeypatch):
         assert not kernels.fused()
 
 
+@pytest.mark.skipif(not JAX, reason="JAX alone has fused forms")
+def test_a_layer_says_where_its_fused_form_is_quicker(monkeypatch):
+    import jax
+
+    assert kernels.fused(on=("cpu",))
+    with kernels.using("keras"):
+        assert not kernels.fused(on=("cpu",))
+    monkeypatch.setattr(jax, "default_backend", lambda: "tpu")
+    assert kernels.fused(on=("gpu", "tpu"))
+    assert not kernels.fused()
+
+
 def test_another_form_is_refused():
     with (
         pytest.raises(ValueError, match="wanted a form of keras, fused, got"),

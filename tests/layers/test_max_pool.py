@@ -48,7 +48,7 @@ def value_and_gradient(layer, form, x, weights):
 @pytest.mark.parametrize(
     ("size", "window", "strides", "padding", "kind"),
     [(*case, "float32") for case in CASES]
-    + [(*case, "bfloat16") for case in CASES[:2]],
+    + [(*case, "bfloat16") for case in (*CASES[:2], CASES[3])],
 )
 def test_forms_are_equal_to_the_bit(size, window, strides, padding, kind):
     layer = MaxPool(window, strides, padding=padding, dtype=kind)
@@ -158,3 +158,17 @@ def test_has_the_configuration_of_keras_layer():
     assert layer.compute_output_shape((None, 7, 8, 5)) == (None, 4, 4, 5)
     again = MaxPool.from_config(layer.get_config())
     assert again.strides == (2, 2)
+
+
+@jax_only
+@pytest.mark.parametrize(
+    ("window", "strides", "scatters"),
+    [(2, 2, False), (2, (3, 2), False), (2, (1, 2), True), (3, 2, True)],
+)
+def test_a_cpu_scatters_only_what_windows_share(window, strides, scatters):
+    import jax
+
+    layer = MaxPool(window, strides)
+    x = draws((8, 8)).astype("float32")
+    text = jax.jit(jax.grad(lambda x: layer(x).sum())).lower(x).as_text()
+    assert ("select_and_scatter" in text) == scatters
