@@ -173,7 +173,7 @@ def last_loss(need):
 
 
 def write(runs_dir, need, *, smoke=False, changed=None):
-    """Writes one record; ``changed`` replaces scalars."""
+    """Writes one record; ``changed`` replaces scalars, and ``count``."""
     identity = resolve(
         need.experiment, changed=need.changes, seed=need.seed, smoke=smoke
     )
@@ -195,7 +195,7 @@ def write(runs_dir, need, *, smoke=False, changed=None):
                 role,
                 split="test",
                 step=60000,
-                count=10_000,
+                count=(changed or {}).get("count", 10_000),
                 scalars=scalars,
                 arrays=arrays,
                 notes=notes,

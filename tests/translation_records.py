@@ -160,7 +160,8 @@ def measurements(need, changed):
         need: the run.
         changed: scalars by their name, arrays of the sweep by
             ``sweep/<name>``, to be put in place of the made-up ones;
-            ``translated``: (translations, references), to be counted.
+            ``translated``: (translations, references), to be counted;
+            ``old``: whether the counts are not kept.
     """
     found, validation = scores(need)
     names = {f"token_{i}": piece for i, piece in PIECES.items()}
@@ -168,8 +169,11 @@ def measurements(need, changed):
     texts, notes = {"hypotheses": np.array(["a b c d e f."] * 3)}, SIGNATURES
     if "translated" in changed:
         counted = bleu.scores(*changed["translated"])
-        texts |= {f"counts_{k}": v for k, v in counted.counts.items()}
-        notes = {**counted.signatures, "references": counted.references}
+        notes = dict(counted.signatures)
+        if not changed.get("old"):
+            texts |= {f"counts_{k}": v for k, v in counted.counts.items()}
+            notes["references"] = counted.references
+        found = found | counted.values
     result = {
         ("translation", "report"): (found, texts, notes),
         ("token_calibration", "report"): (tokens(need), diagrams(need), {}),

@@ -15,7 +15,7 @@ import numpy as np
 from sacrebleu.metrics.base import Signature
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
-from sacrebleu.significance import PairedTest
+from sacrebleu.significance import PairedTest, estimate_ci
 
 from ls_tf import stopping
 
@@ -26,10 +26,10 @@ _SEED_VARIABLE = "SACREBLEU_SEED"
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and the 95 % interval of a bootstrap over the sentences.
+    """A number and the 95 % interval of a bootstrap over the sentences.
 
     Attributes:
-        score: of the whole test set, 0 to 100.
+        score: of the whole test set, 0 to 100; or of two, their difference.
         mean: of the resamples.
         half: half of the interval's width, around ``mean``.
     """
@@ -56,24 +56,36 @@ class Paired:
     Attributes:
         baseline: the one.
         system: the other.
-        p_value: two-sided, of their being equally good; None where they are
-            the same, of which sacreBLEU says 1 / 1001: that their difference
-            of 0 is no chance.
+        difference: the system less the baseline, over the same resamples.
+        p_value: two-sided, of their being equally good; 1 where they are so
+            in each resample, of which sacreBLEU says 1 / 1001: that their
+            difference of 0 is no chance.
         signature: sacreBLEU's, with the number of resamples and the seed.
     """
 
     baseline: Interval
     system: Interval
-    p_value: float | None
+    difference: Interval
+    p_value: float
     signature: str
 
 
 class _Again:
-    """A metric of sacreBLEU whose counts are there already."""
+    """A metric of sacreBLEU whose counts are there already.
+
+    It keeps the scores that it gives: PairedTest tells their intervals, and
+    not that of their difference.
+    """
 
     def __init__(self, *, like: str, **options: Any) -> None:
         super().__init__(**options)
         self._like = like
+        self.given: list[float] = []
+
+    def _compute_score_from_stats(self, stats: Any) -> Any:
+        score = super()._compute_score_from_stats(stats)  # type: ignore[misc]
+        self.given.append(score.score)
+        return score
 
     def _extract_corpus_statistics(self, hypotheses: Any, _: Any) -> Any:
         return hypotheses
@@ -108,7 +120,8 @@ def alone(score: str, counts: np.ndarray, signature: str) -> Interval:
 
     Source: sacreBLEU's bootstrap, 1,000 resamples.
     """
-    return stopping.aside(lambda: _test(score, [counts], signature)[1][0])
+    tested = stopping.aside(lambda: _Test(score, [counts], signature))
+    return tested.intervals[0]
 
 
 def paired(
@@ -126,47 +139,68 @@ def paired(
         Paired.
 
     Raises:
-        ValueError: the counts are of other numbers of sentences, or of none.
+        ValueError: the counts are of other numbers of sentences, or of fewer
+            than two, of which one resample is like the next.
 
-    Source: Koehn 2004 as sacreBLEU does it (Post 2018), 1,000 resamples.
+    Source: Koehn 2004 as sacreBLEU does it (Post 2018), 1,000 resamples; the
+    interval of the difference, ours, is formed as sacreBLEU's of a score.
     """
-    if baseline.shape != system.shape or not baseline.size:
+    if baseline.shape != system.shape or len(baseline) < 2:
         raise ValueError(
-            "wanted counts of the same sentences, got "
+            "wanted counts of the same sentences, two or more; got "
             f"{list(baseline.shape)} and {list(system.shape)}"
         )
-    signed, (first, second), p_value = stopping.aside(
-        lambda: _test(score, [baseline, system], signature)
+    tested = stopping.aside(lambda: _Test(score, [baseline, system], signature))
+    first, second = tested.intervals
+    # [2, RESAMPLES]: those of the one are scored before those of the other.
+    resampled = np.array(tested.given[-2 * RESAMPLES :]).reshape(2, RESAMPLES)
+    apart = resampled[1] - resampled[0]
+    mean, half = estimate_ci(apart)
+    return Paired(
+        first,
+        second,
+        Interval(second.score - first.score, float(mean), float(half)),
+        tested.p_value if tested.p_value and apart.any() else 1.0,
+        tested.signature,
     )
-    if np.array_equal(baseline, system):
-        p_value = None
-    return Paired(first, second, p_value, signed)
 
 
-def _test(
-    score: str, systems: Sequence[np.ndarray], signature: str
-) -> tuple[str, list[Interval], float | None]:
-    """Gives the signature, the intervals, and the last p-value."""
-    metric = (
-        _CHRF(like=signature)
-        if score == "chrf"
-        else _BLEU(like=signature, tokenize="none")
-    )
-    with _seeded():
-        made = PairedTest(
-            [(str(n), counts.tolist()) for n, counts in enumerate(systems)],
-            {score: metric},
-            references=None,
-            test_type="bs",
-            n_samples=RESAMPLES,
+class _Test:
+    """sacreBLEU's test, done.
+
+    Attributes:
+        signature: with the number of resamples and the seed.
+        intervals: of the scores of all systems.
+        p_value: of the last one against the first; None of one alone.
+        given: all scores of whole test sets and of resamples, in their order.
+    """
+
+    def __init__(
+        self, score: str, systems: Sequence[np.ndarray], signature: str
+    ) -> None:
+        metric = (
+            _CHRF(like=signature)
+            if score == "chrf"
+            else _BLEU(like=signature, tokenize="none")
         )
-    signatures, by_name = made()
-    ((name, signed),) = signatures.items()
-    results: list[Any] = by_name[name]
-    intervals = [
-        Interval(float(r.score), float(r.mean), float(r.ci)) for r in results
-    ]
-    return str(signed), intervals, results[-1].p_value
+        with _seeded():
+            made = PairedTest(
+                [(str(n), c.tolist()) for n, c in enumerate(systems)],
+                {score: metric},
+                references=None,
+                test_type="bs",
+                n_samples=RESAMPLES,
+            )
+        signatures, by_name = made()
+        ((name, signed),) = signatures.items()
+        results: list[Any] = by_name[name]
+        self.signature = str(signed)
+        self.intervals = [
+            Interval(float(r.score), float(r.mean), float(r.ci))
+            for r in results
+        ]
+        self.p_value: float | None = results[-1].p_value
+        self.given = metric.given
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ Read from what translations were counted as when they were scored, so that a
 page needs neither the test set nor a tokeniser.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from ls_tf.pages import declared, tables
 from ls_tf.pages.blocks import Block, Text
-from ls_tf.pages.declared import Runs
+from ls_tf.pages.declared import Column, Runs
+from ls_tf.pages.networks import Network
 from ls_tf.pages.tables import Interval
 from ls_tf.records.runs import Record
 
@@ -27,6 +28,11 @@ SCORES = {
 }
 _LEVEL = 0.05
 _MEASURE = "translation", "report"
+NO_COUNTS = "no counts kept"
+_OLD = (
+    "a record is from before the counts of each sentence were kept; "
+    "--mode=eval measures it again"
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Pair:
     """Two kinds of runs, seed by seed on one test set.
 
     Attributes:
-        title: of both.
+        title: of both; "" where there are no others on the page.
         names: of the baseline and of the system.
         baseline: seed -> record.
         system: seed -> record of the other.
@@ -50,32 +56,92 @@ class Pair:
         """Those that both have."""
         return sorted(set(self.baseline) & set(self.system))
 
+    def head(self, *words: str) -> str:
+        """What a sentence on it begins with."""
+        return ", ".join(filter(None, (self.title, *words)))
+
+
+def against_first(
+    runs: Sequence[tuple[str, Runs]], title: str = ""
+) -> list[Pair]:
+    """Pairs kinds of runs with the first of them.
+
+    Args:
+        runs: what each kind is called, and seed -> record; the first one is
+            the baseline.
+        title: of all of them.
+
+    Returns:
+        list: of the others, in their order.
+
+    Source: ours.
+    """
+    (first, baseline), *others = runs
+    return [
+        Pair(title, (first, name), baseline, system) for name, system in others
+    ]
+
+
+def over_alpha(
+    runs: Mapping[Network, Mapping[float, Runs]],
+    title: Callable[[Network], str],
+) -> Iterator[Pair]:
+    """Pairs each amount of smoothing with the first, hard targets.
+
+    Args:
+        runs: network -> alpha -> seed -> record.
+        title: the name of a network.
+
+    Yields:
+        Pair: network by network.
+
+    Source: ours.
+    """
+    for network, of_network in runs.items():
+        named = [(f"alpha = {a:g}", of) for a, of in of_network.items()]
+        yield from against_first(named, title(network))
+
 
 @dataclass(frozen=True)
-class _Tested:
-    """One score of one seed of a pair."""
+class _Compared:
+    """One score of one seed of a pair.
+
+    Attributes:
+        pair: which.
+        seed: of both runs.
+        score: one of ``SCORES``.
+        plain: both scores, as the records have them.
+        result: of the test; None if no counts were kept.
+    """
 
     pair: Pair
     seed: int
     score: str
-    result: "Paired"
+    plain: tuple[float, float]
+    result: "Paired | None"
 
     @property
     def rise(self) -> float:
         """The system's score less the baseline's."""
-        return self.result.system.score - self.result.baseline.score
+        return self.plain[1] - self.plain[0]
+
+    @property
+    def p(self) -> float | str:
+        """The p-value, or in a word why there is none."""
+        return NO_COUNTS if self.result is None else self.result.p_value
 
     def __str__(self) -> str:
+        """Says a test; not where there is none."""
+        assert self.result is not None
         baseline, system = self.pair.names
-        head = f"{self.pair.title}, seed {self.seed}, {SCORES[self.score]}: "
-        p = self.result.p_value
-        if p is None:
-            return f"{head}{system} and {baseline}: the same translations."
+        p, apart = self.result.p_value, self.result.difference
         known = "more" if p < _LEVEL else "no more"
+        head = self.pair.head(f"seed {self.seed}", SCORES[self.score])
+        rise = tables.cell(self.rise, "+.2f")
         return (
-            f"{head}{system} less {baseline}: "
-            f"{tables.cell(self.rise, '+.2f')}, p = {p:.3f}: {known} than "
-            "chance among these sentences explains."
+            f"{head}: {system} less {baseline}: {rise} "
+            f"(95 % interval {_ends(apart).shown('+.2f')}), p = {p:.3f}: "
+            f"{known} than chance among these sentences explains."
         )
 
 
@@ -114,101 +180,159 @@ def interval(runs: Runs, score: str) -> Interval:
     return Interval(found.low, found.high)
 
 
-def _counts_of_both(
-    first: Record, second: Record, score: str
-) -> tuple[np.ndarray, np.ndarray] | str:
-    """What was counted of two runs, or why they cannot be compared."""
-    counts = _counts(first, score), _counts(second, score)
-    if counts[0] is None or counts[1] is None:
+@dataclass(frozen=True)
+class _Side:
+    """One score of a run.
+
+    Attributes:
+        score: as the record has it.
+        counts: int [N, n]; None in a record of before there were any.
+        sentences: N.
+        notes: of the measurement.
+    """
+
+    score: float
+    counts: np.ndarray | None
+    sentences: int
+    notes: Mapping[str, str]
+
+
+def _side(record: Record, score: str) -> _Side:
+    counts = _counts(record, score)
+    number = record.measurement(*_MEASURE)["count"]
+    return _Side(
+        record.scalars(*_MEASURE)[score],
+        counts,
+        number if counts is None else len(counts),
+        _notes(record),
+    )
+
+
+def _hindrance(first: _Side, second: _Side, score: str) -> str:
+    """Why two scores have no difference to be tested; "" if they do."""
+    if first.sentences != second.sentences:
         return (
-            "a record is from before the counts of each sentence were kept; "
-            "--mode=eval measures it again"
+            "their numbers of sentences differ, "
+            f"{first.sentences:,} and {second.sentences:,}"
         )
+    if first.sentences < 2:
+        return "one sentence cannot be drawn in another way"
     for note, what in (
         ("references", "test sets"),
         (score, "signatures of sacreBLEU"),
     ):
-        if _notes(first).get(note) != _notes(second).get(note):
+        found = first.notes.get(note), second.notes.get(note)
+        # Records of before have no note of their references.
+        if None not in found and found[0] != found[1]:
             return f"their {what} differ"
-    return counts[0], counts[1]
+    return ""
 
 
-def _tested(
-    pair: Pair, scores: Iterable[str], lacking: dict[str, list[str]]
-) -> Iterator[_Tested]:
+def _compared(
+    pair: Pair, scores: Iterable[str], lacking: dict[str, list[int]]
+) -> Iterator[_Compared]:
     for seed in pair.seeds:
-        first, second = pair.baseline[seed], pair.system[seed]
         for score in scores:
-            counts = _counts_of_both(first, second, score)
-            if isinstance(counts, str):
-                lacking.setdefault(counts, []).append(f"seed {seed}")
+            first = _side(pair.baseline[seed], score)
+            second = _side(pair.system[seed], score)
+            if hindrance := _hindrance(first, second, score):
+                lacking.setdefault(hindrance, []).append(seed)
                 break
-            from ls_tf.analysis import translation_bootstrap
+            result = None
+            if first.counts is None or second.counts is None:
+                lacking.setdefault(_OLD, []).append(seed)
+            else:
+                from ls_tf.analysis import translation_bootstrap
 
-            result = translation_bootstrap.paired(
-                score, *counts, _notes(first)[score]
-            )
-            yield _Tested(pair, seed, score, result)
+                result = translation_bootstrap.paired(
+                    score, first.counts, second.counts, first.notes[score]
+                )
+            plain = first.score, second.score
+            yield _Compared(pair, seed, score, plain, result)
 
 
 def blocks(pairs: Iterable[Pair], scores: Iterable[str]) -> Iterable[Block]:
     """Tests each seed that two kinds of runs share.
 
     Args:
-        pairs: of runs.
+        pairs: of runs that measured their translations.
         scores: some of ``SCORES``.
 
     Yields:
         A sentence for each test, or why it is not possible; and a table, if
-        there is a test.
+        there are two runs that may be compared. Where a record is from before
+        sentences were counted, it says so and has no p-value.
 
     Source: Koehn 2004, as sacreBLEU does it.
     """
-    tested: list[_Tested] = []
+    compared: list[_Compared] = []
     hindered: list[str] = []
     scores = list(scores)
     for pair in pairs:
-        lacking: dict[str, list[str]] = {}
-        tested += _tested(pair, scores, lacking)
-        hindered += [
-            f"{pair.title}, {', '.join(seeds)}: no paired test: {reason}."
-            for reason, seeds in lacking.items()
-        ]
-    lines = (*map(str, tested), *hindered)
+        lacking: dict[str, list[int]] = {}
+        compared += _compared(pair, scores, lacking)
+        for reason, seeds in lacking.items():
+            names = f"{pair.names[1]} less {pair.names[0]}"
+            head = pair.head(names, _seeds(seeds))
+            hindered.append(f"{head}: no paired test: {reason}.")
+    tested = [str(one) for one in compared if one.result is not None]
+    lines = (*tested, *hindered)
     yield Text(
         "" if lines else "No two runs of one seed can be compared.",
         "Paired bootstrap",
         lines,
     )
-    if tested:
-        yield _table(tested)
+    if compared:
+        yield _table(compared)
 
 
-def _table(tested: list[_Tested]) -> Block:
+def _seeds(seeds: Iterable[int]) -> str:
+    words = [str(seed) for seed in dict.fromkeys(seeds)]
+    return f"seed{'s'[: len(words) > 1]} {', '.join(words)}"
+
+
+def _table(compared: list[_Compared]) -> Block:
     signatures = dict.fromkeys(
-        f"{SCORES[t.score]} {t.result.signature}" for t in tested
+        f"{SCORES[one.score]} {one.result.signature}"
+        for one in compared
+        if one.result is not None
     )
+    signed = f" {'; '.join(signatures)}." if signatures else ""
+    title: Column[_Compared] = "compared", lambda c: c.pair.title, ""
     return declared.table(
         "bootstrap",
         "sacreBLEU's paired bootstrap over the sentences of the test set, "
-        "seed by seed: the 95 % interval of each score, and the p-value of "
-        "both systems being equally good. "
+        "seed by seed: the 95 % intervals of each score and of the system's "
+        "less the baseline's, and the p-value of both being equally good. "
         "It knows of the sentences alone: what another seed of the training "
-        f"changes is not in it. {'; '.join(signatures)}.",
-        tested,
-        ("compared", lambda t: t.pair.title, ""),
-        ("seed", lambda t: t.seed, ""),
-        ("score", lambda t: SCORES[t.score], ""),
-        ("baseline", lambda t: t.pair.names[0], ""),
-        ("its score", lambda t: t.result.baseline.score, ".2f"),
-        ("its 95 %", lambda t: _ends(t.result.baseline), ".2f"),
-        ("system", lambda t: t.pair.names[1], ""),
-        ("the system's score", lambda t: t.result.system.score, ".2f"),
-        ("the system's 95 %", lambda t: _ends(t.result.system), ".2f"),
-        ("difference", lambda t: t.rise, "+.2f"),
-        ("p", lambda t: t.result.p_value, ".4f"),
+        f"changes is not in it.{signed}",
+        compared,
+        *([title] if any(c.pair.title for c in compared) else []),
+        ("seed", lambda c: c.seed, ""),
+        ("score", lambda c: SCORES[c.score], ""),
+        ("baseline", lambda c: c.pair.names[0], ""),
+        ("its score", lambda c: c.plain[0], ".2f"),
+        (
+            "its 95 %",
+            lambda c: _ends(c.result.baseline if c.result else None),
+            ".2f",
+        ),
+        ("system", lambda c: c.pair.names[1], ""),
+        ("the system's score", lambda c: c.plain[1], ".2f"),
+        (
+            "the system's 95 %",
+            lambda c: _ends(c.result.system if c.result else None),
+            ".2f",
+        ),
+        ("difference", lambda c: c.rise, "+.2f"),
+        (
+            "difference, 95 %",
+            lambda c: _ends(c.result.difference if c.result else None),
+            "+.2f",
+        ),
+        ("p", lambda c: c.p, ".4f"),
     )
 
 
-def _ends(of: "_Ends") -> Interval:
-    return Interval(of.low, of.high)
+def _ends(of: "_Ends | None") -> Interval:
+    return Interval(of.low, of.high) if of else Interval(None, None)

@@ -28,7 +28,6 @@ from ls_tf.pages import (
 from ls_tf.pages.blocks import NO_RUN, Block, Table, Text
 from ls_tf.pages.declared import Number, Records, Runs, or_no_run
 from ls_tf.pages.networks import AtAlpha, Network
-from ls_tf.pages.paired_bootstrap import Pair
 from ls_tf.pages.sweep_claims import Claim
 from ls_tf.pages.tables import VERDICT
 
@@ -148,16 +147,6 @@ def _quoted() -> str:
     )
 
 
-def _pairs(runs: Mapping[Network, _OverAlpha]) -> Iterable[Pair]:
-    """Hard targets beside smoothed ones, of each network."""
-    names = tuple(f"alpha = {alpha:g}" for alpha in translation.ALPHAS)
-    for network, of_network in runs.items():
-        hard, smoothed = (of_network[alpha] for alpha in translation.ALPHAS)
-        yield Pair(
-            translation.title(network), (names[0], names[1]), hard, smoothed
-        )
-
-
 def _claims_table(claims: _Claims) -> Table:
     """One row for each claim; one for a network that lacks a run."""
     near = sweep_claims.NEAR
@@ -223,7 +212,6 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
         ("steps", lambda r: networks.steps(r.runs), ""),
     )
-    yield from paired_bootstrap.blocks(_pairs(runs), ("bleu_uncased", "chrf"))
     yield from sweep_lines.pictures(
         runs,
         _figure,
@@ -238,4 +226,8 @@ def build(records: Records) -> Iterable[Block]:
     swept = translation.signatures(records, "translation_sweep")
     yield sweep_lines.table(
         f"{translation.SPLIT} {swept}", rows, translation.title
+    )
+    yield from paired_bootstrap.blocks(
+        paired_bootstrap.over_alpha(runs, translation.title),
+        ("bleu_uncased", "chrf"),
     )

@@ -27,6 +27,7 @@ from ls_tf.pages import (
     canvas,
     declared,
     networks,
+    paired_bootstrap,
     quoted,
     sweep_lines,
     translation,
@@ -345,3 +346,7 @@ def build(records: Records) -> Iterable[Block]:
         ("seeds", lambda r: len(r.runs), ""),
     )
     yield sweep_lines.table(signed, over_alpha, lambda n: n.label)
+    yield from paired_bootstrap.blocks(
+        paired_bootstrap.over_alpha(runs, lambda network: network.label),
+        ("bleu_uncased",),
+    )

@@ -81,11 +81,41 @@ def test_equals_the_command_line(tmp_path, monkeypatch, options, names):
         assert "|bs:1000|seed:12345|" in found.signature
 
 
-def test_the_same_system_is_no_other_one():
-    found = compared("bleu", HARD, HARD)
-    assert found.p_value is None  # sacreBLEU would say 1 / 1001
+def by_hand(texts, drawn):
+    """BLEU of test sets that are drawn: float [number of them]."""
+    sums = bleu.scores(texts, REFERENCES).counts["bleu"][drawn].sum(axis=1)
+    words, wanted = sums[:, 0], sums[:, 1]
+    precision = sums[:, 2:6] / sums[:, 6:]
+    shortness = np.exp(np.minimum(0, 1 - wanted / words))
+    return 100 * shortness * np.exp(np.log(precision).mean(axis=1))
+
+
+def test_the_interval_of_the_difference_is_over_the_same_resamples():
+    drawn = np.random.default_rng(12345).choice(80, (1000, 80))
+    apart = by_hand(SMOOTHED, drawn) - by_hand(HARD, drawn)
+    low, high = np.sort(apart)[[25, 974]]  # a fortieth at each end
+    found = compared("bleu", HARD, SMOOTHED).difference
+    everything = np.arange(80)[None]
+    (whole,) = by_hand(SMOOTHED, everything) - by_hand(HARD, everything)
+    assert found.score == pytest.approx(whole, rel=1e-9)
+    assert found.mean == pytest.approx(apart.mean(), rel=1e-6)
+    assert found.high - found.low == pytest.approx(high - low, rel=1e-6)
+
+
+@pytest.mark.parametrize("score", ["bleu", "chrf"])
+def test_the_same_translations_differ_by_nothing(score):
+    found = compared(score, HARD, HARD)
+    assert found.p_value == 1  # sacreBLEU would say 1 / 1001
     assert found.baseline == found.system
     assert found.baseline.low < found.baseline.score < found.baseline.high
+    apart = found.difference
+    assert apart.score == apart.low == apart.high == 0
+
+
+def test_others_that_are_both_wrong_throughout_differ_by_nothing():
+    found = compared("bleu", ["x"] * 80, ["x y"] * 80)
+    assert found.baseline.score == found.system.score == 0
+    assert found.p_value == 1
 
 
 def test_others_that_are_as_good_differ_by_chance():
@@ -115,7 +145,8 @@ def test_counts_by_hand():
     assert found.references == bleu.scores(["?"], ["a b x d e"]).references
 
 
-def test_refuses_other_sentences():
-    counts = np.ones((3, 10), int), np.ones((4, 10), int)
-    with pytest.raises(ValueError, match="counts of the same sentences"):
+@pytest.mark.parametrize("shapes", [((3, 10), (4, 10)), ((1, 10), (1, 10))])
+def test_refuses_other_sentences_and_one_alone(shapes):
+    counts = [np.ones(shape, int) for shape in shapes]
+    with pytest.raises(ValueError, match="counts of the same sentences, two"):
         bootstrap.paired("bleu", *counts, "nrefs:1")
