@@ -130,9 +130,11 @@ class _Compared:
         """The p-value, or in a word why there is none."""
         return NO_COUNTS if self.result is None else self.result.p_value
 
-    def __str__(self) -> str:
-        """Says a test; not where there is none."""
-        assert self.result is not None
+    @property
+    def sentence(self) -> str:
+        """What the test says; "" where there is none."""
+        if self.result is None:
+            return ""
         baseline, system = self.pair.names
         p, apart = self.result.p_value, self.result.difference
         known = "more" if p < _LEVEL else "no more"
@@ -275,8 +277,7 @@ def blocks(pairs: Iterable[Pair], scores: Iterable[str]) -> Iterable[Block]:
             names = f"{pair.names[1]} less {pair.names[0]}"
             head = pair.head(names, _seeds(seeds))
             hindered.append(f"{head}: no paired test: {reason}.")
-    tested = [str(one) for one in compared if one.result is not None]
-    lines = (*tested, *hindered)
+    lines = (*filter(None, (one.sentence for one in compared)), *hindered)
     yield Text(
         "" if lines else "No two runs of one seed can be compared.",
         "Paired bootstrap",
