@@ -4,17 +4,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ls_tf.pages import declared, projection, reliability, tables
+from ls_tf.pages import (
+    declared,
+    paired_bootstrap,
+    projection,
+    reliability,
+    tables,
+)
 from ls_tf.pages.blocks import Block, Picture, ReportError, Table, Text
 from ls_tf.pages.canvas import Panel
 from ls_tf.pages.declared import Claim, Column
 from ls_tf.records.runs import Record
-from ls_tf.spec import Value
-from ls_tf.spec.changes import SHORT, SHORT_OF
 
 # Rows that pictures show; tables show all.
 _DRAWN = 8
-_TEACHERS = "teacher.changes."
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ def _token(name: str) -> tuple[tuple[str, str], ...]:
 
 
 _T = "temperature"
+_TRANSLATED = "translation"
 _OF_IMAGES = (
     _Measure("accuracy, %", "accuracy", _image("accuracy"), ".2f", "points"),
     _Measure("NLL", "NLL", _image("nll")),
@@ -87,7 +91,7 @@ _OF_IMAGES = (
     _Measure("ECE at T", "ECE at T", (("reliability", "ece_scaled"),)),
 )
 _OF_TEXT = (
-    _Measure("BLEU", "BLEU", (("translation", "bleu"),), ".2f"),
+    _Measure("BLEU", "BLEU", ((_TRANSLATED, "bleu"),), ".2f"),
     _Measure("NLL", "NLL of a subword", _token("nll")),
     _Measure("ECE", "ECE of subwords", _token("ece")),
     _Measure("T", "", _token(_T), ".3f"),
@@ -104,78 +108,35 @@ class _Kind:
     diagram: str  # evaluator of the reliability diagram
     plane: str  # evaluator of the projection
     units: str  # what is counted
+    classes: str  # what the last layer tells apart
+    unmoved: str  # what T does not change
+    caption: str  # of what the numbers are
 
 
-_IMAGES = _Kind(_OF_IMAGES, "reliability", "penultimate", "images")
-_TEXT = _Kind(_OF_TEXT, "token_calibration", "token_projection", "subwords")
+_IMAGES = _Kind(
+    _OF_IMAGES,
+    "reliability",
+    "penultimate",
+    "images",
+    "classes",
+    "changes no answer",
+    "",
+)
+_TEXT = _Kind(
+    _OF_TEXT,
+    "token_calibration",
+    "token_projection",
+    "subwords",
+    "subwords",
+    "has no part in BLEU",
+    " NLL and ECE are of the next subword, given the right ones before it.",
+)
 
 
 def kind_of_task(run: Mapping[str, Any]) -> str:
     """What a record's task gives: "translation" or "classification"."""
     is_text = run["spec"].get("task") == "translation"
     return "translation" if is_text else "classification"
-
-
-def value_at(run: Mapping[str, Any], path: str) -> Value:
-    """A field of a record's specification; None where there is none."""
-    if path == "experiment":
-        return run["experiment"]
-    path = SHORT.get(path, path)
-    words = path.split(".")
-    if path.startswith(_TEACHERS):
-        words = ["teacher", "changes", path.removeprefix(_TEACHERS)]
-    value: Any = run["spec"]
-    for word in words:
-        if isinstance(value, list) and word.isdecimal():
-            value = dict(enumerate(value)).get(int(word))
-        else:
-            value = value.get(word) if isinstance(value, Mapping) else None
-    return value
-
-
-def names(
-    runs: Sequence[Mapping[str, Any]],
-    fields: Iterable[str],
-    otherwise: Sequence[str],
-) -> list[str]:
-    """Names rows by what they differ in.
-
-    Args:
-        runs: ``run.json`` of each.
-        fields: paths that may differ.
-        otherwise: names of rows that differ in none of them.
-
-    Returns:
-        list: such as "alpha = 0.1".
-
-    Source: ours.
-    """
-    values = {path: [value_at(run, path) for run in runs] for path in fields}
-    differing = {
-        SHORT_OF.get(path, path): of_runs
-        for path, of_runs in values.items()
-        if any(value != of_runs[0] for value in of_runs)
-    }
-    found = [
-        ", ".join(f"{p} = {_shown(of[i])}" for p, of in differing.items())
-        for i in range(len(runs))
-    ]
-    return [
-        name if name and found.count(name) == 1 else _both(name, other)
-        for name, other in zip(found, otherwise, strict=True)
-    ]
-
-
-def _both(name: str, other: str) -> str:
-    return f"{name} ({other})" if name else other
-
-
-def _shown(value: Value) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_shown, value)) or "none"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "none" if value is None else str(value)
 
 
 def check(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
@@ -214,11 +175,12 @@ def blocks(rows: Sequence[Row]) -> Iterable[Block]:
     kind = _TEXT if kind_of_task(run) == "translation" else _IMAGES
     measures = [m for m in kind.measures if any(map(m.of, rows))]
     yield Text(_introduction(rows, kind))
-    yield _scores(rows, measures)
+    yield _scores(rows, measures, kind)
     if len(rows) > 1:
         yield _differences(rows, measures)
     if any(len(row.runs) > 1 for row in rows):
         yield _by_seed(rows, measures)
+    yield from _translations(rows)
     yield from _reliability(rows, kind)
     yield from _planes(rows, kind)
 
@@ -236,7 +198,7 @@ def _introduction(rows: Sequence[Row], kind: _Kind) -> str:
         f"{tables.counted(len(rows), 'network')}, {seeds} each, measured on "
         f"{'; '.join(splits)}.{several} A number over several seeds is their "
         "mean. T, one number that divides the logits, is fitted on the split "
-        "that the runs below name “calibrate”, and changes no answer."
+        f"that the runs below name “calibrate”, and {kind.unmoved}."
     )
 
 
@@ -251,7 +213,7 @@ def _split(record: Record, kind: _Kind) -> str:
     for evaluator, _ in (p for m in kind.measures for p in m.places):
         if f"{evaluator}_report" in record.existing():
             count = record.measurement(evaluator, "report")["count"]
-            units = "sentences" if evaluator == "translation" else kind.units
+            units = "sentences" if evaluator == _TRANSLATED else kind.units
             return f"{words}, {count:,} {units}"
     return words
 
@@ -264,11 +226,26 @@ def _mean(measure: _Measure) -> Column[Row]:
     )
 
 
-def _scores(rows: Sequence[Row], measures: Iterable[_Measure]) -> Table:
+def _signatures(rows: Sequence[Row]) -> str:
+    """How sacreBLEU scored the translations, for a caption."""
+    ways = dict.fromkeys(
+        record.measurement(_TRANSLATED, "report").get("notes", {}).get("bleu")
+        for row in rows
+        for record in row.runs.values()
+        if _has(record, _TRANSLATED)
+    )
+    signed = " or ".join(filter(None, ways))
+    return f" BLEU is cased, sacreBLEU's {signed}." if signed else ""
+
+
+def _scores(
+    rows: Sequence[Row], measures: Iterable[_Measure], kind: _Kind
+) -> Table:
     return declared.table(
         "scores",
         "Means over the seeds. NLL in nats, ECE as a fraction over bins of "
-        "equal width; “at T”: with the logits divided by T.",
+        "equal width; “at T”: with the logits divided by T."
+        f"{kind.caption}{_signatures(rows)}",
         rows,
         ("network", lambda row: row.name, ""),
         ("seeds", lambda row: len(row.runs), ""),
@@ -307,7 +284,8 @@ def _differences(rows: Sequence[Row], measures: Iterable[_Measure]) -> Text:
         if (line := _difference(measure, base, row))
     )
     is_alone = any(len(row.runs) < 2 for row in rows)
-    body = "One seed cannot tell a difference from noise." if is_alone else ""
+    noise = "One seed cannot tell a difference from the noise of training."
+    body = noise if is_alone else ""
     return Text(
         body if lines else "No number was measured of two networks.",
         "What differs",
@@ -340,7 +318,7 @@ def _difference(measure: _Measure, base: Row, row: Row) -> str:
             tables.mean(before.values()) or 0
         )
         return (
-            f"{start}: the means differ by {tables.cell(apart, f'+{form}')}"
+            f"{start}: the means differ by {_signed(apart, form)}"
             f"{unit}; they have no seed in common."
         )
     if shared.rise != shared.rise:  # a number is not defined
@@ -351,7 +329,7 @@ def _difference(measure: _Measure, base: Row, row: Row) -> str:
     claim = shared if is_higher else Claim("", after, before)
     seeds = f"in {claim.seeds_for} of {tables.counted(claim.seeds, 'seed')}"
     word = "higher" if is_higher else "lower"
-    rise = tables.cell(float(shared.rise), f"+{form}")
+    rise = _signed(float(shared.rise), form)
     return (
         f"{start} is {word}: difference {rise}{unit} {seeds}"
         f"{_interval(shared, form)}."
@@ -359,11 +337,34 @@ def _difference(measure: _Measure, base: Row, row: Row) -> str:
 
 
 def _interval(claim: Claim[str], form: str) -> str:
-    if claim.apart is None or claim.apart.count < 2:
+    low, high = claim.interval.low, claim.interval.high
+    if low is None or high is None or claim.apart is None:
         return ""
-    ends = tables.Interval(claim.apart.low, claim.apart.high)
     noise = ", within noise" if claim.apart.is_noise else ""
-    return f" (95 % interval {ends.shown(f'+{form}')}{noise})"
+    return (
+        " (Student's 95 % interval over the seeds: "
+        f"{_signed(low, form)} to {_signed(high, form)}{noise})"
+    )
+
+
+def _signed(value: float, form: str) -> str:
+    """A difference with its sign; a tiny one is not shown as 0."""
+    shown = tables.cell(value, f"+{form}")
+    is_hidden = value and not any(digit in shown for digit in "123456789")
+    return tables.cell(value, "+.1g") if is_hidden else shown
+
+
+def _translations(rows: Sequence[Row]) -> Iterable[Block]:
+    """Tests the translations of the other rows against the first one's."""
+    kinds = [
+        (row.name, {s: r for s, r in row.runs.items() if _has(r, _TRANSLATED)})
+        for row in rows
+    ]
+    kinds = [(name, runs) for name, runs in kinds if runs]
+    if len(kinds) > 1:
+        yield from paired_bootstrap.blocks(
+            paired_bootstrap.against_first(kinds), ("bleu",)
+        )
 
 
 def _left_out(count: int) -> str:
@@ -395,8 +396,8 @@ def _reliability(rows: Sequence[Row], kind: _Kind) -> Iterable[Block]:
         reliability.reliability_figure(panels, columns=2),
         "reliability",
         f"Reliability diagrams, {_lowest(having[:_DRAWN])}; empty bins are "
-        f"left out. Underneath, how many {kind.units} each bin rests on "
-        f"(logarithmic).{_left_out(len(having))}",
+        f"left out. Underneath, how many examples, {kind.units}, each bin "
+        f"rests on (logarithmic).{_left_out(len(having))}",
     )
 
 
@@ -424,9 +425,9 @@ def _planes(rows: Sequence[Row], kind: _Kind) -> Iterable[Block]:
     if not having:
         return
     yield Text(
-        "The vector before the last layer, seen in the plane of three classes' "
-        "weights. Look at how tight the clusters are, and whether they form a "
-        "regular triangle.",
+        "The vector before the last layer, seen in the plane of three "
+        f"{kind.classes}' weights. Look at how tight the clusters are, and "
+        "whether they form a regular triangle.",
         "What happens inside",
     )
     for number, ((role, classes), drawn) in enumerate(having.items()):

@@ -205,6 +205,13 @@ class Claim(Generic[Subject]):
             self.holds = WITHIN_NOISE
 
     @property
+    def interval(self) -> tables.Interval:
+        """Student's, 95 %, of ``rise`` over seeds; without ends for one."""
+        if self.apart is None or self.apart.count < 2:
+            return tables.Interval(None, None)
+        return tables.Interval(self.apart.low, self.apart.high)
+
+    @property
     def verdict(self) -> tables.Verdict:
         """Whether it holds, and in how many seeds."""
         return tables.Verdict(self.holds, self.seeds_for, self.seeds)
@@ -222,13 +229,7 @@ def verdict(heading: str = tables.VERDICT) -> Column[Claim[Any]]:
 
 def interval(form: str) -> Column[Claim[Any]]:
     """The column of the interval of the higher less the lower number."""
-
-    def shown(claim: Claim[Any]) -> tables.Interval:
-        if claim.apart is None or claim.apart.count < 2:
-            return tables.Interval(None, None)
-        return tables.Interval(claim.apart.low, claim.apart.high)
-
-    return "difference, 95 %", shown, form
+    return "difference, 95 %", lambda claim: claim.interval, form
 
 
 def judged(

@@ -8,7 +8,7 @@ Run: python run_experiment.py --report=compare --runs=FOLDER,FOLDER, or with
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ls_tf.pages import comparison, declared
+from ls_tf.pages import comparison, declared, naming
 from ls_tf.pages.blocks import Block, Need
 from ls_tf.spec.resolve import RunIdentity
 
@@ -37,7 +37,7 @@ class Chosen:
             for group in self.groups
         ]
         firsts = [records[group[0]].run for group in self.groups]
-        named = comparison.names(
+        named = naming.names(
             firsts, self.fields, [run["experiment"] for run in firsts]
         )
         return comparison.blocks(

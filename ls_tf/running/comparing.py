@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from ls_tf import stopping
-from ls_tf.pages import builder, comparison
+from ls_tf.pages import builder, comparison, naming
 from ls_tf.records.record import RUN, Record, read_record
 from ls_tf.records.runs import Path, RunError
 from ls_tf.reports import compare
@@ -91,7 +91,7 @@ def build(folders: Sequence[str], *, reports_dir: str, svg: bool) -> str:
     fields = dict.fromkeys(
         ["experiment", *(path for run in firsts for path in run["changes"])]
     )
-    named = comparison.names(firsts, fields, folders)
+    named = naming.names(firsts, fields, folders)
     return builder.build_of(
         NAME,
         compare.TITLE,

@@ -7,9 +7,12 @@ import shutil
 
 import pytest
 from built_pages import page_of, rows
+from made_records import write
 from scipy import stats
 
 from ls_tf import cli
+from ls_tf.analysis import bleu, translation_bootstrap
+from ls_tf.pages.blocks import Need
 from ls_tf.running import comparing, execute, sweep
 
 RUNS = pathlib.Path(__file__).parents[2] / "results/runs"
@@ -93,8 +96,8 @@ def test_a_difference_is_said_with_its_seeds_and_interval(compare):
     assert min(apart) > 0 > low  # else the words would be others
     assert (
         "alpha = 0.1 against alpha = 0: accuracy is higher: difference "
-        f"{mean:+.2f} points in 3 of 3 seeds (95 % interval −{-low:.2f} to "
-        f"{high:+.2f}, within noise)."
+        f"{mean:+.2f} points in 3 of 3 seeds (Student's 95 % interval "
+        f"over the seeds: −{-low:.2f} to {high:+.2f}, within noise)."
     ) in page
     scaled = [
         b - a
@@ -141,7 +144,75 @@ def test_of_transformers_bleu_and_subwords(compare):
         assert float(row["NLL"]) == tokens["nll"]
         assert float(row["ECE"]) == tokens["ece"]
         assert float(row["ECE at T"]) == tokens["ece_scaled"]
-    assert "Of Ein, einem, und, seed 0" in page_of(folder)
+    page = page_of(folder)
+    assert "Of Ein, einem, und, seed 0" in page
+    assert "BLEU is cased, sacreBLEU's nrefs:1|case:mixed|" in page
+    # The committed records are from before the sentences were counted.
+    (test,) = rows(folder, "bootstrap")
+    rise = float(test["the system's score"]) - float(test["its score"])
+    assert float(test["difference"]) == pytest.approx(rise, abs=1e-12)
+    assert test["p"] == "no counts kept"
+    assert "alpha = 0.1 less alpha = 0, seed 0: no paired test: a rec" in page
+
+
+def numbers(alpha, seed, wrong):
+    """A run of the numbers' Transformer that gets some sentences wrong."""
+    references = [f"wort {n} steht hier vor {n + 1}" for n in range(12)]
+    texts = [
+        "wort steht" if n in wrong else text
+        for n, text in enumerate(references)
+    ]
+    return Need("transformer_numbers", {"alpha": alpha}, seed), {
+        "translated": (texts, references)
+    }
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_translations_are_tested_against_those_of_the_first_row(
+    compare, tmp_path, seeds
+):
+    counts = {}
+    for alpha, wrong in ((0.0, {1, 4, 7}), (0.1, {3}), (0.2, {1, 4, 7})):
+        for seed in range(seeds):
+            need, changed = numbers(alpha, seed, wrong)
+            write(tmp_path / "runs", need, changed=changed)
+        counts[alpha] = bleu.scores(*changed["translated"])
+    folder = compare(
+        "--experiment=transformer_numbers",
+        "--vary=alpha:0,.1,.2",
+        f"--vary=seed:0..{seeds - 1}",
+        f"--runs_dir={tmp_path / 'runs'}",
+    )
+    found = rows(folder, "bootstrap")
+    assert [(r["baseline"], r["system"], r["seed"]) for r in found] == [
+        ("alpha = 0", f"alpha = {alpha}", str(seed))
+        for alpha in ("0.1", "0.2")
+        for seed in range(seeds)
+    ]
+    assert {r["score"] for r in found} == {"BLEU, cased"}
+    better, same = found[0], found[-1]
+    test = translation_bootstrap.paired(
+        "bleu",
+        counts[0.0].counts["bleu"],
+        counts[0.1].counts["bleu"],
+        counts[0.0].signatures["bleu"],
+    )
+    assert float(better["p"]) == test.p_value
+    assert float(better["difference, 95 % from"]) == test.difference.low
+    assert float(better["difference"]) == pytest.approx(test.difference.score)
+    assert (float(same["p"]), float(same["difference"])) == (1, 0)
+    page = page_of(folder)
+    said = "seed 0, BLEU, cased: alpha = 0.2 less alpha = 0: +0.00 (95 % inter"
+    assert said in page
+    assert ("noise of training" in page) == (seeds == 1)
+
+
+def test_a_tiny_difference_is_not_shown_as_none(compare, tmp_path):
+    for alpha, nll in ((0.0, 0.25), (0.1, 0.25 - 2e-6)):
+        need = Need("fc_digits", {"alpha": alpha})
+        write(tmp_path / "runs", need, changed={"nll": nll})
+    page = page_of(compare(f"--runs_dir={tmp_path / 'runs'}"))
+    assert "NLL is lower: difference −2e-06 in 1 of 1 seed." in page
 
 
 def test_one_row_alone(compare):
