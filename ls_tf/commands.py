@@ -94,6 +94,17 @@ def _check(
             checking.check(identity, machine_of(values, argv))
 
 
+def _check_data(values: Flags, wanted: Sequence[RunIdentity]) -> None:
+    """Refuses data of the user's own that training could not use."""
+    with importing():
+        from ls_tf.running import checking, execute
+
+    every = wanted
+    if values.run_missing:
+        every = [run for identity in wanted for run in execute.needed(identity)]
+    checking.check_data(every, values.data_dir)
+
+
 def importing() -> contextlib.AbstractContextManager[None]:
     """While modules of the program are imported, a stop waits for them."""
     return stopping.importing("the program")
@@ -145,6 +156,8 @@ def experiment(values: Flags, argv: Sequence[str]) -> int:
         else:
             wanted.append(identity)
     if wanted:
+        if place.count == 1:  # Others would wait for one that has no data.
+            _check_data(values, wanted)
         _train(values, argv, wanted)
     else:
         _say_finished(place, identities)

@@ -181,8 +181,8 @@ def ended(processes, code: int = 0, timeout: float = 100):
 
 # The first words; what a run is trained on, where it goes on, what came of it.
 _FIRST_AND_LAST = (
-    r"ls_tf: (?:loading \w+$|(?:jax|tensorflow), \d+ x |resumes from step |"
-    r"\w+ .*: accuracy )"
+    r"ls_tf: (?:loading \w+$|reading |(?:jax|tensorflow), \d+ x |"
+    r"resumes from step |\w+ .*: accuracy )"
 )
 _EXPECTED = re.compile(f"{_FIRST_AND_LAST}|fc_digits")
 

@@ -9,7 +9,7 @@ each other. Two files ``prefix.en`` and ``prefix.de`` alone are the split
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from etils import epath
@@ -81,6 +81,35 @@ def load_pairs(
     ).part(start, stop)
 
 
+def check(
+    source: str,
+    splits: Sequence[str],
+    *,
+    data_dir: str | os.PathLike[str] | None,
+) -> None:
+    """Refuses a source without the files of these splits, reading none.
+
+    Args:
+        source: see ``load_pairs``.
+        splits: that are wanted.
+        data_dir: not used.
+
+    Raises:
+        DataError: a file is not there; one line.
+
+    Source: ours.
+    """
+    del data_dir
+    for split in splits:
+        for file in _files(split.partition("[")[0], source):
+            if not _exists(file):
+                raise _is_missing(file, split)
+
+
+def _is_missing(file: str | os.PathLike[str], split: str) -> DataError:
+    return DataError(f"parallel_files: no file {file} (for split {split!r})")
+
+
 def languages(source: str) -> tuple[str, str]:
     """Reads the languages of a corpus from its name.
 
@@ -136,9 +165,7 @@ def _blocks(file: epath.Path, split: str) -> Iterator[list[str]]:
                 stopping.look()
                 yield reader.many(block)
     except FileNotFoundError as error:
-        raise DataError(
-            f"parallel_files: no file {file} (for split {split!r})"
-        ) from error
+        raise _is_missing(file, split) from error
     except (DataError, stopping.StoppedError):
         raise
     except Exception as error:  # Cloud file systems raise errors of their own.

@@ -1,6 +1,7 @@
 """What the training would refuse of a run, as far as that takes no data."""
 
 import sys
+from collections.abc import Sequence
 
 from ls_tf import stopping, streams
 from ls_tf.running.machine import Machine
@@ -48,6 +49,39 @@ def _check_splits(identity: RunIdentity) -> None:
         return
     for split in (data.train, data.calibrate, data.report):
         contract.parse_split(split, sizes)
+
+
+def check_data(identities: Sequence[RunIdentity], data_dir: str | None) -> None:
+    """Refuses data of the user's own, before an engine is loaded.
+
+    Images that are held in memory are read here, and not again when the runs
+    are built. Of a corpus and of a set of TFDS only what costs no time is
+    looked at.
+
+    Args:
+        identities: runs that are to be trained.
+        data_dir: where TFDS data lies, or a prepared file.
+
+    Raises:
+        SpecError, DataError: one line.
+
+    Source: ours.
+    """
+    named = [i.spec.data for i in identities if i.spec.data.source]
+    for data in dict.fromkeys(named):
+        module = registry.get("ls_tf.data", data.name, "data set")
+        from ls_tf.pipeline import contract, own, prepared
+
+        is_prepared = data_dir is not None and prepared.is_prepared(data_dir)
+        splits = (data.train, data.calibrate, data.report)
+        if hasattr(module, "check") and not is_prepared:
+            module.check(data.source, splits, data_dir=data_dir)
+        elif hasattr(module, "opened"):
+            print(f"ls_tf: reading {own.told(data)}", file=sys.stderr)
+            with stopping.doing("reading data"):
+                sizes = own.of(data, data_dir).INFO.sizes
+            for split in splits:
+                contract.parse_split(split, sizes)
 
 
 def _check_parts(identity: RunIdentity, machine: Machine) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ls_tf import stopping
 from ls_tf.durations import spoken
 from ls_tf.records import runs
-from ls_tf.running import execute, stack
+from ls_tf.running import checking, execute, stack
 from ls_tf.running.session import Machine, Session
 from ls_tf.spec.resolve import RunIdentity
 
@@ -83,7 +83,9 @@ def make_missing(
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             title = f"{missing[0].title}{more}"
             progress.say(f"next: {title}")
-            session = session or Session(machine)
+            if session is None:
+                checking.check_data(missing, machine.data_dir)
+                session = Session(machine)
             place = f"[{progress.finished + 1}/{progress.total}]"
             execute.run(missing, session, title=f"{place} {title}")
 
