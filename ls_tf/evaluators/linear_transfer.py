@@ -17,7 +17,8 @@ class Evaluator:
 
     Attributes:
         role: not read: the images are those of the other set.
-        data: the other data set; its images are scaled to the network's.
+        data: the other data set; its images are scaled to the network's. The
+            user's own has its source behind a colon: ``npz:mine.npz``.
         count: at most so many of its training images, and of its test images.
         strength: the inverse of the penalty's weight; one for all networks.
 

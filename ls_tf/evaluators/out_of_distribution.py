@@ -8,6 +8,7 @@ from ls_tf import seeds
 from ls_tf.analysis import selective, transfer
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
+from ls_tf.pipeline import own
 from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
@@ -21,8 +22,9 @@ class Evaluator:
 
     Attributes:
         role: which split is the network's own.
-        others: data sets, of which the test split is taken, and "noise",
-            pixels drawn evenly from 0 to 255.
+        others: data sets, of which the test split is taken, the user's own
+            with their source (``npz:mine.npz``), and "noise", pixels drawn
+            evenly from 0 to 255.
         count: at most so many images of each.
 
     Source: Hendrycks and Gimpel 2017 (largest probability); Liu et al. 2020
@@ -40,7 +42,8 @@ class Evaluator:
             SpecError: one line.
         """
         checks.positive(_NAME, "count", self.count)
-        if not self.others or len(set(self.others)) != len(self.others):
+        shown = {own.shown(name) for name in self.others}
+        if not self.others or len(shown) != len(self.others):
             raise SpecError(
                 f"{_NAME}: others: wanted different data sets, got "
                 f"{', '.join(self.others) or 'none'}"
@@ -67,7 +70,7 @@ class Evaluator:
             an own image has the higher largest probability, or the lower
             energy. ``count`` is the number of own images.
         """
-        own = network.outputs(self.role)["logits"]
+        mine = network.outputs(self.role)["logits"]
         scalars = {}
         for name in self.others:
             foreign = network.outputs_of(self._images(network, name))["logits"]
@@ -75,10 +78,10 @@ class Evaluator:
                 ("confidence", selective.confidence),
                 ("energy", transfer.energy),
             ):
-                scalars[f"auroc_{score}_{name}"] = transfer.auroc(
-                    of(own), of(foreign)
+                scalars[f"auroc_{score}_{own.shown(name)}"] = transfer.auroc(
+                    of(mine), of(foreign)
                 )
-        return Measurement(scalars, len(own))
+        return Measurement(scalars, len(mine))
 
     def _images(self, network: Classifier, name: str) -> np.ndarray:
         if name == _NOISE:

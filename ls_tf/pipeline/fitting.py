@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ls_tf.pipeline import loading
+from ls_tf.pipeline import loading, own, prepared
 from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo, RecordInfo
-from ls_tf.spec import SpecError, registry
+from ls_tf.spec import DataSpec, SpecError, registry
 
 _GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue: ITU-R BT.601
 
@@ -15,8 +15,9 @@ def load(
     """Loads another data set, its images scaled to a shape.
 
     Args:
-        name: of the data set.
-        split: as in ``loading.load``.
+        name: of the data set; of the user's own with its source behind a
+            colon: ``npz:mine.npz``.
+        split: as in ``loading.load``; of the user's own see ``own.Reading``.
         shape: (H, W, C) of the images to give.
         data_dir: see ``loading.load``; not looked at for a set that comes
             with a package, so that a prepared file may hold the other one.
@@ -29,21 +30,50 @@ def load(
 
     Source: ours.
     """
-    module = registry.get("ls_tf.data", name, "data set")
+    called, _, source = name.partition(":")
+    module = registry.get("ls_tf.data", called, "data set")
+    if hasattr(module, "opened"):
+        return _own(name, split, shape, data_dir)
+    if source:
+        raise SpecError(f"{name}: wanted {called} alone, it has no source")
     info = module.INFO
     if not isinstance(info, DatasetInfo) or isinstance(info, RecordInfo):
         raise SpecError(
             f"{name}: wanted a data set of images that fit in memory"
         )
-    if not info.sizes:
-        raise SpecError(
-            f"{name}: wanted a data set that needs no data.source, it has one "
-            "in the run's own specification alone"
-        )
     if info.tfds is None:
         data_dir = None
     try:
         arrays = loading.load(module, split, data_dir=data_dir)
+    except DataError as error:
+        raise SpecError(str(error)) from error
+    return {"image": fitted(arrays["image"], shape), "label": arrays["label"]}
+
+
+def _own(
+    name: str, split: str, shape: tuple[int, ...], data_dir: str | None
+) -> Arrays:
+    """The user's own images, made alike as ``data.image_size`` makes them."""
+    called, _, source = name.partition(":")
+    if not source:
+        raise SpecError(
+            f"{name}: wanted its source behind a colon, as {called}:SOURCE"
+        )
+    data = DataSpec(
+        called,
+        *("train", "test", "test"),
+        source=source,
+        image_size=shape[:2],
+        channels=shape[2] if shape[2] in (1, 3) else 0,
+    )
+    if data_dir is not None and prepared.is_prepared(data_dir):
+        data_dir = None  # It holds the run's own data.
+    try:
+        module = own.of(data, data_dir, is_foreign=True)
+        base = "validation" if split == "test" else split
+        if split in module.INFO.sizes:
+            base = split
+        arrays = loading.load(module, base, data_dir=data_dir)
     except DataError as error:
         raise SpecError(str(error)) from error
     return {"image": fitted(arrays["image"], shape), "label": arrays["label"]}

@@ -53,6 +53,9 @@ class Reading:
             needed; else they are held in memory.
         data_dir: where TFDS data lies, and arrays or records are kept; None
             means TFDS's own default.
+        is_foreign: whether it is another set than a network's own, and only
+            measured on: where it has one split alone, half of that is
+            ``test``.
     """
 
     image_size: tuple[int, ...] = ()
@@ -61,15 +64,22 @@ class Reading:
     held_out_seed: int = 0
     streams: bool = False
     data_dir: str | None = None
+    is_foreign: bool = False
 
 
-def of(data: DataSpec, data_dir: str | os.PathLike[str] | None) -> ModuleType:
+def of(
+    data: DataSpec,
+    data_dir: str | os.PathLike[str] | None,
+    *,
+    is_foreign: bool = False,
+) -> ModuleType:
     """Gives the module of an experiment's images.
 
     Args:
         data: which set; of the user's own, its source and how it is read.
         data_dir: where TFDS data lies, or a prepared file; None means TFDS's
             own default.
+        is_foreign: see ``Reading``.
 
     Returns:
         A module with ``INFO``, and what ``loading.load`` or ``shards.find``
@@ -95,6 +105,7 @@ def of(data: DataSpec, data_dir: str | os.PathLike[str] | None) -> ModuleType:
     how = Reading(
         **{field: getattr(data, field) for field in _FIELDS[1:]},
         streams=_streams(data.augmentation),
+        is_foreign=is_foreign,
         data_dir=None if data_dir is None else os.fspath(data_dir),
     )
     made: ModuleType = module.opened(data.source, how)
@@ -142,6 +153,12 @@ def title(module: str, source: str) -> str:
     return f"{module}:{os.path.basename(source.rstrip('/')) or source}"
 
 
+def shown(name: str) -> str:
+    """A data set as a measurement calls it: ``NAME``, or ``NAME:FILE``."""
+    called, _, source = name.partition(":")
+    return title(called, source) if source else name
+
+
 # --- Splits -----------------------------------------------------------------
 
 
@@ -172,6 +189,8 @@ def hold_out(
         base: (base, np.arange(len(label))) for base, label in labels.items()
     }
     share = how.held_out
+    if how.is_foreign and len(labels) == 1:
+        share = share or 0.5
     if not share:
         if len(labels) == 1:
             refuse_one_split(name)

@@ -49,7 +49,7 @@ class Answers:
         }
 
     def other_data(self, name, split):
-        assert name == "halves"
+        assert name in ("halves", "npz:a/b.npz")
         images = np.zeros((40, 8, 8, 1), np.uint8)
         images[::2] = 200
         return {"image": images, "label": np.arange(40) % 2}
@@ -127,6 +127,10 @@ def test_foreign_images_by_hand():
     # ten are ties.
     assert found.scalars["auroc_confidence_halves"] == (70 + 5) / 80
     assert found.count == 4
+    # The user's own set is called by its file's name, wherever that lies.
+    how = out_of_distribution.Evaluator("report", ("npz:a/b.npz",), 20)
+    same = how(Answers()).scalars["auroc_confidence_npz:b.npz"]
+    assert same == found.scalars["auroc_confidence_halves"]
     noise = out_of_distribution.Evaluator("report", ("noise",), 50)
     again = noise(Answers()).scalars
     assert again == noise(Answers()).scalars
@@ -185,6 +189,12 @@ def test_a_network_is_measured(view, name, options, some):
         (
             lambda: calibration_intervals.Evaluator("report", level=1.0),
             "level: wanted more than 0 and less than 1, got 1.0",
+        ),
+        (
+            lambda: out_of_distribution.Evaluator(
+                "report", ("npz:a/b.npz", "npz:c/b.npz")
+            ),
+            "wanted different data sets, got npz:a/b.npz, npz:c/b.npz",
         ),
         (
             lambda: out_of_distribution.Evaluator("report", ()),

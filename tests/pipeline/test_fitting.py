@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from own_sets import X, Y, folder, npz, two
+from PIL import Image, ImageOps
 from scipy import ndimage
 
 from ls_tf.data import digits
-from ls_tf.pipeline import fitting, prepared
+from ls_tf.pipeline import fitting, own, prepared
 from ls_tf.spec import SpecError
 
 
@@ -71,6 +73,29 @@ def test_digits_beside_a_prepared_file_of_another_set(tmp_path):
     )
 
 
+def test_the_user_s_own_images_are_made_as_large(tmp_path):
+    folder(tmp_path / "in", "", two())
+    name = f"image_folder:{tmp_path / 'in'}"
+    path = tmp_path / "prepared.npz"  # of the run's own data: not looked at
+    parts = [
+        fitting.load(name, split, (3, 4, 1), data_dir=str(path))
+        for split in ("train", "test")
+    ]
+    found = np.concatenate([part["image"] for part in parts])
+    assert [len(part["image"]) for part in parts] == [6, 6]
+    grey = [Image.fromarray(x).convert("L") for x in X]
+    method = Image.Resampling.BICUBIC
+    wanted = [np.asarray(ImageOps.fit(g, (4, 3), method)) for g in grey]
+    assert sorted(map(bytes, found)) == sorted(map(bytes, wanted))
+    # Of a set with a validation split that is measured on.
+    arrays = {"x_train": X[:9], "y_train": Y[:9], "x_val": X[9:]}
+    file = npz(tmp_path, **arrays, y_val=Y[9:])
+    found = fitting.load(f"npz:{file}", "test", (6, 5, 3), data_dir=None)
+    np.testing.assert_array_equal(found["image"], X[9:])
+    assert own.shown(f"npz:{file}") == "npz:own.npz"
+    assert own.shown("digits") == "digits"
+
+
 @pytest.mark.parametrize(
     ("name", "split", "message"),
     [
@@ -78,6 +103,9 @@ def test_digits_beside_a_prepared_file_of_another_set(tmp_path):
         ("numbers_ende", "test", "wanted a data set of images"),
         ("imagenet_stand_in", "test", "wanted a data set of images"),
         ("digits", "dev", "no split 'dev'"),
+        ("digits:a", "test", "wanted digits alone, it has no source"),
+        ("npz", "test", "wanted its source behind a colon, as npz:SOURCE"),
+        ("npz:no.npz", "test", "there is no file no.npz"),
     ],
 )
 def test_refusals(name, split, message):
