@@ -71,7 +71,7 @@ def hugging_face(top, *, label="label", **splits):
     )
 
     def table(x, y):
-        pictures = [Image.fromarray(image) for image in x]
+        pictures = [None if i is None else Image.fromarray(i) for i in x]
         columns = {"img": pictures, label: list(y)}
         return datasets.Dataset.from_dict(columns, features=features)
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ls_tf import stopping
 from ls_tf.pipeline import encoded as files
@@ -44,9 +44,7 @@ def decode(
             picture = _upright(image)
             picture = picture if mode is None else _as(picture, mode)
     except Exception as error:  # Pillow raises nearly anything.
-        raise DataError(
-            f"{where} is damaged, or no PNG or JPEG: {line(error)}"
-        ) from None
+        raise _no_picture(where, error) from None
     # Of colours of 16 bits Pillow would drop half without a word.
     is_deep = encoded.startswith(_PNG) and encoded[_DEPTH] == 16
     if mode is None or is_deep:
@@ -56,6 +54,16 @@ def decode(
             "scale the values to 0 to 255 and save the picture again"
         )
     return _fitted(picture, size, channels)
+
+
+def _no_picture(where: str, error: Exception) -> DataError:
+    # Pillow would name the object that the bytes are in.
+    said = (
+        "its first bytes are of neither"
+        if isinstance(error, UnidentifiedImageError)
+        else line(error)
+    )
+    return DataError(f"{where} is damaged, or no PNG or JPEG: {said}")
 
 
 def upright(encoded: bytes, where: str) -> bytes:
@@ -78,9 +86,7 @@ def upright(encoded: bytes, where: str) -> bytes:
         with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
             direction = _direction(image)
     except Exception as error:  # Pillow raises nearly anything.
-        raise DataError(
-            f"{where} is damaged, or no PNG or JPEG: {line(error)}"
-        ) from None
+        raise _no_picture(where, error) from None
     if direction in (0, 1):
         return encoded
     return files.png(decode(encoded, where))

@@ -217,11 +217,13 @@ def _encoded(
     for i, row in zip(rows, raw, strict=True):
         path = (row[column] or {}).get("path") or ""
         called = f"{where}: image {i}" + (f" ({path})" if path else "")
+        encoded = (row[column] or {}).get("bytes")
+        if encoded is None and not path:
+            raise DataError(f"{called} is missing; wanted one for each label")
         try:
-            encoded = row[column]["bytes"]
             if encoded is None:
                 with open(path, "rb") as file:
                     encoded = file.read()
-        except (OSError, TypeError) as error:
+        except OSError as error:
             raise DataError(f"{called} cannot be read: {line(error)}") from None
         yield called, encoded

@@ -59,6 +59,20 @@ def test_colours_of_16_bits_are_refused_as_greys_are(tmp_path):
     assert "wanted 8 bits a channel, grey or colours, got 16; scale" in said
 
 
+def test_what_only_ends_as_a_picture_is_told_in_plain_words(tmp_path):
+    folder(tmp_path, "train", two())
+    (tmp_path / "train/dog/1.png").write_bytes(b"GIF89a")
+    spec = data("image_folder", tmp_path, held_out=0.2)
+    refused(spec, "dog/1.png is damaged, or no PNG or JPEG: its first bytes")
+    folder(tmp_path, "val", {"cat": X[:1, ..., 0], "dog": X[6:7]})
+    Image.fromarray(X[1]).convert("RGBA").save(tmp_path / "train/dog/1.png")
+    spec = data("image_folder", tmp_path)
+    said = refused(
+        spec, "/validation: wanted images of one size,", " 6 x 5 x 1"
+    )
+    assert "--set=data.channels=3 or 1" in said
+
+
 def test_names_and_links_of_any_kind_are_read(tmp_path):
     top = tmp_path / "Bücher & Bäume"
     folder(top, "Train", {"große Katze": X[:4], "_dog": X[6:]})
@@ -139,6 +153,10 @@ def test_splits_without_labels_are_left_out_of_a_hugging_face_set(tmp_path):
         tmp_path / "b", train=(X[:9], Y[:9]), test=(X[9:], [0, -1, 1])
     )
     refused(part, "/test: wanted labels of 0 or more, got -1")
+    lacks = hugging_face(
+        tmp_path / "c", train=([*X[:8], None], Y[:9]), test=(X[9:], Y[9:])
+    )
+    refused(lacks, "/train: image 8 is missing; wanted one for each label")
 
 
 @pytest.mark.slow
