@@ -81,5 +81,19 @@ def pick(
         split = getattr(network.spec.data, role)
         raise SpecError(
             f"{evaluator}: {network.spec.data.name}/{split}: {error}"
+            f"{_fewer(evaluator, network, role, classes)}"
         ) from error
     return index
+
+
+def _fewer(
+    evaluator: str, network: Classifier, role: str, classes: tuple[int, ...]
+) -> str:
+    """The flag with which a split has enough examples, where there are any."""
+    labels = np.asarray(network.labels(role))
+    most = min(int(np.count_nonzero(labels == k)) for k in classes)
+    names = [part.name for part in network.spec.evaluators]
+    if not most or names.count(evaluator) != 1:
+        return ""
+    option = f"evaluators.{names.index(evaluator)}.options.per_class"
+    return f"; there are enough for --set={option}={most}"

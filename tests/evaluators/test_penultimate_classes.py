@@ -94,7 +94,9 @@ def test_one_class_by_name_and_id_is_no_two():
 def test_too_few_examples_say_where_and_how_many():
     message = refused(Photographs(birds=99), classes=NAMES)
     assert "cifar10/train[:40000]: wanted 100 examples of class 2" in message
-    assert message.endswith("got 99")
+    assert message.endswith(
+        "got 99; there are enough for --set=evaluators.2.options.per_class=99"
+    )
     evaluator = penultimate.Evaluator("report", NAMES, per_class=99)
     evaluator.check(Photographs(birds=99))
 
