@@ -39,6 +39,10 @@ _MOST = {
 }
 _MOST_MINUTES = 10_000_000
 
+_ARRAYS = (
+    ".npz with logits (or probabilities) and labels, perhaps features, weights "
+    "and bias of the last layer, of a network trained on hard labels"
+)
 _USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
@@ -78,6 +82,21 @@ def usage(experiments: Sequence[str], reports: Sequence[str]) -> str:
         exit_codes=textwrap.fill(
             f"exit codes: {'; '.join(codes)}.", 80, break_on_hyphens=False
         ),
+    )
+
+
+def usage_of_analyze(values: Flags) -> str:
+    """What ``analyze --help`` says.
+
+    Args:
+        values: as ``read_analyze`` gives them.
+    """
+    flags_alone = values.module_help(__name__)
+    return (
+        "Says what label smoothing did to a network, and whether it may teach, "
+        "from arrays.\n\n"
+        f"  {started.command(['analyze', '--hard=A.npz'])} "
+        f"[--smoothed=B.npz] [--out=DIR]\n{flags_alone}"
     )
 
 
@@ -337,7 +356,7 @@ def read_analyze(argv: Sequence[str]) -> Flags:
     """
     values = flags.FlagValues()  # type: ignore[no-untyped-call]
     for name, default, help_ in (
-        ("hard", None, "a network's arrays, trained on hard labels: .npz"),
+        ("hard", None, _ARRAYS),
         ("smoothed", None, "the same, trained on smoothed labels"),
         ("out", "analysis", "the folder of the page, its table and pictures"),
         ("classes", None, "K,L,M: three classes, for the projection"),

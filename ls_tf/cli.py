@@ -45,7 +45,7 @@ def _analyze(argv: Sequence[str]) -> int:
     """Gives a verdict on arrays of one or two networks."""
     values = arguments.read_analyze([argv[0], *argv[2:]])
     if values.help:
-        print(values.main_module_help() or values.get_help())
+        print(arguments.usage_of_analyze(values))
         return OK
     classes = None
     if values.classes is not None:

@@ -63,7 +63,9 @@ def test_the_module_names_itself(typed):
     assert "\n  python -m ls_tf --experiment=NAME [--alpha=A]" in usage
     assert "run_experiment.py" not in usage
     analyze = typed(sys.executable, "-m", "ls_tf", "analyze", "--help")
-    assert "run_experiment.py" not in analyze
+    assert "\n  python -m ls_tf analyze --hard=A.npz [--smoothed=" in analyze
+    assert "logits (or probabilities) and labels" in analyze
+    assert "run_experiment.py" not in analyze and "absl" not in analyze
 
 
 def test_the_entry_point_names_itself_as_it_is_reached(entry, typed):
