@@ -37,6 +37,11 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
     if identity.spec.task == "translation":
         _check_translation(identity.spec, teacher.spec)
         return teacher
+    if teacher.spec.task == "translation":
+        raise SpecError(
+            "teacher: wanted a classification as the student, got task "
+            "'translation'"
+        )
     data = [run.spec.data for run in (identity, teacher)]
     names = [one.name for one in data]
     ours, theirs = map(_num_classes, data)

@@ -164,6 +164,15 @@ def test_other_teachers_are_refused_before_they_are_trained(changed, message):
     assert str(caught.value) == message
 
 
+def test_a_translation_teaches_no_classifier():
+    identity = resolve(
+        "fc_digits_student",
+        changed={"teacher.experiment": "transformer_numbers"},
+    )
+    with pytest.raises(SpecError, match="wanted a classification as the stud"):
+        teaching.run_of(identity)
+
+
 def test_labels_stay_hard_and_a_teacher_is_needed():
     how = TeacherSpec("transformer_numbers")
     train = dataclasses.replace(SPEC.train, alpha=0.1)
