@@ -82,7 +82,7 @@ def soften_to(labels: npt.ArrayLike, *, p: float, num_classes: int) -> Array:
     Raises:
         ValueError: on bad labels, p or K.
 
-    Source: Chen et al. 2020, definition of the smoothed label.
+    Source: Chen et al. 2020, equation 1.
     """
     if not 0 < p <= 1:
         raise ValueError(f"wanted p in (0, 1], got {p}")

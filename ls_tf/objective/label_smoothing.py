@@ -348,7 +348,7 @@ def target_loss(labels: Any, logits: Any, *, p: Any) -> Any:
     Raises:
         ValueError: if labels or ``p`` are out of range or K is below 2.
 
-    Source: the literature on label noise writes the target in this form.
+    Source: Chen et al. 2020, equation 1.
     """
     check_p(p)
     return _mixed(labels, logits, 1 - p, "others", None)
