@@ -148,7 +148,7 @@ def cell(value: float) -> object:
 def claims_table(
     claims: Sequence[Claim[str]], caption: str, number_format: str
 ) -> Table:
-    """Tabulates the claims of a page.
+    """Tabulates the claims of a page, which are judged by an interval.
 
     Args:
         claims: of networks, by their names.
@@ -157,11 +157,11 @@ def claims_table(
     """
     return declared.table(
         "claims",
-        caption,
+        f"{caption} {declared.INTERVAL}",
         claims,
         ("network", lambda claim: claim.of, ""),
         ("claim", lambda claim: claim.text, ""),
-        *declared.judged(number_format),
+        *declared.judged(number_format, by_interval=True),
     )
 
 

@@ -48,9 +48,12 @@ def _claims(records: Records) -> Iterable[Claim[str]]:
             }
             for p in (_WEAK, 1.0)
         )
-        name = sweep.network.label
-        yield Claim(name, none[True], weak[True], "it helps from a = .9 on")
-        yield Claim(name, weak[False], none[False], "it harms below a = .9")
+        for low, high, text in (
+            (none[True], weak[True], "it helps from a = .9 on"),
+            (weak[False], none[False], "it harms below a = .9"),
+        ):
+            name = sweep.network.label
+            yield Claim(name, low, high, text, by_interval=True)
 
 
 def build(records: Records) -> Iterable[Block]:

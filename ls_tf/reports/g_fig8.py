@@ -56,6 +56,7 @@ def build(records: Records) -> Iterable[Block]:
             _by_seed(records, sweep, "accuracy"),
             _by_seed(records, sweep, "loss"),
             "the best p for the accuracy is smaller than for the loss",
+            by_interval=True,
         )
         for sweep in _SWEEPS
     ]

@@ -70,6 +70,7 @@ def _claims(records: Records) -> Iterable[Claim[str]]:
                 far[other],
                 f"the gamma type's best p is nearer to the measured one than "
                 f"the {other} type's",
+                by_interval=True,
             )
 
 

@@ -87,7 +87,8 @@ def _worse(records: Records, name: str, t: float | None) -> Claim[_Pair]:
     runs = (_run(name, alpha, t) for alpha in _ALPHAS)
     hard, smoothed = (tables.by_seed(records, *run) for run in runs)
     pair = _Pair(name, t, hard, smoothed)
-    return Claim(pair, ACCURACY.of(smoothed), ACCURACY.of(hard))
+    sides = ACCURACY.of(smoothed), ACCURACY.of(hard)
+    return Claim(pair, *sides, by_interval=True)
 
 
 _OverT = Mapping[float, Claim[_Pair]]
@@ -102,15 +103,29 @@ def _claims(protocol: str, worse: _OverT) -> Iterable[Claim[str]]:
     cold = gains.pop(1.0)
     warm = declared.pooled(gains.values())
     nothing = dict.fromkeys(networks.SEEDS, 0.0)
+    said = [
+        (
+            warm,
+            nothing,
+            "at T > 1 the smoothed teacher's student is worse (mean over T)",
+            "Chandrasegaran et al.",
+        ),
+        (
+            warm,
+            cold,
+            "smoothing the teacher gives less at T > 1 than at T = 1",
+            "Chandrasegaran et al.",
+        ),
+    ]
     if protocol == _ONE:  # otherwise the runs at T = 1 are the same
         text = "at T = 1 the smoothed teacher's student is"
-        yield Claim(protocol, cold, nothing, f"{text} worse", "Müller et al.")
-        yield Claim(protocol, nothing, cold, f"{text} better", "Shen et al.")
-    both = "Chandrasegaran et al."
-    text = "at T > 1 the smoothed teacher's student is worse (mean over T)"
-    yield Claim(protocol, warm, nothing, text, both)
-    text = "smoothing the teacher gives less at T > 1 than at T = 1"
-    yield Claim(protocol, warm, cold, text, both)
+        said = [
+            (cold, nothing, f"{text} worse", "Müller et al."),
+            (nothing, cold, f"{text} better", "Shen et al."),
+            *said,
+        ]
+    for low, high, text, whose in said:
+        yield Claim(protocol, low, high, text, whose, by_interval=True)
 
 
 def _figure(grid: Mapping[str, _OverT]) -> Figure | None:
@@ -186,10 +201,11 @@ def build(records: Records) -> Iterable[Block]:
         "claims",
         "“Lower” and “higher” are what is compared, percentage points: "
         "accuracy of the smoothed teacher's student less that of the hard "
-        "teacher's, against 0 or at the other temperature.",
+        "teacher's, against 0 or at the other temperature. "
+        f"{declared.INTERVAL}",
         claims,
         ("students", lambda c: c.of, ""),
         ("claim", lambda c: c.text, ""),
         ("whose", lambda c: c.whose, ""),
-        *declared.judged("+.2f"),
+        *declared.judged("+.2f", by_interval=True),
     )

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from ls_tf.analysis import seed_differences
 from ls_tf.pages import (
     canvas,
     declared,
@@ -107,12 +106,8 @@ def _claims(runs: Mapping[_Who, Runs]) -> Iterable[Claim[str]]:
     """Judged by an interval over the seeds that both have."""
     for lower, higher, text, whose in _COMPARED:
         of = f"{lower.name} < {higher.name}"
-        claim = Claim(of, _BLEU.of(runs[lower]), _BLEU.of(runs[higher]), text,
-                      whose)  # fmt: skip
-        apart = seed_differences.paired(claim.higher, claim.lower)
-        if apart is not None and apart.is_noise:
-            claim.holds = "within noise"
-        yield claim
+        pair = _BLEU.of(runs[lower]), _BLEU.of(runs[higher])
+        yield Claim(of, *pair, text, whose, by_interval=True)
 
 
 def _curve(runs: Runs) -> list[tuple[float, Spread | None]]:
@@ -211,7 +206,7 @@ def build(records: Records) -> Iterable[Block]:
         ("claim", lambda c: c.text, ""),
         ("whose", lambda c: c.whose, ""),
         ("lower < higher", lambda c: c.of, ""),
-        *declared.judged(".2f"),
+        *declared.judged(".2f", by_interval=True),
     )
     yield from paired_bootstrap.blocks(
         [
