@@ -9,7 +9,13 @@ EXPERIMENTS = ("bench_mnist", "bench_mnist_student", "bench_cifar10_short")
 _NAMES = {
     "classification": ("accuracy", "error", "nll"),
     "reliability": ("nll_scaled", "ece_scaled"),
-    "calibration_intervals": ("ece", "debiased_ece", "smooth_ece"),
+    "calibration_intervals": (
+        "ece",
+        "debiased_ece",
+        "equal_mass_ece",
+        "classwise_ece",
+        "smooth_ece",
+    ),
     "selective": ("aurc", "aurc_normalised"),
     "linear_transfer": ("accuracy",),
     "neural_collapse": ("nc1", "nc2_means", "nc3", "class_separation"),

@@ -59,6 +59,14 @@ _COMMON = (
     Measure(
         "debiased ECE", Number("calibration_intervals", "debiased_ece"), ".4f"
     ),
+    Measure(
+        "equal-mass ECE",
+        Number("calibration_intervals", "equal_mass_ece"),
+        ".4f",
+    ),
+    Measure(
+        "classwise ECE", Number("calibration_intervals", "classwise_ece"), ".4f"
+    ),
     Measure("smooth ECE", Number("calibration_intervals", "smooth_ece"), ".4f"),
     Measure("ECE at T", Number("reliability", "ece_scaled"), ".4f"),
     AURC,
