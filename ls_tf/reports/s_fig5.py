@@ -5,7 +5,8 @@ so. ``--run_missing`` trains both teachers and their students on MNIST, three
 seeds: 12 runs, about an hour and a half on two cores of a CPU; with
 ``--engine=jax`` two programs, one after the other.
 
-Source: Shen et al. 2021, figure 5, whose data is CUB-200-2011.
+Source: Shen et al. 2021, figure 5, whose data is CUB-200-2011, and the printed
+tables 2 and 7.
 Run: python run_experiment.py --report=s_fig5
 """
 
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, cifar, declared, networks, tables
+from ls_tf.pages import canvas, cifar, declared, networks, quoted, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.pages.distillation import teacher
@@ -42,6 +43,16 @@ def _run(
     if not taught:
         return teacher(network.experiment, alpha)
     return network.experiment, {"teacher.changes.alpha": alpha}
+
+
+_PAPER = quoted.numbers("s_fig5")
+_PRINTED = tuple(dict.fromkeys(row for row, _ in _PAPER))
+
+
+def printed(row: str) -> Claim[str]:
+    """The printed students of a hard and of a smoothed teacher, top-1, %."""
+    hard, smoothed = (float(_PAPER[row, f"student, {a}"]) for a in _ALPHAS)
+    return Claim(row, {0: hard}, {0: smoothed})
 
 
 _WORDS = {False: "teacher", True: "its student"}
@@ -222,4 +233,19 @@ def build(records: Records) -> Iterable[Block]:
         ("network", lambda c: c.of.network.label, ""),
         ("claim", lambda c: c.text, ""),
         *declared.judged(".4g", by_interval=True),
+    )
+    yield declared.table(
+        "printed",
+        "Tables 2 and 7 of Shen et al. 2021, top-1 accuracy, %: teachers of "
+        "hard and of smoothed labels and the students of their answers alone, "
+        "at temperature 1.",
+        _PRINTED,
+        ("teacher to student", str, ""),
+        *declared.each(
+            [(who, a) for who in ("teacher", "student") for a in _ALPHAS],
+            lambda column: f"{column[0]}, alpha={column[1]:g}",
+            lambda row, column: _PAPER[row, f"{column[0]}, {column[1]}"],
+            "",
+        ),
+        ("smoothed better?", lambda row: printed(row).holds, ""),
     )

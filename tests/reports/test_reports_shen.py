@@ -190,6 +190,18 @@ def test_students_train_as_their_metrics_say(built):
     ) in page_of(folder)
 
 
+def test_every_printed_student_of_a_smoothed_teacher_is_the_better_one(built):
+    printed = rows(built("s_fig5", lambda n: False), "printed")
+    assert len(printed) == 12
+    assert {r["smoothed better?"] for r in printed} == {"yes"}
+    first = printed[0]
+    assert first["teacher to student"] == "ImageNet, ResNet-50 to ResNet-18"
+    assert [float(v) for v in list(first.values())[1:5]] == [
+        *(76.056, 76.128),
+        *(71.425, 71.816),
+    ]
+
+
 class Trained:
     """What the page of curves reads of a record."""
 
