@@ -23,7 +23,13 @@ def of_reports():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/experiments.md", "docs/results.md"]
+    "name",
+    [
+        "README.md",
+        "docs/experiments.md",
+        "docs/replication_audit.md",
+        "docs/results.md",
+    ],
 )
 def test_a_document_is_what_its_command_writes(name, of_reports, tmp_path):
     """If not: --report=all --runs_dir=results/runs --readme=NAME."""

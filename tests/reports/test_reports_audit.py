@@ -25,12 +25,12 @@ def test_without_a_run_only_what_is_derived_has_an_effect(built):
     folder = built("replication_audit", lambda need: False)
     found = effects(folder)
     derived = [e for e in found if e[1] != "not measured"]
-    assert len(derived) == 6
+    assert len(derived) == 10
     # 1,246 and 205 epochs of 391 steps.
     assert derived[0][1].startswith("487,186 and 80,155 steps")
     for _, effect, command in found:
         assert (effect == "not measured") == command.startswith("python run")
-    assert "6 of 22 have an effect" in page_of(folder)
+    assert "10 of 28 have an effect" in page_of(folder)
 
 
 def test_the_spread_over_seeds_by_hand(quick, built):
@@ -49,6 +49,32 @@ def test_the_spread_over_seeds_by_hand(quick, built):
     assert variance == (
         "error: deviation, 2 epochs 0.79 %, variance, 2 epochs 0.89 % (+0.10)"
     )
+
+
+def test_resnets_of_the_replication_by_hand(quick, built):
+    accuracies = {
+        "data.augmentation": 0.79,
+        "model.options.stem_kernel": 0.815,
+    }
+
+    def changed(need):
+        (other,) = need.changes.keys() - {"alpha"} or ["none"]
+        return {"accuracy": accuracies.get(other, 0.8)}
+
+    found = effects(
+        built(
+            "replication_audit",
+            lambda need: (
+                "resnet20" in need.experiment
+                and "train.precision" not in need.changes
+            ),
+            changed=changed,
+        )
+    )
+    (crops,) = [e for code, e, _ in found if "crops of 24 x 24" in code]
+    assert crops == "accuracy: as M 80.00 %, 24 x 24 79.00 % (-1.00)"
+    (stem,) = [e for code, e, _ in found if "filters are 7 x 7" in code]
+    assert stem == "accuracy: as M 80.00 %, 7 x 7 81.50 % (+1.50)"
 
 
 def test_padding_and_temperatures_by_hand(quick, built):
