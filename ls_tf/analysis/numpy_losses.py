@@ -63,6 +63,8 @@ def numpy_loss(
             "wanted logits [..., K] and labels [...], got shapes "
             f"{z.shape} and {ids.shape}"
         )
+    if z.shape[-1] < 2:
+        raise ValueError(f"wanted logits of 2 classes or more, got {z.shape}")
     flat = z.reshape(-1, z.shape[-1])
     rows, own, _ = given.examples(flat, ids.reshape(-1))
     more: dict[str, Any] = {}
@@ -132,11 +134,16 @@ def learnt_targets(logits: Any, labels: Any, *, before: Any = None) -> Array:
 def _distributions(values: Any, what: str, shape: tuple[int, ...]) -> Array:
     """Refuses what has another shape or rows that are no probabilities."""
     shares = given.array(values, what).astype(np.float64)
-    is_some = shares.shape == shape and shares.min() >= 0
-    if not (is_some and np.abs(shares.sum(axis=-1) - 1).max() <= 1e-5):
+    if shares.shape != shape:
         raise ValueError(
-            f"wanted {what} of shape {shape}, probabilities that sum to 1, "
-            f"got shape {shares.shape} and sum {shares.sum(axis=-1)}"
+            f"wanted {what} of shape {shape}, got shape {shares.shape}"
+        )
+    sums = shares.sum(axis=-1)
+    if not (shares.min() >= 0 and np.abs(sums - 1).max() <= 1e-5):
+        raise ValueError(
+            f"wanted {what} of probabilities that sum to 1, got sums from "
+            f"{sums.min():g} to {sums.max():g} and {shares.min():g} as the "
+            "least"
         )
     return shares
 
@@ -308,12 +315,8 @@ def _forward_correction(
             raise ValueError(
                 f"wanted kept or a transition, got kept={kept} and both"
             )
-        noise = np.asarray(transition, np.float64)
-        if noise.shape != (classes, classes):
-            raise ValueError(
-                f"wanted a transition [{classes}, {classes}], got shape "
-                f"{noise.shape}"
-            )
+        # A row is what is observed of a true class.
+        noise = _distributions(transition, "a transition", (classes, classes))
     else:
         noise = np.full((classes, classes), (1 - kept) / (classes - 1))
         np.fill_diagonal(noise, kept)

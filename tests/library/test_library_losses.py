@@ -341,6 +341,31 @@ def test_a_loss_is_saved_and_loaded():
         ),
         (
             lambda: ls_tf.losses.numpy_loss(
+                "label_aware_smoothing", [[1, 2]], [0], prior=[0.5, 0.2, 0.3]
+            ),
+            r"a prior of shape \(2,\), got shape \(3,\)",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "forward_correction",
+                [[1, 2]],
+                [0],
+                transition=[[0.5, 0.6], [0.1, 0.9]],
+            ),
+            "a transition of probabilities that sum to 1, got sums from 1 to",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
+                "forward_correction", [[1, 2]], [0], transition=[[1, 0], [1]]
+            ),
+            "wanted a transition as an array",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss("logit_smoothing", [[1]], [0], p=1),
+            "2 classes or more",
+        ),
+        (
+            lambda: ls_tf.losses.numpy_loss(
                 "disturb_label", [[1, 2]], [0], alpha=0.1
             ),
             "draws=",
