@@ -11,9 +11,10 @@ Run: python run_experiment.py --report=claims
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.pages import cifar, declared, networks, tables
+from ls_tf.pages import cifar, declared, networks, paired_bootstrap, tables
 from ls_tf.pages.blocks import Block, Need, Text
-from ls_tf.pages.declared import ACCURACY, Claim, Number, Records
+from ls_tf.pages.declared import ACCURACY, Claim, Number, Records, Runs
+from ls_tf.pages.paired_bootstrap import Pair
 from ls_tf.spec import Value
 
 TITLE = "What label smoothing does: the study's claims and our runs"
@@ -33,6 +34,10 @@ class _Side:
     experiment: str
     changes: Mapping[str, Value]
     number: Number
+
+    def runs(self, records: Records) -> Runs:
+        """Those that there are."""
+        return tables.by_seed(records, self.experiment, self.changes)
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,25 @@ class _Pair:
     def judged(self, records: Records) -> Claim["_Pair"]:
         """Compares the runs that both sides have."""
         lower, higher = (
-            side.number.of(
-                tables.by_seed(records, side.experiment, side.changes)
-            )
+            side.number.of(side.runs(records))
             for side in (self.lower, self.higher)
         )
         # Of one seed nothing is known of noise, and the verdict counts it.
         by_interval = len(set(lower) & set(higher)) > 1
         return Claim(self, lower, higher, self.text, by_interval=by_interval)
+
+
+def _translated(records: Records) -> Iterable[Pair]:
+    """The runs whose translations a claim is about."""
+    for pair in _PAIRS:
+        if pair.lower.number == _BLEU:
+            sides = pair.lower, pair.higher
+            first, second = (side.changes["alpha"] for side in sides)
+            yield Pair(
+                pair.network,
+                (f"alpha = {first:g}", f"alpha = {second:g}"),
+                *(side.runs(records) for side in sides),
+            )
 
 
 def _of_alpha(
@@ -152,7 +168,7 @@ _PAIRS = (
         "Smoothing draws the images of a class together",
         "2, figure 1",
         (_ALEXNET, "fig1_penultimate"),
-        "spread within classes by distance between them",
+        "spread within / between classes",
         _TIGHTNESS,
         rises=False,
     ),
@@ -232,17 +248,19 @@ def build(records: Records) -> Iterable[Block]:
     )
     yield declared.table(
         "claims",
-        "Means over the seeds that both have. “Within noise”: the 95 % "
-        "interval (Student's) of the difference over the seeds holds 0; "
-        "nothing is known of it with one seed. A schedule “steps / n” is the "
-        f"paper's with all step counts divided by n. {cifar.JPEG}",
+        "Means over the seeds that both have. Difference: the second number "
+        "less the first, its 95 % interval over the seeds (Student's). “Within "
+        "noise”: the interval holds 0; one seed has none. A schedule “steps / "
+        f"n” is the paper's with all step counts divided by n. {cifar.JPEG}",
         [pair.judged(records) for pair in _PAIRS],
         ("claim", lambda c: c.text, ""),
         ("section", lambda c: c.of.section, ""),
         ("our network", lambda c: c.of.network, ""),
         ("compared", lambda c: c.of.measure, ""),
-        ("less", lambda c: declared.or_no_run(c.low), ".4g"),
-        ("more", lambda c: c.high, ".4g"),
+        ("claimed less", lambda c: declared.or_no_run(c.low), ".4g"),
+        ("claimed more", lambda c: c.high, ".4g"),
+        declared.interval("+.3g"),
         declared.verdict(),
         ("report", lambda c: c.of.report, ""),
     )
+    yield from paired_bootstrap.blocks(_translated(records), (_BLEU.name,))

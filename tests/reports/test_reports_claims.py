@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 from built_pages import page_of, rows
+from scipy import stats
 
+from ls_tf.analysis import bleu, translation_bootstrap
 from ls_tf.pages import builder
 from ls_tf.reports import claims
 from ls_tf.spec.resolve import resolve
@@ -47,11 +49,58 @@ def test_the_committed_records_by_hand(tmp_path):
         sum(_error(f"{name}/paper/seed={s}") for s in range(3)) / 3
         for name in ("fc_mnist_student", "fc_mnist_student_of_smoothed")
     )
-    assert float(row["less"]) == pytest.approx(hard)
-    assert float(row["more"]) == pytest.approx(smoothed)
+    assert float(row["claimed less"]) == pytest.approx(hard)
+    assert float(row["claimed more"]) == pytest.approx(smoothed)
     assert row["seeds for it"] == row["seeds"] == "3"
+    rises = [
+        _error(f"fc_mnist_student_of_smoothed/paper/seed={s}")
+        - _error(f"fc_mnist_student/paper/seed={s}")
+        for s in range(3)
+    ]
+    low, high = stats.ttest_1samp(rises, 0).confidence_interval()
+    assert float(row["difference, 95 % from"]) == pytest.approx(low)
+    assert float(row["to"]) == pytest.approx(high)
+    assert low < 0 < high and row["holds"] == "within noise"
+    # Its records are from before the sentences were counted.
+    (test,) = rows(tmp_path / "claims", "bootstrap")
+    assert test["p"] == "no counts kept"
     row = found["Smoothing translates better", "Multi30k, small Transformer"]
+    assert row["difference, 95 % from"] == row["to"] == ""
+    rise = float(row["claimed more"]) - float(row["claimed less"])
+    assert float(test["difference"]) == pytest.approx(rise)
     # One seed: nothing is said of noise.
     assert (row["holds"], row["seeds"]) == ("yes", "1")
     row = found["Smoothing calibrates", "MNIST, fully connected"]
     assert row["holds"] == "no" and row["seeds for it"] == "0"
+
+
+def test_a_claim_about_bleu_has_the_paired_test(built):
+    references = [f"wort {n} steht hier vor {n + 1}" for n in range(12)]
+    counts = {}
+
+    def changed(need):
+        if need.experiment != "transformer_multi30k":
+            return {}
+        wrong = 3 if need.changes["alpha"] == 0 else 4
+        texts = [
+            "wort" if n % wrong == 0 else t for n, t in enumerate(references)
+        ]
+        counts[need.changes["alpha"]] = bleu.scores(texts, references)
+        return {"translated": (texts, references)}
+
+    folder = built(
+        "claims",
+        lambda n: n.experiment == "transformer_multi30k" and n.seed == 0,
+        changed=changed,
+    )
+    (row,) = rows(folder, "bootstrap")
+    test = translation_bootstrap.paired(
+        "bleu_uncased",
+        *(counts[alpha].counts["bleu_uncased"] for alpha in (0.0, 0.1)),
+        counts[0.0].signatures["bleu_uncased"],
+    )
+    assert (row["compared"], row["system"]) == (
+        "Multi30k, small Transformer", "alpha = 0.1",
+    )  # fmt: skip
+    assert float(row["p"]) == test.p_value
+    assert float(row["difference"]) == pytest.approx(test.difference.score)
