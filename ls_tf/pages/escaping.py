@@ -22,6 +22,9 @@ _HIDDEN = re.compile(
     "\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
+_NAME = re.compile(r"\w{12,}", re.ASCII)
+_WITHIN = re.compile(r"(?<=\w)_(?=\w)")
+
 # Markup of Markdown: "_" unless within a word.
 _MARKUP = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
 _TAG = re.compile(r"<(?=[!/?A-Za-z])")
@@ -105,6 +108,20 @@ def html(words: object) -> Markup:
     if isinstance(words, Markup):
         return words
     return Markup(escape(visible(str(words), lines=True)))
+
+
+def cell_of_page(words: str) -> Markup:
+    """Escapes a cell of a page; a long name may be broken behind its "_".
+
+    Args:
+        words: any text.
+
+    Source: ours; the element wbr of HTML.
+    """
+    shown = html(words)
+    if not _NAME.fullmatch(words):
+        return shown
+    return Markup(_WITHIN.sub("_<wbr>", shown))
 
 
 def _markdown(words: str) -> str:

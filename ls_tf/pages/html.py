@@ -71,7 +71,11 @@ def _table(table: Table) -> dict[str, object]:
     kinds = _kinds(table, shown)
     rows = [
         [
-            _Cell(word, kind, isinstance(value, Command) and bool(value))
+            _Cell(
+                escaping.cell_of_page(word),
+                kind,
+                isinstance(value, Command) and bool(value),
+            )
             for word, kind, value in zip(row, kinds, values, strict=True)
         ]
         for row, values in zip(shown, table.rows, strict=True)

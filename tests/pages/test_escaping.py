@@ -104,3 +104,17 @@ def test_labels_of_an_axis_of_powers_are_formulas():
     assert ticks
     assert all(t.get_parse_math() for t in ticks)
     assert not axes.title.get_parse_math()
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("fig6_mutual_information", "fig6_<wbr>mutual_<wbr>information"),
+        ("bleu_uncased", "bleu_<wbr>uncased"),
+        ("fc_mnist", "fc_mnist"),
+        ("_private_and_more_", "_private_<wbr>and_<wbr>more_"),
+        ("a name_of <several> words", "a name_of &lt;several&gt; words"),
+    ],
+)
+def test_a_long_name_may_be_broken_between_its_words(words, shown):
+    assert str(escaping.cell_of_page(words)) == shown
