@@ -201,7 +201,8 @@ def said_of(done) -> list[str]:
 def refusal(stderr: str) -> str:
     """The one line of what is refused, before or after an engine is loaded."""
     lines = stderr.splitlines()
-    if lines[0] in ("ls_tf: loading jax", "ls_tf: loading tensorflow"):
+    begins = ("ls_tf: loading jax", "ls_tf: loading tensorflow")
+    if lines[0] in begins or lines[0].startswith("ls_tf: reading "):
         del lines[0]
     assert len(lines) == 1, stderr
     return lines[0]

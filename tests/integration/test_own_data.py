@@ -91,6 +91,7 @@ def test_bad_arrays_are_one_line_and_nothing_is_written(
 ):
     done = line(*flags(written(tmp_path, **changed), "jax"), code=2)
     assert says in refusal(done.stderr)
+    assert "ls_tf: loading" not in done.stderr  # no engine
     assert not line.runs.exists()
 
 
