@@ -19,13 +19,13 @@ _NAMED = 8  # of the rows without a run, before "more"
 
 
 class AsPrinted(float):
-    """A number of a paper, shown with the digits that the paper prints."""
+    """A number with digits of its own, as those that a paper prints."""
 
     text: str
 
     def __new__(cls, text: str) -> "AsPrinted":
         """Takes the number as it is printed."""
-        number = super().__new__(cls, text)
+        number = super().__new__(cls, text.replace("−", "-"))
         number.text = text
         return number
 

@@ -11,6 +11,7 @@ from ls_tf.pages.canvas import Panel
 from ls_tf.pages.projection import projection_figure
 from ls_tf.pages.reliability import reliability_figure
 from ls_tf.pages.risk_coverage import risk_coverage_figure
+from ls_tf.pages.tables import AsPrinted
 from ls_tf.verdict.judgement import HOW_TEACHERS_ARE_JUDGED
 from ls_tf.verdict.measures import Measured
 from ls_tf.verdict.rows import Rows
@@ -59,16 +60,26 @@ def write(
             caption,
             rows.headings,
             ("",) * len(rows.headings),
-            tuple(map(tuple, rows.cells)),
+            tuple(tuple(map(_number, row)) for row in rows.cells),
         )
     )
     blocks += _pictures(measured)
     return builder.write(
         folder,
-        "What smoothing did" if len(measured) == 2 else "A network's verdict",
+        "Hard and smoothed labels"
+        if len(measured) == 2
+        else "A network's verdict",
         blocks,
         _origin(measured),
     )
+
+
+def _number(shown: str) -> object:
+    """A cell that keeps its words, and stands as a number where it is one."""
+    try:
+        return AsPrinted(shown)
+    except ValueError:
+        return shown
 
 
 def _pictures(measured: Mapping[str, Measured]) -> list[Block]:

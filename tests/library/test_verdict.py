@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 
 import numpy as np
 import pytest
@@ -195,6 +196,7 @@ def test_the_command_writes_a_page_a_table_and_pictures(line, tmp_path):
     page = (tmp_path / "x/index.html").read_text("utf-8")
     assert "How “may serve as a teacher” is judged" in page
     assert "a.npz" in page
+    assert re.search(r'>accuracy, %</td><td class="number">\d+\.\d\d<', page)
     table = (tmp_path / "x/verdict.csv").read_text("utf-8")
     rows = list(csv.reader(table.splitlines()))
     hits = network()["logits"].argmax(axis=1) == network()["labels"]
