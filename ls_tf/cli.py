@@ -29,7 +29,7 @@ from ls_tf.exit_codes import (
     OK,
     STOPPED,
 )
-from ls_tf.running import peers, places, surroundings
+from ls_tf.running import connections, meeting, peers, places, surroundings
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError, nearest, parse, registry
@@ -158,7 +158,7 @@ def _ended(error: BaseException) -> int | None:
     if isinstance(error, _bad_input()):
         commands.say(str(error))
         return BAD_INPUT
-    if isinstance(error, peers.PeerError):
+    if isinstance(error, connections.PeerError):
         commands.say(f"{error}; the last checkpoint is intact")
         return LOST
     launching = sys.modules.get("ls_tf.launchers.jobs")
@@ -219,7 +219,7 @@ def _take_leave(
             place = _place(argv)
             # "multi" may be in another word: learning_rate_multipliers.
             if place.count > 1:
-                peers.tell_absence(place, reason, peers.REFUSED_SECONDS)
+                meeting.tell_absence(place, reason, meeting.REFUSED_SECONDS)
 
 
 def _place(argv: Sequence[str]) -> Place:

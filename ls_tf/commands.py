@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ls_tf import arguments, started, stopping, streams
 from ls_tf.arguments import Flags
 from ls_tf.exit_codes import OK
-from ls_tf.running import peers, stack
+from ls_tf.running import meeting, stack
 from ls_tf.running.machine import Machine
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError, as_dict, registry
@@ -232,7 +232,7 @@ def _say_finished(place: Place, identities: Sequence[RunIdentity]) -> None:
     """Lets no other process wait for one that has nothing to do."""
     if place.count > 1:
         reason = f"run {identities[0].title} is finished already"
-        peers.tell_absence(place, reason, peers.IDLE_SECONDS)
+        meeting.tell_absence(place, reason, meeting.IDLE_SECONDS)
 
 
 def _train(

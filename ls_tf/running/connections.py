@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,15 @@ HELLO_SECONDS = 5.0
 _LONGEST = 4 << 20  # bytes of a message
 
 Message = dict[str, Any]
+
+
+class PeerError(Exception):
+    """Another process of the run is lost, has refused or never came."""
+
+
+def say(line: str) -> None:
+    """Prints one line on standard error."""
+    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
 
 
 class Connection:

@@ -13,8 +13,6 @@ what concerns the others.
 import collections
 import contextlib
 import os
-import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,9 +24,10 @@ from ls_tf.running.connections import (
     Clock,
     Connection,
     Message,
-    connected,
-    listening,
+    PeerError,
+    say,
 )
+from ls_tf.running.meeting import Meeting
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
 
@@ -36,17 +35,6 @@ _KEPT = "; the last checkpoint is intact"
 
 # So long an engine may take to notice that a peer is lost, and to unwind.
 _GRACE_SECONDS = 10.0
-# How long a process that was refused, or has nothing to do, tells the others.
-REFUSED_SECONDS = 20.0
-IDLE_SECONDS = 5.0
-
-
-class PeerError(Exception):
-    """Another process of the run is lost, has refused or never came."""
-
-
-def _say(line: str) -> None:
-    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
 
 
 def _silence() -> None:
@@ -71,10 +59,9 @@ class Peers:
             source: what says so, for messages.
         """
         self.index, self.addresses = index, tuple(addresses)
-        self._source = source
+        self._meeting = Meeting(index, addresses, source)
         # The engine would wait at the end for those that have ended before.
         self.ends_at_once = False
-        self._lines: dict[int, Connection] = {}
         self._left: set[int] = set()
         self._told: dict[int, collections.deque[Any]] = {}
         self._changed = threading.Condition()
@@ -86,8 +73,7 @@ class Peers:
 
     def name(self, index: int) -> str:
         """A process in words."""
-        address = self.addresses[index]
-        return f"worker {index} at {address}" if address else f"worker {index}"
+        return self._meeting.name(index)
 
     # --- The meeting --------------------------------------------------------
 
@@ -105,164 +91,13 @@ class Peers:
         if len(self.addresses) == 1:
             return
         with stopping.doing("waiting for the other workers"):
-            if self.index == 0:
-                self._gather_workers(Clock(seconds))
-            else:
-                self._find_chief(Clock(seconds))
+            self._meeting.hold(seconds)
         self._stderr = os.dup(2)
-        for index, line in self._lines.items():
+        for index, line in self._meeting.lines.items():
             self._told[index] = collections.deque()
             threading.Thread(
                 target=self._read, args=(index, line), daemon=True
             ).start()
-
-    def _hello(self) -> Message:
-        return {"hello": self.index, "workers": list(self.addresses)}
-
-    def _gather_workers(self, clock: "Clock") -> None:
-        missing = set(range(1, len(self.addresses)))
-        try:
-            with listening(self.addresses[0], self._source) as server:
-                while missing:
-                    stopping.look()
-                    self._accept(server, missing)
-                    self._drop_gone(missing)
-                    if missing:
-                        self._say_missing(clock, missing)
-        except BaseException as error:
-            reason = str(error) or "stopped by a signal"
-            self._broadcast({"lost": reason})
-            self._close()
-            raise
-        self._broadcast({"all": True})
-
-    def _say_missing(self, clock: "Clock", missing: set[int]) -> None:
-        names = ", ".join(self.name(i) for i in sorted(missing))
-        if clock.is_over:
-            raise PeerError(
-                f"{names} did not come within {clock.seconds:g} s "
-                "(--worker_timeout)"
-            )
-        if line := clock.line(names):
-            _say(line)
-            self._broadcast({"say": line})
-
-    def _accept(self, server: socket.socket, missing: set[int]) -> None:
-        """Takes one that comes, if one comes soon."""
-        try:
-            line = Connection(server.accept()[0])
-        except TimeoutError:
-            return
-        try:
-            hello = line.receive(connections.HELLO_SECONDS) or {}
-            index = int(hello.get("hello", -1))
-            workers, reason = hello.get("workers"), hello.get("reason")
-        except (OSError, ValueError, TypeError):
-            line.close()
-            return
-        # One that went and came again at once is no second one.
-        self._drop_gone(missing)
-        try:
-            is_one = self._greet(line, index, workers, reason, missing)
-        except BaseException:
-            line.close()
-            raise
-        if not is_one:
-            line.close()
-            return
-        self._lines[index] = line
-        missing.discard(index)
-
-    def _greet(
-        self,
-        line: Connection,
-        index: int,
-        workers: Any,
-        reason: Any,
-        missing: set[int],
-    ) -> bool:
-        """Answers who has said hello; whether it is one that was missing."""
-        if not isinstance(workers, list):
-            return False  # a stranger
-        if workers != list(self.addresses):
-            other = (
-                f"{self._source} names the workers {_short(self.addresses)} "
-                f"for worker 0 and {_short(workers)} for worker {index}"
-            )
-            line.send({"refused": other})
-            raise SpecError(other)
-        if reason is not None and 0 < index < len(self.addresses):
-            line.send({"told": True})
-            raise PeerError(f"{self.name(index)} ended: {reason}")
-        if index in missing:
-            line.send({"welcome": True})
-            return True
-        if 0 <= index < len(self.addresses):
-            other = f"{self.name(index)} is there already"
-            line.send({"refused": f"{self._source}: {other}"})
-        return False
-
-    def _drop_gone(self, missing: set[int]) -> None:
-        """Waits again for one that has gone, unless it says why it went."""
-        for index, line in list(self._lines.items()):
-            try:
-                message = line.receive(0.001)
-            except TimeoutError:
-                continue
-            except (OSError, ValueError):
-                message = None
-            if message is not None and "left" in message:
-                raise PeerError(f"{self.name(index)} ended: {message['left']}")
-            self._lines.pop(index).close()
-            missing.add(index)
-
-    def _find_chief(self, clock: "Clock") -> None:
-        while True:
-            stopping.look()
-            if clock.is_over:
-                raise PeerError(
-                    f"{self.name(0)} did not come within {clock.seconds:g} s "
-                    "(--worker_timeout)"
-                )
-            if said := clock.line(self.name(0)):
-                _say(said)
-            try:
-                line = connected(self.addresses[0], self._hello())
-            except (OSError, ValueError):
-                stopping.wait(connections.POLL_SECONDS)
-                continue
-            is_met = False
-            try:
-                is_met = self._is_welcome(line)
-            finally:
-                if not is_met:
-                    line.close()
-            if is_met:
-                self._lines[0] = line
-                return
-
-    def _is_welcome(self, line: Connection) -> bool:
-        """Waits until worker 0 has all; False if it goes away before."""
-        while True:
-            stopping.look()
-            try:
-                message = line.receive(connections.POLL_SECONDS)
-            except TimeoutError:
-                continue
-            except (OSError, ValueError):
-                return False
-            if message is None:
-                return False
-            if "refused" in message:
-                raise SpecError(str(message["refused"]))
-            if "left" in message:
-                raise PeerError(f"{self.name(0)} ended: {message['left']}")
-            if "lost" in message:
-                raise PeerError(str(message["lost"]))
-            if "say" in message:
-                _say(str(message["say"]))
-            if "all" in message:
-                return True
 
     # --- While they work ----------------------------------------------------
 
@@ -283,14 +118,14 @@ class Peers:
         if len(self.addresses) == 1:
             return [about]
         if self.index:
-            self._lines[0].send({"about": about})
+            self._meeting.lines[0].send({"about": about})
             answer: list[Message] = self._await(0)
             return answer
-        all_of = [about, *(self._await(i) for i in sorted(self._lines))]
+        all_of = [about, *(self._await(i) for i in sorted(self._meeting.lines))]
         self._is_closing = not is_same(all_of)
         with self._relaying:
             part = "all_about" if not self._is_closing else "different"
-            self._broadcast({part: all_of})
+            self._meeting.broadcast({part: all_of})
         return all_of
 
     def _await(self, index: int) -> Any:
@@ -308,7 +143,7 @@ class Peers:
                     )
                 self._changed.wait(connections.POLL_SECONDS)
             if line := clock.line(self.name(index)):
-                _say(line)
+                say(line)
 
     def look(self) -> None:
         """Breaks off the work if another process is lost.
@@ -359,10 +194,6 @@ class Peers:
         if at_loss is not None:
             with contextlib.suppress(Exception):
                 at_loss(self.lost)
-
-    def _broadcast(self, message: Message) -> None:
-        for line in list(self._lines.values()):
-            line.send(message)
 
     def _read(self, index: int, line: Connection) -> None:
         """Hears one process until it ends; a thread."""
@@ -416,7 +247,7 @@ class Peers:
             self._changed.notify_all()
         if self.index == 0:
             with self._relaying:
-                self._broadcast({"lost": line})
+                self._meeting.broadcast({"lost": line})
         time.sleep(_GRACE_SECONDS)
         self._write_loss()
         os._exit(exit_codes.LOST)
@@ -429,12 +260,8 @@ class Peers:
         """
         with self._changed:
             self._is_closing = True
-        self._broadcast({"left": reason} if reason else {"bye": True})
-        self._close()
-
-    def _close(self) -> None:
-        for line in self._lines.values():
-            line.close()
+        self._meeting.broadcast({"left": reason} if reason else {"bye": True})
+        self._meeting.close()
 
 
 _present: list[Peers] = []
@@ -464,43 +291,3 @@ def leave(reason: str = "") -> bool:
         peers.leave(reason)
     _present.clear()
     return ends_at_once
-
-
-def _short(addresses: Sequence[Any]) -> str:
-    if addresses and not all(addresses[1:]):
-        return f"{addresses[0]} and {len(addresses) - 1} more"
-    text = str(list(addresses))
-    return text if len(text) < 80 else f"{text[:77]}..."
-
-
-def tell_absence(place: Place, reason: str, seconds: float) -> None:
-    """Tells those that would wait for this process that it will not come.
-
-    Worker 0 answers each that asks for it, the others tell worker 0.
-
-    Args:
-        place: of this process.
-        reason: one line.
-        seconds: how long to wait for those who have to be told.
-    """
-    index, addresses = place.index, place.addresses
-    until = time.monotonic() + seconds
-    hello = {"hello": index, "workers": list(addresses), "reason": reason}
-    with contextlib.suppress(SpecError, stopping.StoppedError):
-        if index:
-            while time.monotonic() < until:
-                with contextlib.suppress(OSError, ValueError):
-                    connected(addresses[0], hello).close()
-                    return
-                stopping.wait(connections.POLL_SECONDS)
-            return
-        with listening(addresses[0], place.source) as server:
-            told = 0
-            while told < len(addresses) - 1 and time.monotonic() < until:
-                stopping.look()
-                with contextlib.suppress(OSError, ValueError):
-                    line = Connection(server.accept()[0])
-                    line.receive(connections.HELLO_SECONDS)
-                    line.send({"left": reason})
-                    line.close()
-                    told += 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ls_tf import exit_codes
-from ls_tf.running import agreement, connections, peers
+from ls_tf.running import agreement, connections, meeting, peers
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
 
@@ -156,7 +156,7 @@ def test_a_lost_one_is_told_to_all(addresses, ends, capfd, lost):
     all_of = met(addresses(3))
     with all_of[1]._changed:
         all_of[lost]._is_closing = True  # a dead process says nothing
-    all_of[lost]._close()
+    all_of[lost]._meeting.close()
     told = []
 
     def wait(one):
@@ -166,7 +166,7 @@ def test_a_lost_one_is_told_to_all(addresses, ends, capfd, lost):
     left = [one for one in all_of if one.index != lost]
     said = together([lambda p=p: wait(p) for p in left])
     for error in said:
-        assert isinstance(error, peers.PeerError)
+        assert isinstance(error, connections.PeerError)
         assert str(error).startswith(f"{all_of[0].name(lost)} is lost (")
     assert told == [str(said[0])] * 2  # once each
     time.sleep(0.3)
@@ -181,10 +181,10 @@ def test_a_lost_one_is_told_to_all(addresses, ends, capfd, lost):
 def test_an_engine_that_waits_for_a_lost_one_is_ended(addresses, ends):
     one, other = met(addresses(2))
     told = []
-    with pytest.raises(peers.PeerError), one.watched(told.append):
+    with pytest.raises(connections.PeerError), one.watched(told.append):
         with other._changed:
             other._is_closing = True
-        other._close()
+        other._meeting.close()
         until = time.monotonic() + 10
         while not ends and time.monotonic() < until:
             time.sleep(0.01)
@@ -201,14 +201,16 @@ def test_who_is_waited_for_is_said(addresses, capsys, monkeypatch):
     said = together([lambda: first.meet(1.0), lambda: second.meet(20.0)])
     absent = f"worker 2 at {found[2]}"
     for error in said:
-        assert isinstance(error, peers.PeerError)
+        assert isinstance(error, connections.PeerError)
         assert str(error) == (
             f"{absent} did not come within 1 s (--worker_timeout)"
         )
     lines = capsys.readouterr().err.splitlines()
     assert f"ls_tf: waiting for {absent}, 1 s" in lines
     chief = peers.Peers(1, addresses(2))
-    with pytest.raises(peers.PeerError, match="worker 0 at .* within 0.3 s"):
+    with pytest.raises(
+        connections.PeerError, match="worker 0 at .* within 0.3 s"
+    ):
         chief.meet(0.3)
 
 
@@ -253,9 +255,10 @@ def test_one_that_comes_again_before_its_end_was_seen_is_welcome(addresses):
         thread.start()
         until = time.monotonic() + 10
         while len(answers) < 2 and time.monotonic() < until:
-            chief._accept(server, missing)  # nobody is looked for in between
+            # Nobody is looked for in between.
+            chief._meeting._accept(server, missing)
         thread.join(10)
-    chief._close()
+    chief._meeting.close()
     assert answers == [{"welcome": True}] * 2
     assert missing == {2}
 
@@ -282,7 +285,7 @@ def test_two_with_one_number_are_refused(addresses, ends):
             lambda: peers.Peers(1, found).meet(20.0),
         ]
     )
-    assert isinstance(said[0], peers.PeerError)
+    assert isinstance(said[0], connections.PeerError)
     kinds = sorted(type(error).__name__ for error in said[1:])
     assert kinds == ["PeerError", "SpecError"]
     (error,) = [e for e in said if isinstance(e, SpecError)]
@@ -320,14 +323,14 @@ def test_one_that_will_not_come_says_so(addresses, absent):
     found = addresses(2)
     said = together(
         [
-            lambda: peers.tell_absence(
+            lambda: meeting.tell_absence(
                 Place(absent, tuple(found)), "no such flag", 20.0
             ),
             lambda: peers.Peers(1 - absent, found).meet(20.0),
         ]
     )
     assert said[0] is None
-    assert isinstance(said[1], peers.PeerError)
+    assert isinstance(said[1], connections.PeerError)
     name = f"worker {absent} at {found[absent]}"
     assert str(said[1]) == f"{name} ended: no such flag"
 
