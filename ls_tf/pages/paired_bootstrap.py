@@ -157,7 +157,7 @@ def _notes(record: Record) -> Mapping[str, str]:
     return notes
 
 
-def interval(runs: Runs, score: str) -> Interval:
+def interval(runs: Runs, score: str) -> Interval | str:
     """The 95 % interval of the first seed's score, over its sentences.
 
     Args:
@@ -165,8 +165,8 @@ def interval(runs: Runs, score: str) -> Interval:
         score: one of ``SCORES``.
 
     Returns:
-        Interval: without ends where there is no run, or none whose counts
-        were kept.
+        Interval: without ends where there is no run; ``NO_COUNTS`` if its
+        counts were not kept.
 
     Source: sacreBLEU's bootstrap.
     """
@@ -175,7 +175,7 @@ def interval(runs: Runs, score: str) -> Interval:
     record = runs[min(runs)]
     counts = _counts(record, score)
     if counts is None:
-        return Interval(None, None)
+        return NO_COUNTS
     from ls_tf.analysis import translation_bootstrap
 
     found = translation_bootstrap.alone(score, counts, _notes(record)[score])
@@ -280,7 +280,7 @@ def blocks(pairs: Iterable[Pair], scores: Iterable[str]) -> Iterable[Block]:
     lines = (*filter(None, (one.sentence for one in compared)), *hindered)
     yield Text(
         "" if lines else "No two runs of one seed can be compared.",
-        "Paired bootstrap",
+        "Paired bootstrap: is the difference more than chance?",
         lines,
     )
     if compared:

@@ -33,7 +33,7 @@ from ls_tf.pages import (
     translation,
 )
 from ls_tf.pages.blocks import NO_RUN, Block, Table, Text
-from ls_tf.pages.declared import Number, Records, Runs, or_no_run
+from ls_tf.pages.declared import Number, Records, Runs
 from ls_tf.pages.networks import AtAlpha, Network
 from ls_tf.pages.sweep_lines import Sweep
 
@@ -119,9 +119,10 @@ class _Row(NamedTuple):
     numbers: Mapping[str, Number] = _AT_ONE
 
     def mean(self, heading: str) -> object:
-        if self.runs is None or heading not in self.numbers:
-            return None
-        return or_no_run(self.numbers[heading].mean(self.runs))
+        if not self.runs:
+            return None if self.runs is None else NO_RUN
+        number = self.numbers.get(heading)
+        return number and number.mean(self.runs)
 
 
 def _rows(runs: Mapping[Network, _OverAlpha]) -> Iterable[_Row]:
@@ -136,7 +137,7 @@ def _rows(runs: Mapping[Network, _OverAlpha]) -> Iterable[_Row]:
         if printed is not None:
             yield _Row(network.label, 0.0, _PAPER[row, "temperature"], printed)
         hard = of_network[0.0]
-        fitted = or_no_run(_number("temperature_by_ece").mean(hard))
+        fitted = _number("temperature_by_ece").mean(hard)
         yield _Row(network.label, 0.0, fitted, None, hard, _SCALED)
 
 
@@ -309,6 +310,7 @@ def build(records: Records) -> Iterable[Block]:
         *declared.each(list(_AT_ONE)[2:], str, _Row.mean, ".2f", without=None),
         ("seeds", lambda r: r.runs if r.runs is None else len(r.runs), ""),
     )
+    yield Text("", "Over temperatures")
     yield from sweep_lines.pictures(
         runs,
         _figure,
