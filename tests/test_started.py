@@ -108,8 +108,9 @@ def test_the_list_of_experiments_has_commands_of_a_wheel(monkeypatch, entry):
     monkeypatch.setattr(sys, "argv", [str(entry)])
     monkeypatch.setattr(started, "in_clone", lambda: False)
     pattern = re.compile(rf"{entry} --experiment=\w+")
-    assert all(pattern.fullmatch(command) for command in commands())
-    assert len(commands()) == len(in_clone) > 50
+    of_wheel = commands()
+    assert all(pattern.fullmatch(command) for command in of_wheel)
+    assert len(of_wheel) == len(in_clone) > 50
 
 
 def test_it_is_started_again_from_any_folder(monkeypatch, tmp_path):
