@@ -49,6 +49,11 @@ _PAPER = quoted.numbers("s_fig5")
 _PRINTED = tuple(dict.fromkeys(row for row, _ in _PAPER))
 
 
+def _as_printed(row: str, column: tuple[str, float]) -> object:
+    who, alpha = column
+    return _PAPER[row, f"{who}, {alpha}"]
+
+
 def printed(row: str) -> Claim[str]:
     """The printed students of a hard and of a smoothed teacher, top-1, %."""
     hard, smoothed = (float(_PAPER[row, f"student, {a}"]) for a in _ALPHAS)
@@ -244,7 +249,7 @@ def build(records: Records) -> Iterable[Block]:
         *declared.each(
             [(who, a) for who in ("teacher", "student") for a in _ALPHAS],
             lambda column: f"{column[0]}, alpha={column[1]:g}",
-            lambda row, column: _PAPER[row, f"{column[0]}, {column[1]}"],
+            _as_printed,
             "",
         ),
         ("smoothed better?", lambda row: printed(row).holds, ""),
