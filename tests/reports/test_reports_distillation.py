@@ -401,6 +401,13 @@ def test_the_stability_is_trained_with_three_seeds_on_mnist():
     assert {i.experiment.split("_")[0] for i in found} == {"fc"}
 
 
+def test_what_is_said_of_the_printed_students_without_labels():
+    hard, smoothed = map(stability._no_labels, (0.0, 0.1))
+    assert (hard.text, smoothed.text) == ("71.425", "71.816")
+    mixed = [stability._PAPER["lambda = 0.3", a] for a in ("0.0", "0.1")]
+    assert hard < mixed[0] and smoothed > mixed[1]
+
+
 def test_the_weight_of_the_labels_is_one_less_beta():
     betas = {
         n.changes["teacher.beta"]
