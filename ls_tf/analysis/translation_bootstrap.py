@@ -153,7 +153,8 @@ def paired(
     tested = stopping.aside(lambda: _Test(score, [baseline, system], signature))
     first, second = tested.intervals
     # [2, RESAMPLES]: those of the one are scored before those of the other.
-    resampled = np.array(tested.given[-2 * RESAMPLES :]).reshape(2, RESAMPLES)
+    scores = np.array(tested.given[-2 * RESAMPLES :], np.float64)
+    resampled = scores.reshape(2, RESAMPLES)
     apart = resampled[1] - resampled[0]
     mean, half = estimate_ci(apart)
     return Paired(

@@ -33,6 +33,7 @@ def spoilt(texts, share, seed):
 REFERENCES = sentences(80)
 HARD = spoilt(REFERENCES, 0.25, 1)
 SMOOTHED = spoilt(REFERENCES, 0.22, 2)
+WORSE = spoilt(REFERENCES, 0.29, 3)
 
 
 def compared(score, hard, smoothed, references=REFERENCES):
@@ -53,32 +54,42 @@ COMMANDS = (
 
 @pytest.mark.parametrize(("options", "names"), COMMANDS)
 def test_equals_the_command_line(tmp_path, monkeypatch, options, names):
-    texts = {"reference": REFERENCES, "hard": HARD, "smoothed": SMOOTHED}
+    others = {"smoothed": SMOOTHED, "worse": WORSE}
+    texts = {"reference": REFERENCES, "hard": HARD, **others}
     for name, lines in texts.items():
         (tmp_path / name).write_text("\n".join(lines) + "\n")
     command = [sys.executable, "-m", "sacrebleu", "reference", "-i", "hard"]
-    command += ["smoothed", *options, "--paired-bs", "-f", "text", "-w", "6"]
+    command += [*others, *options, "--paired-bs", "-f", "text", "-w", "6"]
     said = subprocess.check_output(
         command, cwd=tmp_path, stderr=subprocess.DEVNULL, text=True
     )
-    # Score, mean and half width of the one's scores, then of the other's.
+    # Score, mean and half width: a row for each system, a column a score.
     numbers = re.findall(r"([\d.]+) \(([\d.]+) ± ([\d.]+)\)", said)
     p_values = re.findall(r"\(p = ([\d.]+)\)", said)
-    assert len(numbers) == 2 * len(p_values) == 2 * len(names)
+    width = len(names)
+    assert len(numbers) - width == len(p_values) == width * len(others)
     # What the user has set moves their command line, not our pages.
     monkeypatch.setenv("SACREBLEU_SEED", "5")
     for column, score in enumerate(names):
-        found = compared(score, HARD, SMOOTHED)
-        for side, row in (
-            (found.baseline, numbers[column]),
-            (found.system, numbers[column + len(names)]),
-        ):
-            ours = (side.score, side.mean, side.half)
-            assert ours == pytest.approx([float(n) for n in row], abs=1e-6)
-        assert found.p_value == pytest.approx(float(p_values[column]), abs=5e-5)
-        assert 0.01 < found.p_value < 0.5  # neither of the two ends
-        assert found.signature in said
-        assert "|bs:1000|seed:12345|" in found.signature
+        for place, system in enumerate(others.values()):
+            found = compared(score, HARD, system)
+            row = column + width * (1 + place)
+            for side, stated in (
+                (found.baseline, numbers[column]),
+                (found.system, numbers[row]),
+            ):
+                ours = (side.score, side.mean, side.half)
+                wanted = [float(n) for n in stated]
+                assert ours == pytest.approx(wanted, abs=1e-6)
+            p = float(p_values[row - width])
+            assert found.p_value == pytest.approx(p, abs=5e-5)
+            assert 0.001 < found.p_value < 0.5  # neither of the two ends
+            # Each is drawn alike, so that means differ as we say; chrF is
+            # summed in float32.
+            apart = float(numbers[row][1]) - float(numbers[column][1])
+            assert found.difference.mean == pytest.approx(apart, abs=2e-5)
+            assert found.signature in said
+            assert "|bs:1000|seed:12345|" in found.signature
 
 
 def by_hand(texts, drawn):
