@@ -528,7 +528,9 @@ def refuse_unused(values: Flags) -> None:
                 raise SpecError(f"--{name} goes with one report at a time")
     if values.launcher != "here":
         if not values.run_missing:
-            raise SpecError("--launcher goes with --run_missing only")
+            raise SpecError(
+                "--launcher goes with --run_missing only, which trains several"
+            )
         if values.mode != MODES[0]:
             raise SpecError(
                 f"--launcher wants --mode={MODES[0]}, got {values.mode}"

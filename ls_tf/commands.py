@@ -292,7 +292,12 @@ def _bundle(values: Flags, wanted: Sequence[RunIdentity], name: str) -> int:
     titles = making.bundle(
         path, wanted, runs_dir=values.runs_dir, data_dir=values.data_dir
     )
-    say(f"bundle of {len(titles)} runs; unpack it with: python {path} FOLDER")
+    runs = "1 run" if len(titles) == 1 else f"{len(titles)} runs"
+    back = started.command(["--mode=merge", "--from=FOLDER"])
+    say(
+        f"bundle of {runs}; there: python {path} FOLDER, then FOLDER/run; "
+        f"back here: {back}"
+    )
     show(path)
     return OK
 

@@ -60,6 +60,8 @@ def test_it_goes_on_elsewhere_and_comes_back(tmp_path):
     bundle = tmp_path / "bundle.zip"
     done = line(*FLAGS, "--mode=bundle", f"--bundle={bundle}")
     assert done.stdout == f"{bundle}\n"
+    assert f"bundle of 1 run; there: python {bundle} FOLDER, th" in done.stderr
+    assert done.stderr.endswith("--mode=merge --from=FOLDER\n")
     environment, there = elsewhere(tmp_path), tmp_path / "there"
     for words in ([bundle, there], [there / "run", "--time_limit=4"]):
         subprocess.run(
