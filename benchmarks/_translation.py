@@ -149,7 +149,7 @@ def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
         memory = model.encode(batch["source"])
         found: dict[str, Any] = search.beam_search(
             model.step,
-            model.start(memory, beams, length),
+            model.start(memory, beams, length, None),
             max_lengths=batch["max_lengths"],
             max_length=length,
             beams=beams,

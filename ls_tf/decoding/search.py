@@ -12,6 +12,11 @@ of arrays:
   continuations of one hypothesis and none of another, rows are repeated and
   dropped.
 
+It may have two more, for memories that grow: ``stretch``, a number of steps,
+and ``full``, a list of structures like ``written``. After the first ``stretch``
+steps what is written then becomes the first of ``full``, after as many more the
+second. What no step changes is not copied, where an engine copies what changes.
+
 The algorithm is that of tensor2tensor. Every step extends the ``beams`` alive
 hypotheses of a source and keeps the best ``2 * beams`` continuations, of which
 at least half do not end. Those refill the alive ones; those that end compete
@@ -159,6 +164,51 @@ def _grown(
     }, _gather(parent, index)
 
 
+def _in_stretches(
+    more: Callable[..., Tensor],
+    body: Callable[..., tuple[Any, ...]],
+    start: tuple[Any, ...],
+    full: list[Any],
+    stretch: Any,
+) -> tuple[Any, ...]:
+    """Loops over stretches of steps; see the module.
+
+    Args:
+        more: whether there is another step.
+        body: a step: of the position, the state, what is written and what is
+            reordered, and of ``full``, as it was at the stretch's start.
+        start: the first of these four.
+        full: structures like what is written.
+        stretch: the number of steps.
+
+    Returns:
+        What ``body`` gave last, and ``full``.
+    """
+
+    def one(*moving: Any) -> tuple[Any, ...]:
+        *first, full = moving
+        number = first[0] // stretch
+        end = (number + 1) * stretch
+        last = ops.while_loop(
+            lambda *now: ops.logical_and(more(*now), ops.less(now[0], end)),
+            lambda *now: body(*now, full),
+            tuple(first),
+        )
+        written = last[2]
+        full = [
+            ops.cond(
+                ops.equal(number, i),
+                lambda: written,
+                lambda before=before: before,
+            )
+            for i, before in enumerate(full)
+        ]
+        return *last, full
+
+    found: tuple[Any, ...] = ops.while_loop(more, one, (*start, full))
+    return found
+
+
 def _result(state: State, max_lengths: Tensor, n_best: int) -> dict[str, Any]:
     """The finished hypotheses; where there is none, the alive ones."""
     any_finished = ops.isfinite(state["finished"][:, :1])
@@ -241,25 +291,23 @@ def beam_search(
     # At most one continuation of each hypothesis ends, so that of twice as
     # many at least `beams` do not.
     candidates = 2 * beams if beams > 1 else 1
-    constant = cache["constant"]
 
     def more(position: Tensor, state: State, *moving: Any) -> Tensor:
         unfinished = ops.logical_not(ops.all(state["done"]))
         return ops.logical_and(ops.less(position, max_length), unfinished)
 
     def body(
-        position: Tensor, state: State, written: Any, reordered: Any
+        position: Tensor,
+        state: State,
+        written: Any,
+        reordered: Any,
+        full: Any = None,
     ) -> tuple[Any, ...]:
         ids = ops.reshape(state["last"], (batch * beams,))
-        logits, after = step(
-            ids,
-            position,
-            {
-                "constant": constant,
-                "written": written,
-                "reordered": reordered,
-            },
-        )
+        moving = {"written": written, "reordered": reordered}
+        if full is not None:
+            moving["full"] = full
+        logits, after = step(ids, position, {**cache, **moving})
         found = _continuations(logits, state["alive"], temperature, candidates)
         new, parent = _grown(state, position, found, alpha, eos)
         done = state["done"]
@@ -289,5 +337,10 @@ def beam_search(
         cache["written"],
         cache["reordered"],
     )
-    _, state, *_ = ops.while_loop(more, body, start)
+    if cache.get("full"):
+        _, state, *_ = _in_stretches(
+            more, body, start, cache["full"], cache["stretch"]
+        )
+    else:
+        _, state, *_ = ops.while_loop(more, body, start)
     return _result(state, max_lengths, n_best)

@@ -11,6 +11,7 @@ its default ``dot_product_attention``.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,6 +23,9 @@ from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform
 
 Tensor = Any
+
+# Whether a cache is full, what hides some of its keys, and its keys and values.
+Earlier = tuple[Tensor, Tensor, dict[str, Tensor]]
 
 # Subtracted from a score that must not count; T2T adds its negative. A sum
 # after a product of batches is fused by TensorFlow into one operation for
@@ -107,6 +111,33 @@ def causal_bias(length: Any) -> Tensor:
     return ops.where(later, MASKED, 0.0)[None, None]
 
 
+def _part(
+    queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Attention to some of the keys, to be put together with the rest.
+
+    Args:
+        queries: float [B, H, T, d], scaled.
+        keys: float [B, H, d, S].
+        values: float [B, H, S, d].
+        bias: float32, broadcast to [B, H, T, S].
+
+    Returns:
+        float32: the largest score [B, H, T, 1], the sum of the weights
+        relative to its own [B, H, T, 1], and the sum of the values times these
+        weights [B, H, T, d].
+
+    Source: Milakov and Gimelshein 2018, arXiv 1805.02867, section 3.
+    """
+    scores = ops.matmul(queries, keys)
+    scores = ops.subtract(ops.cast(scores, "float32"), bias)
+    top = ops.max(scores, axis=-1, keepdims=True)
+    weights = ops.exp(scores - top)
+    total = ops.sum(weights, axis=-1, keepdims=True)
+    summed = ops.matmul(ops.cast(weights, values.dtype), values)
+    return top, total, ops.cast(summed, "float32")
+
+
 class _Attention(keras.layers.Layer):  # type: ignore[misc]
     """What attention to a sequence itself and to a memory share."""
 
@@ -152,6 +183,10 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
             ),
         )
 
+    def _scaled(self, queries: Tensor) -> Tensor:
+        scale = 1 / math.sqrt(self._size // self.num_heads)
+        return ops.multiply(queries, ops.cast(scale, queries.dtype))
+
     def _times(self, x: Tensor, kernel: Any) -> Tensor:
         return ops.matmul(x, ops.cast(kernel, x.dtype))
 
@@ -179,9 +214,7 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
             float [B, T, D], before the last projection. Scores and their
             softmax are float32 whatever the policy.
         """
-        scale = 1 / math.sqrt(self._size // self.num_heads)
-        queries = ops.multiply(queries, ops.cast(scale, queries.dtype))
-        scores = ops.matmul(queries, keys)
+        scores = ops.matmul(self._scaled(queries), keys)
         scores = ops.subtract(ops.cast(scores, "float32"), bias)
         weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
         weights = self.dropout(weights, training=training)
@@ -220,6 +253,7 @@ class SelfAttention(_Attention):
         bias: Tensor,
         at: Tensor,
         cache: dict[str, Tensor],
+        earlier: Sequence[Earlier] = (),
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Attends to what a cache holds and to the queries' own keys.
 
@@ -230,6 +264,7 @@ class SelfAttention(_Attention):
             at: int scalar: where in the cache the T new keys are written.
             cache: ``keys``, float [B, H, d, S], and ``values``, float
                 [B, H, S, d].
+            earlier: caches that are full, or still empty; no step writes there.
 
         Returns:
             float [B, T, D], and the cache with the new keys and values.
@@ -237,9 +272,63 @@ class SelfAttention(_Attention):
         queries, keys, values = self._heads(x, self.query_key_value, 3)
         keys = ops.slice_update(cache["keys"], (0, 0, 0, at), _transposed(keys))
         values = ops.slice_update(cache["values"], (0, 0, at, 0), values)
-        attended = self.attend(queries, keys, values, bias)
+        if earlier:
+            attended = self._attend_in_parts(
+                queries, keys, values, bias, earlier
+            )
+        else:
+            attended = self.attend(queries, keys, values, bias)
         x = self._times(attended, self.output_kernel)
         return x, {"keys": keys, "values": values}
+
+    def _attend_in_parts(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        bias: Tensor,
+        earlier: Sequence[Earlier],
+    ) -> Tensor:
+        """Attends to one cache and to those earlier ones that are full.
+
+        What is empty is not read. It is ``attend`` of all keys side by side,
+        but for rounding: the softmax is put together from the parts.
+
+        Args:
+            queries: float [B, H, T, d].
+            keys: as in ``attend``; every query sees at least one of them.
+            values: as in ``attend``.
+            bias: as in ``attend``.
+            earlier: see ``step``.
+
+        Returns:
+            float [B, T, D].
+        """
+        queries = self._scaled(queries)
+        none = ops.zeros_like(ops.cast(queries, "float32"))
+
+        def empty() -> tuple[Tensor, Tensor, Tensor]:
+            return none[..., :1] + float("-inf"), none[..., :1], none
+
+        parts = [
+            ops.cond(
+                is_full,
+                lambda full=full, bias=bias: _part(
+                    queries, full["keys"], full["values"], bias
+                ),
+                empty,
+            )
+            for is_full, bias, full in earlier
+        ]
+        parts.append(_part(queries, keys, values, bias))
+        # Stacked and then summed: see MASKED for sums after products.
+        tops, totals, sums = (
+            ops.stack(part) for part in zip(*parts, strict=True)
+        )
+        shares = ops.exp(tops - ops.max(tops, axis=0))
+        attended = ops.sum(shares * sums, axis=0)
+        attended = attended / ops.sum(shares * totals, axis=0)
+        return merge_heads(ops.cast(attended, values.dtype))
 
 
 class MemoryAttention(_Attention):

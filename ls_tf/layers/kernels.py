@@ -45,6 +45,12 @@ def fused(*, on: Collection[str] = ("gpu",), over_batch: bool = False) -> bool:
     return jax.default_backend() in on
 
 
+def on_cpu() -> bool:
+    """Whether programs run on the processor, there being no accelerator."""
+    names = keras.distribution.list_devices()
+    return all(name.startswith("cpu:") for name in names)
+
+
 def devices() -> Any:
     """The devices of the batch of the program that is being traced.
 

@@ -12,6 +12,7 @@ Source: T2T's ``transformer_base`` v3: ``layer_preprocess_sequence`` "n" and
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ import keras
 from keras import ops
 
 from ls_tf import seeds
-from ls_tf.layers.attention import MemoryAttention, SelfAttention
+from ls_tf.layers.attention import Earlier, MemoryAttention, SelfAttention
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform, PhiloxNormal
 
@@ -340,6 +341,7 @@ class DecoderBlock(keras.layers.Layer):  # type: ignore[misc]
         cache: dict[str, Tensor],
         memory: dict[str, Tensor],
         memory_bias: Tensor,
+        earlier: Sequence[Earlier] = (),
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Runs the block over one position; see ``SelfAttention.step``.
 
@@ -350,12 +352,15 @@ class DecoderBlock(keras.layers.Layer):  # type: ignore[misc]
             cache: keys and values of the target.
             memory: as in ``call``; all beams share it.
             memory_bias: as in ``call``.
+            earlier: see ``SelfAttention.step``.
 
         Returns:
             float [B, beams, D], and the new cache.
         """
         around = self.around_attention
-        change, cache = self.attention.step(around.seen(x), bias, at, cache)
+        change, cache = self.attention.step(
+            around.seen(x), bias, at, cache, earlier
+        )
         x = around(x, change)
         return self._rest(x, memory, memory_bias, False), cache
 

@@ -20,6 +20,7 @@ import keras
 from keras import ops
 
 from ls_tf import seeds
+from ls_tf.layers import kernels
 from ls_tf.layers.attention import MASKED, causal_bias, padding_bias, sinusoids
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform
@@ -35,6 +36,10 @@ from ls_tf.layers.transformer_blocks import (
 Tensor = Any
 Cache = dict[str, Any]
 
+# Of the positions of a translation, on a CPU: more of them read less of what is
+# empty, and make a larger program. On an accelerator a step would wait for its
+# branches longer than it takes to read everything.
+_STRETCHES = 8
 _NUM_SPACES = 32  # rows of the target-space table, of which T2T has one in use
 _SPACE = 0  # T2T's SpaceID.GENERIC
 
@@ -260,7 +265,11 @@ class Transformer(keras.Model):  # type: ignore[misc]
         return {"encoded": self.encoder_norm(x), "bias": bias}
 
     def start(
-        self, memory: dict[str, Tensor], beams: int, max_length: int
+        self,
+        memory: dict[str, Tensor],
+        beams: int,
+        max_length: int,
+        stretches: int | None = 1,
     ) -> Cache:
         """Prepares the decoding of B sources, some hypotheses of each.
 
@@ -270,22 +279,40 @@ class Transformer(keras.Model):  # type: ignore[misc]
         and ``paths`` says which of them count: only this small table follows
         the hypotheses.
 
+        The positions can be cut into stretches, each with a cache of its own.
+        A step writes into that of its own stretch alone and looks at the full
+        ones: what is still empty is not read, and what is full is not copied,
+        where an engine copies what it writes into.
+
         Args:
             memory: what ``encode`` made.
             beams: hypotheses of each source.
             max_length: the most steps that will be taken.
+            stretches: how many to cut into; None: as is quickest. But for
+                1, whoever takes the steps has to keep what a stretch wrote,
+                as ``decoding.search`` does.
 
         Returns:
             dict: ``constant``, what no step changes, by source; ``written``,
-            what steps change, by source; ``reordered``, by hypothesis
-            [B * beams, ...], which the search must gather as it does the
-            hypotheses.
+            what steps change, by source; ``full``, one such for every
+            stretch but the last, and ``stretch``, the steps of each;
+            ``reordered``, by hypothesis [B * beams, ...], which the search
+            must gather as it does the hypotheses.
         """
         encoded = memory["encoded"]
         heads = self.decoder[0].attention.num_heads
         size = self._hidden_size // heads
         batch = ops.shape(encoded)[0]
-        slots = max_length * beams
+        if stretches is None:
+            stretches = _STRETCHES if kernels.on_cpu() else 1
+        stretch = (max_length + stretches - 1) // stretches
+        slots = stretch * beams
+
+        def unwritten() -> list[Cache]:
+            keys = ops.zeros((batch, heads, size, slots), encoded.dtype)
+            values = ops.zeros((batch, heads, slots, size), encoded.dtype)
+            return [{"keys": keys, "values": values} for _ in self.decoder]
+
         return {
             "constant": {
                 "bias": memory["bias"],
@@ -295,19 +322,13 @@ class Transformer(keras.Model):  # type: ignore[misc]
                     for block in self.decoder
                 ],
             },
-            "written": [
-                {
-                    "keys": ops.zeros(
-                        (batch, heads, size, slots), encoded.dtype
-                    ),
-                    "values": ops.zeros(
-                        (batch, heads, slots, size), encoded.dtype
-                    ),
-                }
-                for _ in self.decoder
-            ],
+            "written": unwritten(),
+            "full": [unwritten() for _ in range(stretches - 1)],
+            "stretch": stretch,
             "reordered": {
-                "paths": ops.zeros((batch * beams, max_length), "int32")
+                "paths": ops.zeros(
+                    (batch * beams, stretches * stretch), "int32"
+                )
             },
         }
 
@@ -333,22 +354,30 @@ class Transformer(keras.Model):  # type: ignore[misc]
         """
         constant, paths = cache["constant"], cache["reordered"]["paths"]
         batch = ops.shape(constant["bias"])[0]
-        slots = ops.shape(cache["written"][0]["values"])[2]
-        beams = slots // ops.shape(paths)[1]
-        paths, bias = _visible(paths, position, beams)
+        full, stretch = cache["full"], cache["stretch"]
+        beams = ops.shape(cache["written"][0]["values"])[2] // stretch
+        number = position // stretch  # of the stretch of this position
+        paths, biases = _visible(paths, position, beams, len(full) + 1)
         x = self.embedding(ops.reshape(ids, (batch, beams)))
         x = self._placed(x, position)
         written = []
-        for block, memory, own in zip(
-            self.decoder, constant["layers"], cache["written"], strict=True
+        own_bias = (
+            ops.take(ops.stack(biases), number, axis=0) if full else biases[0]
+        )
+        for layer, (block, memory, own) in enumerate(
+            zip(self.decoder, constant["layers"], cache["written"], strict=True)
         ):
             x, own = block.step(
                 x,
-                bias,
-                position * beams,
+                own_bias,
+                (position - number * stretch) * beams,
                 own,
                 memory,
                 constant["bias"],
+                [
+                    (ops.less(i, number), biases[i], layers[layer])
+                    for i, layers in enumerate(full)
+                ],
             )
             written.append(own)
         penultimate = self.decoder_norm(x)
@@ -356,15 +385,15 @@ class Transformer(keras.Model):  # type: ignore[misc]
             penultimate = ops.divide(penultimate, divisor)
         logits = self._logits(penultimate, constant["columns"])
         return ops.reshape(logits, (batch * beams, logits.shape[-1])), {
-            "constant": constant,
+            **cache,
             "written": written,
             "reordered": {"paths": paths},
         }
 
 
 def _visible(
-    paths: Tensor, position: Tensor, beams: int
-) -> tuple[Tensor, Tensor]:
+    paths: Tensor, position: Tensor, beams: int, stretches: int
+) -> tuple[Tensor, list[Tensor]]:
     """Notes where each hypothesis writes now, and what it may look at.
 
     Args:
@@ -372,10 +401,11 @@ def _visible(
             position the key of each hypothesis lies.
         position: int scalar.
         beams: hypotheses of each source.
+        stretches: parts of equal length that the positions are cut into.
 
     Returns:
-        The new paths, and float32 [B, 1, beams, L * beams] to be
-        subtracted from the scores.
+        The new paths, and of every stretch float32 [B, 1, beams,
+        L / stretches * beams] to be subtracted from the scores.
     """
     count, length = ops.shape(paths)
     at = ops.arange(length, dtype="int32")
@@ -387,7 +417,9 @@ def _visible(
         ops.less_equal(at, position)[:, None],
     )
     bias = ops.where(mine, 0.0, MASKED)
-    return paths, ops.reshape(bias, (count // beams, 1, beams, length * beams))
+    # [N, L, beams] -> [B, 1, beams, L * beams]
+    bias = ops.reshape(bias, (count // beams, 1, beams, length * beams))
+    return paths, ops.split(bias, stretches, axis=-1)
 
 
 def build(

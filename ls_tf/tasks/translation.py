@@ -446,7 +446,7 @@ class Translation:
                 temperature = ops.ones_like(temperature)
             beams = search.beam_search(
                 step,
-                self.model.start(memory, how.beam_size, longest),
+                self.model.start(memory, how.beam_size, longest, None),
                 # A row of padding only fills the batch up.
                 max_lengths=ops.where(length > 0, length + how.extra_length, 0),
                 max_length=longest,

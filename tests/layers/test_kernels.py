@@ -51,6 +51,14 @@ def test_a_layer_says_where_its_fused_form_is_quicker(monkeypatch):
     assert not kernels.fused()
 
 
+@pytest.mark.parametrize("kind", ["gpu", "tpu"])
+def test_an_accelerator_is_told_from_a_cpu(monkeypatch, kind):
+    assert kernels.on_cpu()
+    names = [f"{kind}:0"]
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: names)
+    assert not kernels.on_cpu()
+
+
 def test_another_form_is_refused():
     with (
         pytest.raises(ValueError, match="wanted a form of keras, fused, got"),
