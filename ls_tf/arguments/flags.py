@@ -1,16 +1,12 @@
-"""The flags: which there are, and what they say.
+"""Which flags there are, and how a command line gives them."""
 
-They are read here; ``cli`` starts what they name.
-"""
-
-import os
 import textwrap
 from collections.abc import Sequence
 
 from absl import flags
 
 from ls_tf import exit_codes, flagfiles, started
-from ls_tf.spec import SpecError, Value, parse
+from ls_tf.spec import SpecError
 
 Flags = flags.FlagValues
 
@@ -19,30 +15,12 @@ MODES = (
     *("bundle", "merge", "show"),
 )
 ALL = "all"  # in the place of a report's name
-# Flags that say where things lie on this machine and not what is run.
-_PATHS = (
-    *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
-    *("bundle", "from", "runs", "run"),
-)
-# What is done to a run that is there already.
-_OF_RECORDED = ("eval", "translate", "show")
 COMPARE = "compare"  # the report whose runs the flags choose
-# Far above what a machine has, far below what it cannot count.
-_MOST = {
-    "logical_devices": 1024,
-    "micro_batches": 2**20,
-    "worker_timeout": 10_000_000,
-    "processes": 2**20,
-    "process": 2**20,
-    "jobs": 1_000_000,
-    "retries": 1000,
-}
-_MOST_MINUTES = 10_000_000
-
 _ARRAYS = (
     ".npz with logits (or probabilities) and labels, perhaps features, weights "
     "and bias of the last layer, of a network trained on hard labels"
 )
+
 _USAGE = """\
 Trains and measures the experiments of the label-smoothing study, and rebuilds
 its tables and figures from recorded runs.
@@ -100,9 +78,9 @@ def usage_of_analyze(values: Flags) -> str:
     )
 
 
-def _define() -> Flags:
-    values = flags.FlagValues()  # type: ignore[no-untyped-call]
-    text, on = flags.DEFINE_string, flags.DEFINE_bool
+def _of_runs(values: Flags) -> None:
+    """What is run."""
+    text = flags.DEFINE_string
     text("experiment", None, "train and measure it", flag_values=values)
     text(
         "report",
@@ -125,6 +103,11 @@ def _define() -> Flags:
         "place of --experiment and all that says which run is meant",
         flag_values=values,
     )
+
+
+def _of_places(values: Flags) -> None:
+    """What is done with it, and where things lie."""
+    text = flags.DEFINE_string
     text("mode", MODES[0], f"one of {', '.join(MODES)}", flag_values=values)
     text("runs_dir", "runs", "where records go", flag_values=values)
     text("reports_dir", "reports", "where reports go", flag_values=values)
@@ -155,6 +138,11 @@ def _define() -> Flags:
         "records, which are taken into --runs_dir",
         flag_values=values,
     )
+
+
+def _of_devices(values: Flags) -> None:
+    """The engine and its devices."""
+    text = flags.DEFINE_string
     text("engine", "tensorflow", "tensorflow or jax", flag_values=values)
     flags.DEFINE_multi_string(
         "stack",
@@ -189,6 +177,11 @@ def _define() -> Flags:
         "devices to make of one CPU, to rehearse --strategy=mirrored",
         flag_values=values,
     )
+
+
+def _of_processes(values: Flags) -> None:
+    """Several processes, limits of time, and what is kept."""
+    text = flags.DEFINE_string
     text(
         "worker_timeout",
         "600",
@@ -228,6 +221,11 @@ def _define() -> Flags:
         "later runs, or off; default: ls_tf in the user's cache folder",
         flag_values=values,
     )
+
+
+def _of_work(values: Flags) -> None:
+    """How and where it is trained."""
+    text, on = flags.DEFINE_string, flags.DEFINE_bool
     on("deterministic", False, "deterministic operations", flag_values=values)
     on("smoke", False, "shrink the run to seconds", flag_values=values)
     on(
@@ -272,6 +270,11 @@ def _define() -> Flags:
         "num_gpus=N, behind commas",
         flag_values=values,
     )
+
+
+def _of_reports(values: Flags) -> None:
+    """Pages, and what is only said."""
+    text, on = flags.DEFINE_string, flags.DEFINE_bool
     text(
         "readme",
         None,
@@ -299,6 +302,15 @@ def _define() -> Flags:
     on("help", False, "show this", short_name="h", flag_values=values)
     on("list", False, "say what each name stands for", flag_values=values)
     on("version", False, "say which version this is", flag_values=values)
+
+
+def _define() -> Flags:
+    values = flags.FlagValues()  # type: ignore[no-untyped-call]
+    for define in (
+        *(_of_runs, _of_places, _of_devices),
+        *(_of_processes, _of_work, _of_reports),
+    ):
+        define(values)
     return values
 
 
@@ -374,202 +386,3 @@ def read_analyze(argv: Sequence[str]) -> Flags:
             "analyze: wanted --hard=FILE.npz, --smoothed=FILE.npz or both"
         )
     return values
-
-
-def changes(values: Flags) -> dict[str, Value]:
-    """The changes of an experiment that --set and --alpha ask for.
-
-    Returns:
-        dict: field path -> value as text, in their order.
-
-    Raises:
-        SpecError: one is no PATH=VALUE, or is the seed; one line.
-
-    Source: ours.
-    """
-    changes: dict[str, Value] = {}
-    for text in values.set:
-        path, equals, value = text.partition("=")
-        if not equals or not path:
-            raise SpecError(f"--set: wanted PATH=VALUE, got '{text}'")
-        if path == "seed":
-            raise SpecError("--set: the seed has its own flag, --seed")
-        changes.pop(path, None)  # of two for one field, the place of the later
-        changes[path] = value
-    if values.alpha is not None:
-        for path in ("alpha", "train.alpha"):
-            changes.pop(path, None)
-        changes["alpha"] = values.alpha
-    return changes
-
-
-def of_runs(values: Flags) -> list[str]:
-    """The flags that mean the runs of an experiment, without the machine's."""
-    flags = [f"--experiment={values.experiment}"]
-    flags += ["--smoke"] if values.smoke else []
-    flags += [f"--set={text}" for text in values.set]
-    flags += [f"--stack={text}" for text in values.stack]
-    for name in ("alpha", "seed"):
-        if values[name].value is not None:
-            flags.append(f"--{name}={values[name].value}")
-    return flags
-
-
-def whole(values: Flags, name: str, least: int) -> int:
-    """The whole number that a flag says.
-
-    Args:
-        values: of all flags.
-        name: the flag's.
-        least: the smallest that will do.
-
-    Raises:
-        SpecError: another number, or none; one line.
-
-    Source: ours.
-    """
-    number = parse(str(values[name].value), int, f"--{name}")
-    if number < least:
-        raise SpecError(f"--{name}: wanted {least} or more, got {number}")
-    most = _MOST.get(name, number)
-    if number > most:
-        raise SpecError(f"--{name}: wanted {most} or less, got {number}")
-    return int(number)
-
-
-def whole_or_none(values: Flags, name: str, least: int) -> int | None:
-    """As ``whole``, of a flag that need not be given."""
-    return None if values[name].value is None else whole(values, name, least)
-
-
-def time_limit(values: Flags) -> float | None:
-    """The minutes of ``--time_limit``; None without.
-
-    Raises:
-        SpecError: they are no number, or none above 0; one line.
-    """
-    if values.time_limit is None:
-        return None
-    minutes = float(parse(values.time_limit, float, "--time_limit"))
-    if not 0 < minutes <= _MOST_MINUTES:
-        raise SpecError(
-            "--time_limit: wanted minutes, more than 0 and at most "
-            f"{_MOST_MINUTES:,}, got {values.time_limit}"
-        )
-    return minutes
-
-
-def check_data_dir(values: Flags) -> None:
-    """Refuses a local ``--data_dir`` that is none, before anything slow.
-
-    What lies in it, or in a bucket, is looked at when it is read.
-
-    Raises:
-        SpecError: it is not there, no directory or file that was prepared, or
-            may not be read; one line.
-    """
-    if values.data_dir is None or "://" in values.data_dir:
-        return
-    path = os.path.expanduser(values.data_dir)
-    is_dir, is_file = os.path.isdir(path), os.path.isfile(path)
-    wanted = "--data_dir: wanted a directory, or a prepared file (*.npz), "
-    if not os.path.lexists(path):
-        how = (
-            "make one with --mode=prepare"
-            if path.endswith(".npz")
-            else "create it, or point to where the data lies"
-        )
-        raise SpecError(f"{wanted}{path} does not exist; {how}")
-    if not (is_dir or (is_file and path.endswith(".npz"))):
-        raise SpecError(f"{wanted}{path} is neither")
-    if not os.access(path, os.R_OK | (os.X_OK if is_dir else 0)):
-        raise SpecError(f"--data_dir: no permission to read {path}")
-
-
-def recorded(argv: Sequence[str]) -> tuple[str, ...]:
-    """The command line for the record, without the paths of this machine."""
-    recorded = [argv[0].replace("\\", "/").rpartition("/")[2]]
-    words = iter(argv[1:])
-    for word in words:
-        name, equals, _ = word.lstrip("-").partition("=")
-        if name not in _PATHS:
-            recorded.append(word)
-        elif not equals:
-            next(words, None)  # the path is the next word
-    return tuple(recorded)
-
-
-def refuse_unused(values: Flags) -> None:
-    """Refuses a flag that would silently do nothing."""
-    is_report = values.report is not None
-    compares = values.report == COMPARE
-    unused = (
-        ("alpha", "seed", "set", "mode", "stack")
-        if is_report
-        else ("readme", "svg")
-    )
-    if values.run is not None:
-        _refuse_unused_of_recorded(values)
-    if compares:
-        _refuse_unused_of_compare(values)
-        unused = ("mode", "stack")
-    for name in ("vary", "runs"):
-        if not compares and values[name].value != values[name].default:
-            raise SpecError(f"--{name} goes with --report={COMPARE} only")
-    for name in unused:
-        if name == "mode" and values.mode == "bundle":
-            continue
-        if values[name].value != values[name].default:
-            other = "experiment" if is_report else "report"
-            raise SpecError(f"--{name} goes with --{other} only")
-    if values.report == ALL:
-        for name in ("run_missing", "smoke", "mode"):
-            if values[name].value != values[name].default:
-                raise SpecError(f"--{name} goes with one report at a time")
-    if values.launcher != "here":
-        if not values.run_missing:
-            raise SpecError(
-                "--launcher goes with --run_missing only, which trains several"
-            )
-        if values.mode != MODES[0]:
-            raise SpecError(
-                f"--launcher wants --mode={MODES[0]}, got {values.mode}"
-            )
-    else:
-        for name in ("jobs", "retries", "slurm", "ray"):
-            if values[name].value != values[name].default:
-                raise SpecError(f"--{name} goes with --launcher only")
-    for name, mode in (
-        ("prepared", "prepare"),
-        ("bundle", "bundle"),
-        ("from", "merge"),
-    ):
-        if values[name].value is not None and values.mode != mode:
-            raise SpecError(f"--{name} goes with --mode={mode} only")
-
-
-def _refuse_unused_of_compare(values: Flags) -> None:
-    """Refuses what does not say which runs are compared, or says it twice."""
-    chosen = ("vary", "alpha", "seed", "set")
-    others = ("experiment", *chosen, "smoke", "run_missing", "readme")
-    wrong: tuple[str, ...] = ()
-    words = "goes without --runs"
-    if values.runs is not None:
-        wrong = others
-    elif values.experiment is None:
-        wrong, words = chosen, "goes with --experiment=NAME"
-    for name in wrong:
-        if values[name].value != values[name].default:
-            raise SpecError(f"--report={COMPARE}: --{name} {words}")
-
-
-def _refuse_unused_of_recorded(values: Flags) -> None:
-    """Refuses what a run that is there already has no use for."""
-    if values.mode not in _OF_RECORDED:
-        raise SpecError(
-            f"--run goes with --mode={', '.join(_OF_RECORDED)}, got "
-            f"--mode={values.mode}"
-        )
-    for name in ("report", "stack", "run_missing"):
-        if values[name].value != values[name].default:
-            raise SpecError(f"--{name} goes without --run")
