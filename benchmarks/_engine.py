@@ -236,8 +236,8 @@ class Steps:
         count = [np.int32(self.call_steps)] if counted else []
         began = time.perf_counter()
         for _ in range(calls):
-            engine._state, logs = program(
-                engine._state,
+            engine._states.present, logs = program(
+                engine._states.present,
                 engine._resident,
                 engine._hyperparameters,
                 plan,

@@ -30,7 +30,8 @@ from ls_tf.training import jax_programs, memory_limit
 from ls_tf.training.engine import Network, Recipe, Transform
 from ls_tf.training.jax_inference import JaxInference
 from ls_tf.training.jax_placement import AXIS, Placement
-from ls_tf.training.jax_steps import Arrays, State, Steps
+from ls_tf.training.jax_state import States
+from ls_tf.training.jax_steps import Arrays, Steps
 from ls_tf.training.jax_variables import Variables
 
 # Steps whose shapes are looked at for programs that will be needed.
@@ -166,12 +167,10 @@ class JaxEngine:
             k: put(self._numbers(k), self._by_state)
             for k in self._task.hyperparameters
         }
-        # Networks whose variables wait on the host to be put on the devices.
-        self._waiting = dict(
-            enumerate(self._variables.initial([t.model for t in self._tasks]))
+        self._states = States(
+            self._variables.initial([t.model for t in self._tasks]),
+            lambda value: put(value, self._by_state),
         )
-        self._state: State | None = None
-        self._host: State | None = None
 
     def _numbers(self, name: str) -> np.ndarray:
         """A number of the loss: float32 scalar, or [networks] of a stack."""
@@ -246,8 +245,10 @@ class JaxEngine:
         """What begins a program; it is traced with the state of that time."""
 
         def begin(ahead: bool) -> jax_programs.Compilation:
-            self._place_waiting()
-            states = jax.tree.map(lambda _: self._by_state, self._state)
+            self._states.place()
+            states = jax.tree.map(
+                lambda _: self._by_state, self._states.present
+            )
             whole = self._placement.sharding()
             function = self._steps.many if self._scans else self._steps.one
             count = (np.int32(1),) if is_counted else ()
@@ -260,7 +261,7 @@ class JaxEngine:
             ):
                 return jax_programs.begin(
                     function,
-                    self._state,
+                    self._states.present,
                     self._resident,
                     self._hyperparameters,
                     draws,
@@ -306,8 +307,7 @@ class JaxEngine:
     def begin(self, start: int, count: int) -> shared.Underway:
         """See ``Engine.begin``."""
         shared.check_count(count, self._most)
-        self._place_waiting()
-        self._host = None
+        self._states.begin()
         if self._in_turn is None:
             self._in_turn = jax_programs.InTurn(self._coming(start))
         run = self._run_scan if self._scans else self._run_singly
@@ -341,8 +341,8 @@ class JaxEngine:
 
     def _call(self, draws: Arrays, size: int) -> shared.Called:
         told = (np.int32(size),) if self._is_counted(size) else ()
-        self._state, logs = self._program_for(draws, size)(
-            self._state,
+        self._states.present, logs = self._program_for(draws, size)(
+            self._states.present,
             self._resident,
             self._hyperparameters,
             draws,
@@ -392,8 +392,8 @@ class JaxEngine:
                     raise
                 break  # the same
             for i in range(len(plan["index"])):
-                self._state, means = program(
-                    self._state,
+                self._states.present, means = program(
+                    self._states.present,
                     self._resident,
                     self._hyperparameters,
                     _draws_of_step(draws, i),
@@ -408,50 +408,19 @@ class JaxEngine:
 
     # --- State --------------------------------------------------------------
 
-    def _place_waiting(self) -> None:
-        """Puts what waits on the host on the devices."""
-        if not self._waiting:
-            return
-        whole: State = {}
-        for part in ("trainable", "rest", "optimizer"):
-            if self._size == 1:
-                whole[part] = self._waiting[0][part]
-                continue
-            rows = [
-                (self._waiting.get(i) or self.of_network(i))[part]
-                for i in range(self._size)
-            ]
-            whole[part] = [np.stack(v) for v in zip(*rows, strict=True)]
-        self._waiting = {}
-        self._host = None
-        self._state = jax.tree.map(
-            lambda value: self._placement.put(value, self._by_state), whole
-        )
-
-    def of_network(self, i: int) -> State:
-        """One network's variables, on the host."""
-        if i in self._waiting:
-            return self._waiting[i]
-        if self._host is None:
-            # One transfer of everything, however many networks ask.
-            self._host = jax.tree.map(np.asarray, self._state)
-        if self._size == 1:
-            return self._host
-        return {k: [a[i] for a in v] for k, v in self._host.items()}
-
     def named_of(self, i: int) -> dict[str, np.ndarray]:
         """One network's variables by name, as checkpoints hold them."""
-        return self._variables.named(self.of_network(i))
+        return self._variables.named(self._states.of_network(i))
 
     def load_into(self, i: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Gives one network the values of a checkpoint."""
-        self._waiting[i] = self._variables.state_of(arrays)
+        self._states.replace(i, self._variables.state_of(arrays))
 
     @contextlib.contextmanager
     def measuring(self, i: int) -> Iterator[None]:
         """Gives a network's Keras model its weights; see ``Network``."""
         self._variables.lend(
-            self.of_network(i),
+            self._states.of_network(i),
             self._tasks[i].model,
             average=bool(self._spec.train.ema_momentum),
         )
