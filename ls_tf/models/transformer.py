@@ -37,9 +37,10 @@ Tensor = Any
 Cache = dict[str, Any]
 
 # Of the positions of a translation, on a CPU: more of them read less of what is
-# empty, and make a larger program. On an accelerator a step would wait for its
-# branches longer than it takes to read everything.
-_STRETCHES = 8
+# empty, and make a larger program, which JAX always has to compile. On an
+# accelerator a step would wait for its branches longer than it takes to read
+# everything.
+_STRETCHES = {"tensorflow": 8, "jax": 4}
 _NUM_SPACES = 32  # rows of the target-space table, of which T2T has one in use
 _SPACE = 0  # T2T's SpaceID.GENERIC
 
@@ -304,7 +305,8 @@ class Transformer(keras.Model):  # type: ignore[misc]
         size = self._hidden_size // heads
         batch = ops.shape(encoded)[0]
         if stretches is None:
-            stretches = _STRETCHES if kernels.on_cpu() else 1
+            many = _STRETCHES[keras.backend.backend()]
+            stretches = many if kernels.on_cpu() else 1
         stretch = (max_length + stretches - 1) // stretches
         slots = stretch * beams
 
