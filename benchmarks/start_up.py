@@ -45,8 +45,13 @@ _MANY = 100  # the step by which a run has met most of its shapes
 
 def _environment() -> dict[str, str]:
     # What the machine sets of JAX's cache is no part of what is measured.
-    cache = ("JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE")
-    kept = {k: v for k, v in os.environ.items() if k not in cache}
+    # Nor that its Python compiles modules anew each time.
+    unlike = (
+        "JAX_COMPILATION_CACHE_DIR",
+        "JAX_ENABLE_COMPILATION_CACHE",
+        "PYTHONDONTWRITEBYTECODE",
+    )
+    kept = {k: v for k, v in os.environ.items() if k not in unlike}
     return {**kept, "KERAS_BACKEND": "tensorflow"}
 
 

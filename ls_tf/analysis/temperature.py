@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 from ls_tf.analysis import calibration, outputs
 from ls_tf.analysis.outputs import Array
@@ -216,6 +215,9 @@ def _search_root(
         return low, 2
     if at_high >= 0:
         return high, 2
+    # Loaded where a temperature is fitted, long after a run's first step.
+    from scipy import optimize
+
     root, result = optimize.brentq(
         lambda log_t: slope(math.exp(log_t)),
         math.log(low),

@@ -112,7 +112,8 @@ def build(identities: Sequence[RunIdentity], session: Session) -> Engine:
     Source: ours.
     """
     spec = identities[0].spec
-    engine = session.engine(spec, transform(spec))
+    alone = identities[0] if len(identities) == 1 else None
+    engine = session.engine(spec, transform(spec), alone)
     known: dict[teaching.Taught, Teacher] = {}
     recipes = [
         recipe(
@@ -133,8 +134,10 @@ def _check(engine: Engine, spec: ExperimentSpec) -> None:
     """Refuses what would fail only after the training."""
     network = engine.networks[0]
     # A name in decay_exclude that fits no variable shows here.
-    optimizers.decay_penalty(
-        network.task.model.trainable_variables,
+    variables = network.task.model.trainable_variables
+    optimizers.decayed(
+        [None] * len(variables),  # nothing to compute
+        variables,
         weight_decay=spec.train.weight_decay,
         exclude=spec.train.decay_exclude,
     )

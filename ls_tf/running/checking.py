@@ -92,7 +92,7 @@ def _check_parts(identity: RunIdentity, machine: Machine) -> None:
     if "keras" not in sys.modules:
         print(f"ls_tf: {session.loading(machine.engine)}", file=sys.stderr)
     with streams.quiet(), stopping.importing("Keras"):
-        session.start_keras(machine.engine)
+        session.start_keras(machine.engine, bare=True)
         from ls_tf.running import assembly
 
     spec = identity.spec

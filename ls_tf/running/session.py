@@ -4,22 +4,34 @@ Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 """
 
 import contextlib
+import functools
+import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ls_tf import extras, stopping, streams
 from ls_tf.records import reading
-from ls_tf.running import agreement, peers, places, provenance, surroundings
+from ls_tf.running import (
+    agreement,
+    peers,
+    places,
+    provenance,
+    surroundings,
+    traceable,
+)
 from ls_tf.running.machine import Machine as Machine
 from ls_tf.spec import ExperimentSpec, SpecError, nearest
+from ls_tf.spec.resolve import RunIdentity
 from ls_tf.training import strategy
 
 if TYPE_CHECKING:
     from ls_tf.training.engine import Engine, Transform
 
 ENGINES = ("tensorflow", "jax")
+# What Keras imports where it is installed, and does without where it is not.
+_OPTIONAL = ("IPython", "matplotlib", "pandas", "sklearn")
 # What a run imports beside its engine, and would miss hours later.
 _BESIDE = ("keras", "tensorboard", "safetensors", "h5py", "tqdm")
 
@@ -128,7 +140,8 @@ class Session:
         surroundings.share_devices()
         # It loads the engine, which takes most of the time.
         with streams.quiet(), stopping.importing("Keras"):
-            start_keras(machine.engine)
+            # A process of the command line is nobody else's.
+            start_keras(machine.engine, bare=bool(machine.command))
         if machine.engine == "jax":
             self._start_jax()
         else:
@@ -193,12 +206,19 @@ class Session:
                 by_cluster=place.by_cluster,
             )
 
-    def engine(self, spec: ExperimentSpec, transform: "Transform") -> "Engine":
+    def engine(
+        self,
+        spec: ExperimentSpec,
+        transform: "Transform",
+        identity: RunIdentity | None = None,
+    ) -> "Engine":
         """Makes an engine for a run or for a stack of runs.
 
         Args:
             spec: of the run, or of any run of the stack.
             transform: what happens to the mean gradient.
+            identity: of the run, where the engine trains that run alone and
+                nothing else: what JAX traces is kept under its name.
 
         Returns:
             Engine, not built.
@@ -208,7 +228,13 @@ class Session:
             from ls_tf.training.jax_engine import JaxEngine
 
             return JaxEngine(
-                spec, self.jax_devices, transform, micro_batches=parts
+                spec,
+                self.jax_devices,
+                transform,
+                micro_batches=parts,
+                about=functools.partial(traceable.about, identity, self.machine)
+                if identity
+                else None,
             )
         from ls_tf.training.tensorflow_engine import TensorFlowEngine
 
@@ -294,11 +320,48 @@ def refuse_other_backend(engine: str) -> None:
         )
 
 
-def start_keras(engine: str) -> None:
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Within it no garbage is looked for, and never in what was made there.
+
+    Modules stay. To look through what JAX and Keras load takes a quarter of
+    the time to load it, and again each time that all garbage is looked for.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _without(names: Sequence[str]) -> Iterator[None]:
+    """Within it, libraries that are not loaded yet seem not to be there."""
+    modules: dict[str, Any] = sys.modules
+    hidden = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(hidden))  # as `import` understands it
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del modules[name]
+
+
+def start_keras(engine: str, *, bare: bool = False) -> None:
     """Loads Keras for an engine, with its own defaults and no user's.
 
     Its file of settings (``keras.json`` in KERAS_HOME or ~/.keras) would
     change the types and the layout of arrays.
+
+    Args:
+        engine: tensorflow or jax.
+        bare: for a process that is nobody else's: without what Keras offers
+            to users of pandas, scikit-learn and others where these are
+            installed. To load them takes as long as to load JAX and Keras;
+            whoever needs one later imports it as ever.
 
     Raises:
         SpecError: it cannot be loaded; one line.
@@ -307,7 +370,11 @@ def start_keras(engine: str) -> None:
     home = os.environ.get("KERAS_HOME")
     os.environ["KERAS_HOME"] = os.devnull  # a folder without files
     try:
-        with _loading(engine):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_loading(engine))
+            if bare:
+                stack.enter_context(_without(_OPTIONAL))
+                stack.enter_context(_uncollected())
             import keras
     finally:
         if home is None:

@@ -90,6 +90,10 @@ class Aside(Generic[T]):
         """Whether it has returned, or raised."""
         return self._done.is_set()
 
+    def wait(self, seconds: float) -> bool:
+        """Waits so long at most; whether it has returned, or raised."""
+        return self._done.wait(seconds)
+
     def result(self, seconds: float | None = None) -> T:
         """Waits for what the function returns, or raises what it raised.
 

@@ -19,6 +19,7 @@ from ls_tf.records import local
 
 OFF = "off"
 _PART = "jax"
+_TRACED = "traced"
 
 
 def folder(chosen: str | None) -> str | None:
@@ -105,6 +106,20 @@ def use(chosen: str | None) -> str:
         f"--compile_cache: nothing compiled is kept, {where} cannot be "
         f"written: {problem}"
     )
+
+
+def traced() -> epath.Path | None:
+    """Where traced programs are kept: beside the compiled ones, if these are.
+
+    Source: ours.
+    """
+    import jax
+
+    config: Any = jax.config
+    where = config.jax_compilation_cache_dir
+    if not where or not config.jax_enable_compilation_cache:
+        return None
+    return epath.Path(where) / _TRACED
 
 
 def _unwritable(where: str) -> str:

@@ -15,6 +15,7 @@ temperature or teacher, but in no shape, train side by side in one program.
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,13 +26,14 @@ from ls_tf import stopping
 from ls_tf.layers import kernels
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
+from ls_tf.training import compile_cache, jax_programs, memory_limit
 from ls_tf.training import engine as shared
-from ls_tf.training import jax_programs, memory_limit
 from ls_tf.training.engine import Network, Recipe, Transform
 from ls_tf.training.jax_inference import JaxInference
 from ls_tf.training.jax_placement import AXIS, Placement
 from ls_tf.training.jax_state import States
 from ls_tf.training.jax_steps import Arrays, Steps
+from ls_tf.training.jax_traced import Traced
 from ls_tf.training.jax_variables import Variables
 
 # Steps whose shapes are looked at for programs that will be needed.
@@ -52,6 +54,7 @@ class JaxEngine:
         *,
         micro_batches: int = 1,
         memory: int | None = None,
+        about: Callable[[Task], Mapping[str, Any] | None] | None = None,
     ) -> None:
         """Takes devices; ``build`` makes the variables.
 
@@ -63,8 +66,10 @@ class JaxEngine:
             micro_batches: in how many parts the batch is taken.
             memory: bytes that a stack may take; default: what the devices
                 have.
+            about: see ``Traced``, of the task that is trained; what is traced
+                of an engine without it is kept for no later process.
         """
-        self._spec = spec
+        self._spec, self._about = spec, about
         self._placement = Placement(devices)
         self._devices = self._placement.devices
         self.num_workers = self._placement.num_workers
@@ -118,6 +123,14 @@ class JaxEngine:
             own=self._own,
         )
         self._programs: dict[Any, Any] = {}
+        folder = compile_cache.traced()
+        # The text of others is not that of their run alone.
+        is_alone = self._size == len(self._devices) == 1
+        self._traced = (
+            Traced(folder, functools.partial(self._about, first))
+            if self._about and folder and is_alone
+            else None
+        )
         # Of streamed examples the last call, which may not have ended.
         self._last: Sequence[shared.Called] = ()
         # (First step, number of steps), and what they are made of.
@@ -267,6 +280,7 @@ class JaxEngine:
                     draws,
                     *count,
                     ahead=ahead,
+                    traced=self._traced,
                     donate_argnums=0,
                     out_shardings=(states, whole),
                 )

@@ -21,12 +21,16 @@ from typing import Any
 import jax
 
 from ls_tf import stopping
+from ls_tf.training.jax_traced import Traced
 
 # More than a sweep of Transformers has, for training and measuring.
 _KEPT = 256
 # How many are compiled at once before they are needed: a bound on what
 # compilers take of memory.
 _MOST_AHEAD = max(2, min(8, os.cpu_count() or 1))
+# What an earlier process has kept is there so soon. To begin others before
+# would only hold it up.
+_SOON_SECONDS = 0.5
 
 
 class _Compilers:
@@ -62,6 +66,12 @@ class Compilation:
         """Whether nobody would wait for it."""
         is_call = isinstance(self._made, stopping.Aside)
         return not is_call or self._made.is_done
+
+    def is_soon_done(self) -> bool:
+        """Waits a moment; see ``is_done``."""
+        if isinstance(self._made, stopping.Aside):
+            return self._made.wait(_SOON_SECONDS)
+        return True
 
     def program(self) -> Any:
         """Waits for it; raises what its compiler has raised.
@@ -149,6 +159,8 @@ class InTurn:
         if key not in self._begun:
             self._begun[key] = begin(False)
         wanted = self._begun[key]
+        if wanted.is_soon_done():
+            return wanted.program()
         while not wanted.is_done and self._begin_next():
             pass
         return wanted.program()
@@ -170,14 +182,18 @@ def begin(
     function: Callable[..., Any],
     *arguments: Any,
     ahead: bool = False,
+    traced: Traced | None = None,
     **options: Any,
 ) -> Compilation:
     """Begins to compile a function, or finds that its program is there.
 
     Args:
-        function: pure, of arrays; it is traced before this returns.
+        function: pure, of arrays; it is traced before this returns, unless it
+            was in an earlier process.
         arguments: what it is called with: arrays on their devices, and numbers.
         ahead: it is not needed yet; others that are begun so come first.
+        traced: what the function's run has traced in earlier processes; its
+            name and the arguments tell it from others of the run.
         options: of ``jax.jit``.
 
     Returns:
@@ -185,6 +201,8 @@ def begin(
 
     Source: ours.
     """
+    if traced is not None:
+        function = traced.traced(function, arguments, options)
     # What the function does not use stays an argument, so that the text says
     # of each argument which one it is.
     lowered = jax.jit(function, keep_unused=True, **options).lower(*arguments)

@@ -8,8 +8,9 @@ import sys
 import threading
 from pathlib import Path
 
+import keras
 import numpy as np
-from jax import monitoring, stages
+from jax import export, monitoring, stages
 
 from ls_tf.running import assembly, sweep
 from ls_tf.running.session import Machine, Session
@@ -19,6 +20,7 @@ from ls_tf.training import jax_engine, jax_programs
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 TEMPERATURES = (1.0, 2.0, 3.0, 4.0)
 
+_export = export.export
 _compile = stages.Lowered.compile
 _program = jax_programs.Compilation.program
 
@@ -211,7 +213,13 @@ def watched(*, others):
 
 def kept(folder):
     """How many programs a process found in its folder, and how many not."""
-    found = {"hits": 0, "misses": 0}
+    found = {"hits": 0, "misses": 0, "traced": 0}
+
+    def exporting(*arguments, **options):
+        found["traced"] += 1
+        return _export(*arguments, **options)
+
+    export.export = exporting
 
     def take(event, **about):
         name = event.removeprefix("/jax/compilation_cache/cache_")
@@ -226,12 +234,62 @@ def kept(folder):
     return found
 
 
+def traced(folder):
+    """What is computed by programs of this process, and of an earlier one.
+
+    Returns:
+        For each experiment: how many were traced by a first engine that keeps
+        them, by a second one, and by one that keeps none; and whether all
+        three have computed the same to the bit.
+    """
+    sys.path.append(str(Path(__file__).parents[1]))
+    from small_translation import CHANGES
+
+    jax_engine._LOOK_AHEAD = 0
+    times = []
+
+    def exporting(*arguments, **options):
+        times.append(1)
+        return _export(*arguments, **options)
+
+    export.export = exporting
+    machine = Machine(engine="jax", compile_cache=f"{folder}/kept")
+    session, found = Session(machine), {}
+    for name, changes in (
+        ("fc_digits", {"model.options.dropout_rate": 0.5}),
+        ("transformer_numbers", CHANGES),
+    ):
+        identity, states, counts = resolve(name, changed=changes), [], []
+        for kept_for in (identity, identity, None):
+            jax_programs._programs = jax_programs._Programs()
+            # As at the start of a process.
+            keras.utils.clear_session()
+            before, spec = len(times), identity.spec
+            engine = session.engine(spec, assembly.transform(spec), kept_for)
+            engine.build([assembly.recipe(spec, data_dir=None)])
+            losses, done = [], 0
+            while done < 2:
+                (logs,) = engine.run(done, 1)
+                losses += logs["loss"].tolist()
+                done = len(losses)
+            states.append([losses, *engine.networks[0].state().values()])
+            counts.append(len(times) - before)
+        same = [
+            len(states[0]) == len(state)
+            and all(map(np.array_equal, states[0], state))
+            for state in states
+        ]
+        found[name] = [*counts, all(same)]
+    return found
+
+
 if __name__ == "__main__":
     monitoring.register_event_duration_secs_listener(_take_name)
     what = {
         "sweep": sweep_of_temperatures,
         "lengths": lengths,
         "kept": kept,
+        "traced": traced,
         "ahead": ahead,
         "shapes": shapes,
     }[sys.argv[1]]

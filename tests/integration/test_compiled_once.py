@@ -51,12 +51,22 @@ def test_a_second_process_compiles_nothing_that_is_kept(tmp_path):
     second = counted("kept", tmp_path, **kept)
     # The smallest programs, of single operations, are kept too.
     assert first["misses"] > 5
+    # The step alone has a name, and that holds in another process.
+    assert (first.pop("traced"), second.pop("traced")) == (1, 0)
     assert second == {"hits": sum(first.values()), "misses": 0}
     (before,) = (tmp_path / "first").glob("*/*/*")
     (after,) = runs.glob("*/*/*")
     weights = arrays(before)
     for name, value in arrays(after).items():
         np.testing.assert_array_equal(weights[name], value)
+
+
+def test_what_an_earlier_process_has_traced_computes_the_same(tmp_path):
+    kept = {"JAX_ENABLE_COMPILATION_CACHE": "1"}
+    found = counted("traced", tmp_path, **kept)
+    assert found["fc_digits"] == [1, 0, 0, True]
+    first, *others = found["transformer_numbers"]
+    assert (first >= 1, others) == (True, [0, 0, True])
 
 
 def test_the_next_plan_is_made_while_the_device_works(tmp_path):

@@ -1,5 +1,7 @@
 """What a session says of its devices; no engine is started."""
 
+import subprocess
+import sys
 import types
 
 import keras
@@ -63,7 +65,8 @@ def test_mirrored_without_an_accelerator_says_so(engine, name, extra):
 def test_the_first_words_come_before_a_library_is_loaded(monkeypatch, capsys):
     order = []
 
-    def load(engine):
+    def load(engine, *, bare):
+        assert not bare  # no process of the command line
         order.extend(capsys.readouterr().err.splitlines())
         raise SpecError(f"no {engine}")
 
@@ -80,3 +83,35 @@ def test_what_needs_no_library_is_refused_without_a_word(capsys):
     with pytest.raises(SpecError, match="Keras runs on"):
         Session(Machine(engine=other))
     assert capsys.readouterr().err == ""
+
+
+# What a process has loaded, without Keras's users and with them.
+_LOADING = """
+import gc, sys
+from ls_tf.running import session
+gc.freeze = lambda: print("frozen", gc.isenabled())
+session.start_keras("jax", bare={bare})
+print(*sorted({{"matplotlib", "pandas", "sklearn"}} & set(sys.modules)))
+import matplotlib.pyplot, pandas, sklearn
+print(gc.isenabled(), pandas.DataFrame({{"a": [1]}}).shape)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bare", "loaded"),
+    [
+        (True, ["frozen False", ""]),
+        (False, ["matplotlib pandas sklearn"]),
+    ],
+)
+def test_the_command_line_loads_keras_alone(bare, loaded):
+    program = _LOADING.format(bare=bare)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Who needs the others finds them all the same.
+    assert done.stdout.splitlines() == [*loaded, "True (1, 1)"]

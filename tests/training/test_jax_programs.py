@@ -162,6 +162,20 @@ def test_the_next_shapes_are_compiled_while_one_is_waited_for(compilers):
     assert sorted(compilers.begun) == [1, 2, 3, 4, 5, 8]
 
 
+def test_what_is_soon_there_is_not_held_up_by_others(monkeypatch):
+    monkeypatch.setattr(jax_programs, "_SOON_SECONDS", SECONDS)
+    begun = []
+
+    def coming():
+        begun.append(2)
+        yield 2, of_size(2)[1]
+
+    in_turn = jax_programs.InTurn(coming())
+    values, begin = of_size(3)
+    assert float(in_turn.program(3, begin)(values)) == 3
+    assert begun == []
+
+
 def test_a_program_that_is_compiled_already_ahead_is_not_begun_again(compilers):
     values, begin = of_size(2)
     first = begin(True)
