@@ -39,6 +39,8 @@ _TRAINING = [
     *_TEXT,
 ]
 _WITH_TENSORFLOW = [*_TRAINING, *_PHOTOGRAPHS]
+# With flatbuffers, which TensorFlow has, JAX writes what it has traced.
+_WITH_JAX = ["flatbuffers>=24.3", *_TRAINING]
 _HF = ["datasets>=3.0", "pillow>=10.0"]
 _SLURM = ["submitit>=1.5.2"]
 _RAY = ["ray>=2.40"]
@@ -86,9 +88,9 @@ setup(
         "cuda": ["tensorflow[and-cuda]>=2.21", *_WITH_TENSORFLOW],
         # The same on JAX without TensorFlow, from prepared data: on a CPU, on
         # CUDA GPUs and on Cloud TPUs. gcsfs reaches gs:// there.
-        "jax": ["jax>=0.8", *_TRAINING],
-        "jax-cuda": ["jax[cuda13]>=0.8", *_TRAINING],
-        "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1", *_TRAINING],
+        "jax": ["jax>=0.8", *_WITH_JAX],
+        "jax-cuda": ["jax[cuda13]>=0.8", *_WITH_JAX],
+        "jax-tpu": ["jax[tpu]>=0.8", "gcsfs>=2024.1", *_WITH_JAX],
         # Single functions of the library, and photographs for JAX.
         "sklearn": _SKLEARN,
         "pandas": _PANDAS,

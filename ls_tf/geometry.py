@@ -114,8 +114,8 @@ def distances(
     Raises:
         ValueError: shapes or values that are not as above.
 
-    Source: Mueller et al. 2019, section 2: |x - w_k|^2 = x' x - 2 x' w_k +
-    w_k' w_k.
+    Source: Mueller et al. 2019, section 2: the square of it is x' x -
+    2 x' w_k + w_k' w_k.
     """
     points = given.array(features, "features")
     if points.ndim != 2:

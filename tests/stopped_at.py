@@ -16,6 +16,7 @@ import threading
 
 from ls_tf import cli, stopping
 from ls_tf.running.session import Session
+from ls_tf.stopping import imports
 
 
 def main(phase, number, *flags):
@@ -55,7 +56,8 @@ def main(phase, number, *flags):
         session._slowest_start = 1000.0
         stopping.limit(600.0, "COMMAND")
 
-    stopping.doing = doing
+    # The package's own module has it by name.
+    stopping.doing = imports.doing = doing
     if phase == "between two runs":
         Session.started = started
     sys.argv = ["stopped_at.py", *flags]

@@ -15,6 +15,7 @@ the first and a later one compile one text.
 import contextlib
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ from ls_tf.records import files
 
 # What JAX, XLA and Keras are told by the environment.
 _TOLD = ("JAX_", "XLA_", "LIBTPU_", "KERAS_", "TPU_", "NVIDIA_TF32")
+# JAX writes and reads programs with a library that it does not ask for.
+_CAN_WRITE = importlib.util.find_spec("flatbuffers") is not None
 # A kernel of a vendor is the same one as long as the versions are.
 _ANY_KERNEL = export.DisabledSafetyCheck.custom_call("ALL")
 
@@ -100,7 +103,7 @@ class Traced:
         options: Mapping[str, Any],
     ) -> str | None:
         """The digest that a program is kept under, or None; see ``traced``."""
-        run = self._run()
+        run = self._run() if _CAN_WRITE else None
         if run is None:
             return None
         about = {

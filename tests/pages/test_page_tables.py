@@ -226,6 +226,7 @@ def test_every_printed_number_has_a_report_and_a_source():
         "fig4_bleu_nll_sweep": 4,
         "stability": 4 + 3 * 2,
         "long_tail": 11 * 2,  # table 3: pairs with and without smoothing
+        "s_fig5": 12 * 2 * 2,  # teachers and students, hard and smoothed
         "s_fig6": 2,
         "s_table1_table10": 52,
         "s_table4": 12,

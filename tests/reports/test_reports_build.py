@@ -226,7 +226,7 @@ def test_a_resumed_run_names_both_commits(store):
 
 
 class _Links(html.parser.HTMLParser):
-    VOID = ("meta", "img")
+    VOID = ("meta", "img", "wbr")
 
     def __init__(self):
         super().__init__()

@@ -57,6 +57,13 @@ def test_it_is_traced_once_and_computes_the_same(tmp_path):
     assert len(list(tmp_path.glob("*.stablehlo"))) == 1
 
 
+def test_without_flatbuffers_all_is_traced(tmp_path, monkeypatch):
+    kept_before = computed(kept(tmp_path))
+    monkeypatch.setattr(jax_traced, "_CAN_WRITE", False)
+    assert kept(tmp_path).traced(step, ARGUMENTS, OPTIONS) is step
+    np.testing.assert_array_equal(computed(kept(tmp_path)), kept_before)
+
+
 def test_a_function_keeps_its_name(tmp_path):
     for _ in range(2):
         function = kept(tmp_path).traced(step, ARGUMENTS, OPTIONS)
