@@ -15,7 +15,6 @@ from ls_tf.pipeline.contract import Arrays, DataError, line
 _GREY = {"L": "L", "1": "L", "LA": "L"}
 _COLOURS = {m: "RGB" for m in ("RGB", "RGBA", "P", "CMYK", "YCbCr")}
 _CHANNELS = {1: "L", 3: "RGB"}
-_PNG, _DEPTH = b"\x89PNG", 24  # where a PNG has its bits a channel
 
 
 def decode(
@@ -45,8 +44,7 @@ def decode(
             picture = picture if mode is None else _as(picture, mode)
     except Exception as error:  # Pillow raises nearly anything.
         raise _no_picture(where, error) from None
-    # Of colours of 16 bits Pillow would drop half without a word.
-    is_deep = encoded.startswith(_PNG) and encoded[_DEPTH] == 16
+    is_deep = files.is_deep(encoded)
     if mode is None or is_deep:
         came = "16" if is_deep else f"Pillow's mode {picture.mode}"
         raise DataError(
