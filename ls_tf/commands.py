@@ -212,10 +212,8 @@ def _launch_experiment(
         wanted = [j for j in wanted if j.runs[0].folder not in folders]
         flags = tuple(arguments.of_runs(values))
         wanted.append(jobs.Job(tuple(identities), flags))
-    machine, program = (
-        machine_of(values, argv),
-        started.after_interpreter(argv[0]),
-    )
+    machine = machine_of(values, argv)
+    program = started.after_interpreter(argv[0])
     choice.carry_out(launcher, wanted, machine, program)
     for identity in identities:
         show(Path(values.runs_dir) / identity.folder)

@@ -186,18 +186,23 @@ def _label_smoothing(
         raise ValueError(
             f"wanted a spread of uniform, others, prior, got {spread!r}"
         )
-    log_p, classes = log_softmax(z), z.shape[1]
-    hard = -_pick(log_p, ids)
+    log_p = log_softmax(z)
     if spread == "others":
-        rest = (-log_p.sum(axis=1) - hard) / (classes - 1)
-        return np.asarray((1 - alpha) * hard + alpha * rest)
-    share: Any = 1 / classes
+        return _over_others(log_p, ids, alpha)
+    share: Any = 1 / z.shape[1]
     if spread == "prior":
         if prior is None:
             raise ValueError("wanted prior=, how often each class occurs")
         share = prior
     other = -np.sum(share * log_p, axis=1)
-    return np.asarray((1 - alpha) * hard + alpha * other)
+    return np.asarray((1 - alpha) * -_pick(log_p, ids) + alpha * other)
+
+
+def _over_others(log_p: Array, ids: Array, share: Any) -> Array:
+    """A share of each label spread over the other classes, [N] or a number."""
+    hard = -_pick(log_p, ids)
+    rest = (-log_p.sum(axis=1) - hard) / (log_p.shape[1] - 1)
+    return np.asarray((1 - share) * hard + share * rest)
 
 
 def _label_aware_smoothing(
@@ -221,10 +226,7 @@ def _label_aware_smoothing(
     span = np.ptp(prior)
     share = (prior - prior.min()) / span if span else np.ones_like(prior)
     eps = (tail + (head - tail) * _GROWTH[shape](share))[ids]
-    log_p = log_softmax(z)
-    hard = -_pick(log_p, ids)
-    rest = (-log_p.sum(axis=1) - hard) / (z.shape[1] - 1)
-    return np.asarray((1 - eps) * hard + eps * rest)
+    return _over_others(log_softmax(z), ids, eps)
 
 
 def _disturb_label(
