@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -215,6 +216,27 @@ def versions(*packages: str) -> dict[str, str | None]:
 def commit(folder: Path) -> str | None:
     """The commit of a checkout; None if it has none."""
     return _git("rev-parse", "HEAD", folder=folder)
+
+
+def copied(to: Path, *, without: tuple[str, ...]) -> None:
+    """Copies the files that git tracks.
+
+    Args:
+        to: the folder, made.
+        without: how the names of those that are left out begin.
+
+    Raises:
+        SystemExit: this tree is no checkout of git.
+    """
+    names = _git("ls-files")
+    if names is None:
+        sys.exit(f"wanted a git checkout, got {ROOT}")
+    for name in names.split("\n"):
+        source = ROOT / name
+        if source.is_file() and not name.startswith(without):
+            target = to / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
 
 
 def _git(*words: str, folder: Path = ROOT) -> str | None:

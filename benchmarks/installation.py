@@ -67,12 +67,7 @@ def wheel(out: Path) -> Path:
         out: where to.
     """
     copy = out / "tree"
-    for name in _run(["git", "-C", _common.ROOT, "ls-files"]).split("\n"):
-        source = _common.ROOT / name
-        if source.is_file() and not name.startswith(("results/", "tests/")):
-            target = copy / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+    _common.copied(copy, without=("results/", "tests/"))
     pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps")
     _run([*pip, "--wheel-dir", out, copy])
     return next(out.glob("*.whl"))

@@ -4,11 +4,13 @@ Reads the records of a folder and prints one Markdown table. With ``--readme``
 it replaces what stands between ``<!-- targets -->`` and ``<!-- /targets -->``
 in a file. With ``--installed`` it writes what the extras install, from the
 record ``installation.json``, between such marks in another file; with
-``--accelerator`` likewise what ``accelerator.json`` found.
+``--accelerator`` likewise what ``accelerator.json`` found, with ``--doors``
+what ``doors.json`` did.
 
 Run: python benchmarks/targets.py --readme=benchmarks/README.md
      python benchmarks/targets.py --installed=docs/installation.md
      python benchmarks/targets.py --accelerator=docs/accelerators.md
+     python benchmarks/targets.py --doors=docs/index.md
 """
 
 import argparse
@@ -18,7 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 HEAD = ("record", "target", "wanted", "measured", "met")
-TARGETS, INSTALLED, ACCELERATOR = "targets", "installed", "accelerator"
+TARGETS, INSTALLED = "targets", "installed"
+ACCELERATOR, DOORS = "accelerator", "doors"
 
 
 def rows(folder: Path) -> list[tuple[str, ...]]:
@@ -138,6 +141,35 @@ def accelerator(folder: Path) -> str:
     )
 
 
+def doors(folder: Path) -> str:
+    """What a new user needs for each door of the README, as text.
+
+    Args:
+        folder: where records lie.
+    """
+    record = json.loads((folder / "doors.json").read_text("utf-8"))
+    lines = [
+        (
+            *("door", "installing, s", "to the first result, s"),
+            *("commands", "words on the screen"),
+        ),
+        ("---", *["---:"] * 4),
+    ]
+    for row in record["results"].values():
+        lines.append(
+            (
+                row["title"],
+                f"{row['install_s']:.0f}",
+                f"{row['first_result_s']:.0f}",
+                *(str(row["commands"]), str(row["words"])),
+            )
+        )
+    return (
+        f"{_table(lines)}\n\n{record['machine']['cores']} cores, "
+        f"{record['date'][:10]}, commit `{record['git']['commit'][:7]}`."
+    )
+
+
 def replaced(text: str, table: str, name: str = TARGETS) -> str:
     """Puts the table between the markers.
 
@@ -166,11 +198,13 @@ def main() -> int:
     parser.add_argument("--readme", type=Path, help="a file to write it to")
     parser.add_argument("--installed", type=Path, help="likewise")
     parser.add_argument("--accelerator", type=Path, help="likewise")
+    parser.add_argument("--doors", type=Path, help="likewise")
     flags = parser.parse_args()
     tables = (
         (flags.readme, markdown, TARGETS),
         (flags.installed, installed, INSTALLED),
         (flags.accelerator, accelerator, ACCELERATOR),
+        (flags.doors, doors, DOORS),
     )
     if not any(file for file, _, _ in tables):
         print(markdown(flags.records))
