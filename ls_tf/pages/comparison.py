@@ -245,11 +245,23 @@ def _scores(
         "scores",
         "Means over the seeds. NLL in nats, ECE as a fraction over bins of "
         "equal width; “at T”: with the logits divided by T."
-        f"{kind.caption}{_signatures(rows)}",
+        f"{kind.caption}{_signatures(rows)}{_at_bound(rows, kind)}",
         rows,
         ("network", lambda row: row.name, ""),
         ("seeds", lambda row: len(row.runs), ""),
         *map(_mean, measures),
+    )
+
+
+def _at_bound(rows: Sequence[Row], kind: _Kind) -> str:
+    """Names the networks whose T ended where the search does, for a caption."""
+    measure = _Measure("", "", ((kind.diagram, "temperature_at_bound"),))
+    found = [row.name for row in rows if any(measure.of(row).values())]
+    if not found:
+        return ""
+    return (
+        f" A T of {'; '.join(found)} is a bound of the search: the NLL still "
+        "falls there, as it does where no answer is wrong."
     )
 
 

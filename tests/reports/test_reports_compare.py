@@ -112,6 +112,24 @@ def test_a_difference_is_said_with_its_seeds_and_interval(compare):
     assert more == 2 and "in 2 of 3 seeds" in page
 
 
+def test_a_temperature_at_its_bound_is_said(compare, tmp_path):
+    for alpha in (0.0, 0.1):
+        for seed in (0, 1):
+            need = Need("fc_mnist", {"alpha": alpha}, seed=seed)
+            is_at = float(alpha == 0 and seed == 1)
+            write(
+                tmp_path / "runs", need, changed={"temperature_at_bound": is_at}
+            )
+    folder = compare(
+        "--experiment=fc_mnist", "--vary=alpha:0,.1", "--vary=seed:0..1"
+    )
+    page = page_of(folder)
+    assert "A T of alpha = 0 is a bound of the search" in page
+    assert "alpha = 0.1 is a bound" not in page
+    unbound = page_of(compare(*MNIST, f"--runs_dir={RUNS}"))
+    assert "bound of the search" not in unbound
+
+
 def test_runs_by_their_folders_whatever_they_are_called(compare, tmp_path):
     moved = tmp_path / "mine"
     shutil.copytree(RUNS / HARD / "seed=0", moved)
