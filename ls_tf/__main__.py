@@ -20,7 +20,7 @@ def main() -> None:
             if library is None:
                 raise
             said = extras.wanted("the command line", library)
-            print(f"ls_tf: {said}; in a clone: README.md", file=sys.stderr)
+            streams.say(f"{said}; in a clone: README.md")
             sys.exit(2)
         run()
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 def say(message: str) -> None:
-    """Prints one line on standard error."""
-    print(f"ls_tf: {' '.join(message.split())}", file=sys.stderr)
+    """Says a message of any form in one line on standard error."""
+    streams.say(" ".join(message.split()))
 
 
 def _identities(values: Flags) -> list[RunIdentity]:

@@ -10,9 +10,53 @@ ends in ``OutputError``.
 import contextlib
 import errno
 import os
+import select
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
+
+
+def say(line: str) -> None:
+    """Says something on standard error, as what this program says.
+
+    Args:
+        line: one line, without an end.
+
+    Source: ours.
+    """
+    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
+
+
+def copy_of_messages() -> int:
+    """A copy of standard error: others may turn that away for a while.
+
+    Returns:
+        int: its number, to be closed by who asked for it.
+
+    Source: ours.
+    """
+    try:
+        return os.dup(2)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
+
+
+def say_to(descriptor: int, line: str) -> None:
+    """Says something where nothing can fail, nor wait for a reader.
+
+    Args:
+        descriptor: what ``copy_of_messages`` gave.
+        line: as in ``say``.
+
+    Source: ours.
+    """
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    with contextlib.suppress(OSError):
+        if poll.poll(0):
+            # A progress bar stands on the terminal's present line.
+            start = "\n" if os.isatty(descriptor) else ""
+            os.write(descriptor, f"{start}ls_tf: {line}\n".encode())
 
 
 class OutputError(Exception):

@@ -7,6 +7,8 @@ import sys
 import programs
 import pytest
 
+from ls_tf import streams
+
 PROGRAM = """
 import os, sys
 from ls_tf import streams
@@ -20,12 +22,12 @@ except streams.OutputError as error:
 """
 
 
-def run(body, *, before="", report=2, code=0, **streams):
+def run(body, *, before="", report=2, code=0, **files):
     """Runs a program whose streams are files, or None for a closed one."""
     closed = [
         number
         for number, name in enumerate(("stdin", "stdout", "stderr"))
-        if streams.get(name, 0) is None
+        if files.get(name, 0) is None
     ]
 
     def close():
@@ -38,8 +40,8 @@ def run(body, *, before="", report=2, code=0, **streams):
             "-c",
             PROGRAM.format(body=body, before=before, report=report),
         ],
-        stdout=streams.get("stdout") or subprocess.PIPE,
-        stderr=streams.get("stderr") or subprocess.PIPE,
+        stdout=files.get("stdout") or subprocess.PIPE,
+        stderr=files.get("stderr") or subprocess.PIPE,
         preexec_fn=close,
         timeout=60,
         env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
@@ -63,6 +65,26 @@ def unread():
 
 
 SAY = "print('said', file=sys.stderr); print('given'); sys.stdout.flush()"
+
+
+def test_what_is_said_has_the_programs_name(capsys):
+    streams.say("a run: begins")
+    assert capsys.readouterr() == ("", "ls_tf: a run: begins\n")
+
+
+def test_a_thread_says_the_same_and_waits_for_no_reader():
+    ours, theirs = os.pipe()
+    streams.say_to(theirs, "a run: ends")
+    assert os.read(ours, 100) == b"ls_tf: a run: ends\n"
+    os.set_blocking(theirs, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(theirs, b"." * 4096)
+    os.set_blocking(theirs, True)
+    streams.say_to(theirs, "nobody reads this")
+    os.close(ours)
+    streams.say_to(theirs, "nor this")
+    os.close(theirs)
 
 
 def test_open_streams_are_as_they_were():
@@ -144,13 +166,13 @@ def test_streams_come_back():
 FLAGS = ("--experiment=fc_digits", "--mode=print")
 
 
-def command(*flags, stdin=subprocess.DEVNULL, closed=(), **streams):
+def command(*flags, stdin=subprocess.DEVNULL, closed=(), **files):
     return subprocess.run(
         [sys.executable, "-m", "run_experiment", *flags],
         cwd=programs.ROOT,
         stdin=stdin,
-        stdout=streams.get("stdout", subprocess.PIPE),
-        stderr=streams.get("stderr", subprocess.PIPE),
+        stdout=files.get("stdout", subprocess.PIPE),
+        stderr=files.get("stderr", subprocess.PIPE),
         preexec_fn=lambda: [os.close(number) for number in closed],
         timeout=60,
     )
@@ -158,11 +180,11 @@ def command(*flags, stdin=subprocess.DEVNULL, closed=(), **streams):
 
 @pytest.mark.parametrize("flags", [FLAGS, ("--help",)])
 def test_what_is_asked_for_and_cannot_be_given_is_one_line(flags, full):
-    for streams, closed, reason in (
+    for files, closed, reason in (
         ({"stdout": full}, (), "No space left on device"),
         ({}, (1,), "it is closed"),
     ):
-        done = command(*flags, closed=closed, **streams)
+        done = command(*flags, closed=closed, **files)
         assert (done.returncode, done.stderr.decode()) == (
             5,
             f"ls_tf: standard output cannot be written: {reason}; what is "

@@ -11,12 +11,12 @@ import json
 import os
 import shutil
 import stat
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ls_tf import streams
 from ls_tf.spec import SpecError
 
 VERSION = 1
@@ -187,10 +187,10 @@ def main(argv: Sequence[str]) -> int:
     try:
         unpack(path, folder)
     except SpecError as error:
-        print(f"ls_tf: {error}", file=sys.stderr)
+        streams.say(str(error))
         return 2
     except OSError as error:
-        print(f"ls_tf: {folder} cannot be written: {error}", file=sys.stderr)
+        streams.say(f"{folder} cannot be written: {error}")
         return 5
     print(f"unpacked; train with: {folder / SCRIPT}")
     return 0

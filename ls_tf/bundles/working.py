@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ls_tf import streams
 from ls_tf.bundles import archive
 from ls_tf.spec import SpecError
 
@@ -53,7 +54,7 @@ def main(folder: Path, flags: Sequence[str]) -> int:
         _refuse_missing(listed)
         _expand(folder, listed)
     except (SpecError, OSError) as error:
-        print(f"ls_tf: {error}", file=sys.stderr)
+        streams.say(str(error))
         return BAD_INPUT
     until, rest = _limit(flags)
     codes = []
@@ -62,10 +63,9 @@ def main(folder: Path, flags: Sequence[str]) -> int:
         if until is not None:
             minutes = (until - time.monotonic()) / 60
             if minutes <= 0:
-                print(
-                    "ls_tf: the time limit is over; go on with the same "
-                    f"command: {folder / archive.SCRIPT}",
-                    file=sys.stderr,
+                streams.say(
+                    "the time limit is over; go on with the same "
+                    f"command: {folder / archive.SCRIPT}"
                 )
                 return STOPPED
             more.append(f"{_LIMIT}{minutes:.6f}")

@@ -89,10 +89,7 @@ class Cluster:
             **resources,
         }
         if self._resources["num_gpus"] and not has_gpus:
-            print(
-                "ls_tf: the Ray cluster has no GPU now; jobs wait for one",
-                file=sys.stderr,
-            )
+            streams.say("the Ray cluster has no GPU now; jobs wait for one")
 
     def places(self) -> int:
         """How many jobs may be under way at once."""

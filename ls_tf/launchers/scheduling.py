@@ -4,11 +4,10 @@ What is finished stands in the records alone, so that launchers beside each
 other, and one after the other, need not know of each other.
 """
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 
-from ls_tf import exit_codes, stopping
+from ls_tf import exit_codes, stopping, streams
 from ls_tf.launchers.jobs import (
     Ending,
     Handle,
@@ -28,10 +27,6 @@ _SHOWN = 3  # failures in the last line
 
 # What was refused is refused again, and a loss that is not finite comes again.
 _FINAL = (exit_codes.BAD_INPUT, exit_codes.NOT_FINITE)
-
-
-def _say(line: str) -> None:
-    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
 
 
 class _Task:
@@ -173,7 +168,7 @@ class Schedule:
                 line = f"run {run.title} is waited for: {held}"
                 if line not in self._told:
                     self._told.add(line)
-                    _say(line)
+                    streams.say(line)
                 return True
         return False
 
@@ -189,7 +184,7 @@ class Schedule:
             task.due = self._clock() + _LOOK_SECONDS
             return
         if ending.code == exit_codes.STOPPED:
-            _say(f"run {task.job.title} was stopped and goes on")
+            streams.say(f"run {task.job.title} was stopped and goes on")
             task.due = self._clock() + _LOOK_SECONDS
             return
         words = f"{ending}" + (f' (log {handle.log}: "{said}")' if said else "")
@@ -202,14 +197,14 @@ class Schedule:
         wait = _FIRST_SECONDS * 2.0 ** (task.failures - 1)
         wait = min(wait, _LONGEST_SECONDS)
         task.due = self._clock() + wait
-        _say(
+        streams.say(
             f"run {task.job.title} {words}; retry {task.failures} of "
             f"{self._retries} in {wait:g} s"
         )
 
     def _give_up(self, task: _Task, failure: Ending) -> None:
         task.is_over, task.failure = True, failure
-        _say(f"run {task.job.title} {failure.reason}; it is given up")
+        streams.say(f"run {task.job.title} {failure.reason}; it is given up")
 
     def _failures(self, failed: Sequence[_Task]) -> tuple[str, int]:
         """The last line of a sweep that is not whole, and its exit code."""
@@ -237,4 +232,4 @@ class Schedule:
         handles = [t.handle for t in self._tasks if t.handle is not None]
         if handles:
             with stopping.deferred():
-                _say(self._launcher.stop(handles))
+                streams.say(self._launcher.stop(handles))

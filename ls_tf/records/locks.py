@@ -14,7 +14,6 @@ import contextlib
 import errno
 import hashlib
 import json
-import sys
 import threading
 import time
 import uuid
@@ -23,7 +22,7 @@ from typing import Any
 
 from etils.epath import Path
 
-from ls_tf import stopping
+from ls_tf import stopping, streams
 from ls_tf.records import processes
 from ls_tf.records.files import (
     RunError,
@@ -291,11 +290,9 @@ def await_sign(path: Path) -> None:
             raise HeldError(held(lock))
         if first is None:
             first = _seen(lock)
-            print(
-                f"ls_tf: {held(lock)}; watching for a sign of life, for "
-                f"{LEASE_SECONDS:g} s at most",
-                file=sys.stderr,
-                flush=True,
+            streams.say(
+                f"{held(lock)}; watching for a sign of life, for "
+                f"{LEASE_SECONDS:g} s at most"
             )
         with stopping.doing("watching a lock"):
             stopping.wait(_WATCH_SECONDS)

@@ -77,7 +77,7 @@ def check_data(identities: Sequence[RunIdentity], data_dir: str | None) -> None:
         if hasattr(module, "check") and not is_prepared:
             module.check(data.source, splits, data_dir=data_dir)
         elif hasattr(module, "opened"):
-            print(f"ls_tf: reading {own.told(data)}", file=sys.stderr)
+            streams.say(f"reading {own.told(data)}")
             with stopping.doing("reading data"):
                 sizes = own.of(data, data_dir).INFO.sizes
             for split in splits:
@@ -90,7 +90,7 @@ def _check_parts(identity: RunIdentity, machine: Machine) -> None:
     session.check(Machine(engine=machine.engine))
     session.refuse_other_backend(machine.engine)
     if "keras" not in sys.modules:
-        print(f"ls_tf: {session.loading(machine.engine)}", file=sys.stderr)
+        streams.say(session.loading(machine.engine))
     with streams.quiet(), stopping.importing("Keras"):
         session.start_keras(machine.engine, bare=True)
         from ls_tf.running import assembly

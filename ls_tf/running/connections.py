@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import socket
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,11 +23,6 @@ Message = dict[str, Any]
 
 class PeerError(Exception):
     """Another process of the run is lost, has refused or never came."""
-
-
-def say(line: str) -> None:
-    """Prints one line on standard error."""
-    print(f"ls_tf: {line}", file=sys.stderr, flush=True)
 
 
 class Connection:

@@ -5,12 +5,11 @@ everything here takes the list of the runs that are trained together.
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ls_tf import stopping
+from ls_tf import stopping, streams
 from ls_tf.records import runs
 from ls_tf.records.runs import Record, RunError
 from ls_tf.running import agreement, stack, teaching
@@ -175,7 +174,7 @@ def _run_together(
                     *session.lines(engine, identities[0].spec),
                     *_resumed(together[0]),
                 ):
-                    print(f"ls_tf: {line}", file=sys.stderr)
+                    streams.say(line)
             for member in together:
                 member.begin()
             session.started(began, loop.train(engine, together, title))

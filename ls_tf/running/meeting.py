@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from ls_tf import stopping
+from ls_tf import stopping, streams
 from ls_tf.running import connections
 from ls_tf.running.connections import (
     Clock,
@@ -19,7 +19,6 @@ from ls_tf.running.connections import (
     PeerError,
     connected,
     listening,
-    say,
 )
 from ls_tf.running.places import Place
 from ls_tf.spec import SpecError
@@ -105,7 +104,7 @@ class Meeting:
                 "(--worker_timeout)"
             )
         if line := clock.line(names):
-            say(line)
+            streams.say(line)
             self.broadcast({"say": line})
 
     def _accept(self, server: socket.socket, missing: set[int]) -> None:
@@ -186,7 +185,7 @@ class Meeting:
                     "(--worker_timeout)"
                 )
             if said := clock.line(self.name(0)):
-                say(said)
+                streams.say(said)
             try:
                 line = connected(self.addresses[0], self._hello())
             except (OSError, ValueError):
@@ -221,7 +220,7 @@ class Meeting:
             if "lost" in message:
                 raise PeerError(str(message["lost"]))
             if "say" in message:
-                say(str(message["say"]))
+                streams.say(str(message["say"]))
             if "all" in message:
                 return True
 

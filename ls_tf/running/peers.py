@@ -18,14 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ls_tf import exit_codes, stopping
+from ls_tf import exit_codes, stopping, streams
 from ls_tf.running import connections
 from ls_tf.running.connections import (
     Clock,
     Connection,
     Message,
     PeerError,
-    say,
 )
 from ls_tf.running.meeting import Meeting
 from ls_tf.running.places import Place
@@ -92,7 +91,7 @@ class Peers:
             return
         with stopping.doing("waiting for the other workers"):
             self._meeting.hold(seconds)
-        self._stderr = os.dup(2)
+        self._stderr = streams.copy_of_messages()
         for index, line in self._meeting.lines.items():
             self._told[index] = collections.deque()
             threading.Thread(
@@ -143,7 +142,7 @@ class Peers:
                     )
                 self._changed.wait(connections.POLL_SECONDS)
             if line := clock.line(self.name(index)):
-                say(line)
+                streams.say(line)
 
     def look(self) -> None:
         """Breaks off the work if another process is lost.
@@ -238,10 +237,8 @@ class Peers:
             if self.lost or self._is_closing:
                 return
             # Said before anybody knows of it, who would say it too.
+            streams.say_to(self._stderr, f"{line}{_KEPT}")
             with contextlib.suppress(OSError):
-                start = "\n" if os.isatty(self._stderr) else ""
-                text = f"{start}ls_tf: {line}{_KEPT}\n"
-                os.write(self._stderr, text.encode())
                 _silence()
             self.lost = line
             self._changed.notify_all()

@@ -7,14 +7,13 @@ record. Runs that are trained together, as a stack, each have their own.
 
 import contextlib
 import functools
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ls_tf import stopping
+from ls_tf import stopping, streams
 from ls_tf.measuring import measure
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.pipeline import usage
@@ -201,7 +200,7 @@ class Run:
             self.identity.folder.rsplit("/", 1)[0],
         )
         for line in usage.lines(self.task.data_used):
-            print(f"ls_tf: data: {line}", file=sys.stderr)
+            streams.say(f"data: {line}")
 
     def _data_used(self) -> dict[str, Any]:
         """What is used of the data; damaged photographs show as they come."""

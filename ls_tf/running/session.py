@@ -122,12 +122,12 @@ class Session:
         provenance.sources()
         provenance.git()
         for line in surroundings.settle():
-            print(f"ls_tf: {line}", file=sys.stderr)
+            streams.say(line)
         self.place = check(machine)
         refuse_other_backend(machine.engine)
         if self.place.index == 0:
             # The first words: libraries take seconds from here on.
-            print(f"ls_tf: {loading(machine.engine)}", file=sys.stderr)
+            streams.say(loading(machine.engine))
         self.worker = (self.place.index, self.place.count)
         self.peers = peers.meet(self.place, machine.worker_timeout)
         if about is not None:
@@ -188,7 +188,7 @@ class Session:
             from ls_tf.training import compile_cache, jax_devices
 
         if problem := compile_cache.use(self.machine.compile_cache):
-            print(f"ls_tf: {problem}", file=sys.stderr)
+            streams.say(problem)
         place = self.place
         self.peers.ends_at_once = place.count > 1
         # Gloo greets its peers on standard output.

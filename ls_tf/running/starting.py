@@ -1,8 +1,8 @@
 """What runs start from before their first step: weights of others, if any."""
 
-import sys
 from collections.abc import Sequence
 
+from ls_tf import streams
 from ls_tf.records import runs
 from ls_tf.spec.resolve import RunIdentity
 from ls_tf.training import checkpoints, weights
@@ -46,4 +46,4 @@ def load(start: Start, networks: Sequence[Network], *, is_chief: bool) -> None:
     for network in networks:
         start.load_into(network)
     if is_chief:
-        print(f"ls_tf: weights: {start.line()}", file=sys.stderr)
+        streams.say(f"weights: {start.line()}")

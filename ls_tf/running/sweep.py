@@ -3,11 +3,10 @@
 Other places for them are the business of ``launchers``.
 """
 
-import sys
 import time
 from collections.abc import Sequence
 
-from ls_tf import stopping
+from ls_tf import stopping, streams
 from ls_tf.durations import spoken
 from ls_tf.records import runs
 from ls_tf.running import checking, execute, stack
@@ -131,4 +130,4 @@ class Progress:
             spent = time.monotonic() - self._began
             left = spent / (done - self._start) * (self.total - done)
             words += f", about {spoken(left)} left"
-        print(f"ls_tf: {words}; {what}", file=sys.stderr, flush=True)
+        streams.say(f"{words}; {what}")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TextIO, cast
 
-from ls_tf import stopping, text_lines
+from ls_tf import stopping, streams, text_lines
 from ls_tf.protocols import Decoding, Translator
 from ls_tf.records.reading import reading
 from ls_tf.running import execute
@@ -134,10 +134,9 @@ def run(
                     count += len(block)
         finally:
             if cut:
-                print(
-                    f"ls_tf: {len(cut)} of {count} lines were cut after "
-                    f"{_LONGEST} subwords, the first is line {cut[0]}",
-                    file=sys.stderr,
+                streams.say(
+                    f"{len(cut)} of {count} lines were cut after "
+                    f"{_LONGEST} subwords, the first is line {cut[0]}"
                 )
 
 

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from ls_tf import exit_codes
-from ls_tf.stopping import limits, requests, telling
+from ls_tf import exit_codes, streams
+from ls_tf.stopping import limits, requests
 from ls_tf.stopping.requests import noted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -102,7 +102,7 @@ def _start_watch() -> Callable[[], None]:
     """Starts the thread that signals wake; gives what ends it."""
     ours, theirs = os.pipe()
     os.set_blocking(theirs, False)
-    told = telling.copy_of_standard_error()
+    told = streams.copy_of_messages()
     noted.answered.clear()
     before = signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
     thread = threading.Thread(
@@ -128,11 +128,13 @@ def _watch(pipe: int, told: int) -> None:
             continue
         if since is None:
             what = noted.what or noted.present
-            telling.tell(told, f"stopping after {what}; again to stop at once")
+            streams.say_to(
+                told, f"stopping after {what}; again to stop at once"
+            )
             noted.answered.set()
             since = time.monotonic()
         elif time.monotonic() - since >= requests.SAME_SECONDS:
-            telling.tell(
+            streams.say_to(
                 told,
                 "stopped at once; the last checkpoint is intact, the same "
                 "command resumes",

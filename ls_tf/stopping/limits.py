@@ -10,9 +10,9 @@ import signal
 import threading
 import time
 
-from ls_tf import exit_codes
+from ls_tf import exit_codes, streams
 from ls_tf.durations import spoken
-from ls_tf.stopping import requests, telling
+from ls_tf.stopping import requests
 from ls_tf.stopping.requests import noted
 
 # What is begun before a time limit has these seconds behind it to be saved.
@@ -30,7 +30,7 @@ class _Limit:
         said = spoken(seconds) if seconds >= 3600 else minutes
         self.words = f"the time limit of {said}"
         self.ended = threading.Event()  # there is nothing to watch any more
-        self._told = telling.copy_of_standard_error()
+        self._told = streams.copy_of_messages()
         threading.Thread(target=self._watch, name="limit", daemon=True).start()
 
     def _watch(self) -> None:
@@ -51,7 +51,7 @@ class _Limit:
         os.close(self._told)
 
     def tell(self, line: str) -> None:
-        telling.tell(self._told, line)
+        streams.say_to(self._told, line)
         noted.answered.set()
 
 

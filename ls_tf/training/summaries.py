@@ -12,7 +12,6 @@ import io
 import os
 import socket
 import struct
-import sys
 import time
 from collections.abc import Iterator, Mapping
 
@@ -28,6 +27,7 @@ from tensorboard.plugins.hparams import (
 )
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from ls_tf import streams
 from ls_tf.records import files
 from ls_tf.records.local import plain
 from ls_tf.records.reading import reading
@@ -259,10 +259,7 @@ def _up_to(start: int, paths: list[epath.Path]) -> list[Event]:
                         summary=Summary(value=[value]),
                     )
         except _DamagedError as error:
-            print(
-                f"ls_tf: tensorboard: {error}; the curves lack what followed",
-                file=sys.stderr,
-            )
+            streams.say(f"tensorboard: {error}; the curves lack what followed")
     events = sorted(stays.values(), key=lambda event: event.step)
     wall = 0.0
     for event in events:
