@@ -19,19 +19,12 @@ from ls_tf.objective import loss as objective
 from ls_tf.pipeline import (
     augment,
     class_subset,
-    contract,
-    fitting,
     own,
     plan,
 )
-from ls_tf.pipeline.in_memory import MemorySplits
-from ls_tf.pipeline.long_tail import LongTail
+from ls_tf.pipeline.labelled_images import LabelledImages
 from ls_tf.pipeline.stream import Stream
-from ls_tf.pipeline.streamed import StreamedSplits
-from ls_tf.pipeline.usage import Usage
 from ls_tf.protocols import (
-    Arrays,
-    Batches,
     Classifier,
     Inference,
     Sums,
@@ -142,7 +135,7 @@ def batch_size(spec: ExperimentSpec) -> int:
     return size
 
 
-class Classification:
+class Classification(LabelledImages):
     """One network trained on labels.
 
     Source: Mueller et al. 2019, section 1.1.
@@ -170,21 +163,9 @@ class Classification:
             ValueError: the data is missing or not as its contract says, the
                 batch is larger than the data, or an option is out of range.
         """
-        self.spec = spec
         # First, since what does not fit is refused before data is read.
         self._loss = objective.build(spec, self.own_loss(spec))
-        self._data_dir = data_dir
-        self._data = own.of(spec.data, data_dir)
-        info = class_subset.info(spec.data, self._data.INFO)
-        self._augmentation = augment.augmentation(spec.data.augmentation)
-        self._splits: MemorySplits = MemorySplits(
-            self._data,
-            spec.data,
-            data_dir,
-            spec.seed,
-            None if like is None else like._splits,
-        )
-        self._streamed = self._streamed_splits()
+        super().__init__(spec, data_dir, like)
         if self._streamed:
             self.own_resident = ()  # labels come with the photographs
         elif self._splits.cuts(spec.data.train):
@@ -223,8 +204,6 @@ class Classification:
             else functools.partial(self.model, training=True)
         )
         self._check_auxiliary()
-        self._num_classes = info.num_classes
-        self.class_names: tuple[str, ...] = info.class_names
         self._prior = self._class_frequencies()
 
     def _check_auxiliary(self) -> None:
@@ -240,30 +219,6 @@ class Classification:
                 f"train.auxiliary_weight: wanted {unread}, model "
                 f"'{self.spec.model.name}' has no auxiliary head, got {weight}"
             )
-
-    def _streamed_splits(self) -> StreamedSplits | None:
-        """What reads photographs; None where images fit in memory.
-
-        Raises:
-            SpecError: the augmentation is for the other kind.
-        """
-        data = self.spec.data
-        is_streamed = isinstance(self._data.INFO, contract.RecordInfo)
-        if is_streamed != isinstance(self._augmentation, augment.Photographs):
-            kind = "photographs" if is_streamed else "images in memory"
-            raise SpecError(
-                f"data.augmentation: wanted one for {kind}, as {data.name} "
-                f"holds, got '{data.augmentation}'"
-            )
-        if not is_streamed:
-            return None
-        return StreamedSplits(
-            self._data,
-            self._data_dir,
-            data.augmentation,
-            skips=data.skip_damaged,
-            tail=LongTail(data, self._data.INFO, self.spec.seed),
-        )
 
     def _training_stream(self) -> Stream | None:
         if self._streamed is None:
@@ -299,13 +254,6 @@ class Classification:
         counts = np.bincount(self.labels("train"), minlength=self._num_classes)
         frequencies: np.ndarray = counts / self._num_examples
         return frequencies.astype(np.float32)
-
-    @property
-    def data_used(self) -> Mapping[str, Usage]:
-        """See ``Task.data_used``: only damaged photographs are left out."""
-        data, splits = self.spec.data, self._streamed or self._splits
-        used = (data.train, data.calibrate, data.report)
-        return {split: splits.usage(split) for split in used}
 
     def plan(self, start: int, count: int) -> Mapping[str, np.ndarray]:
         """See ``Task.plan``."""
@@ -415,102 +363,6 @@ class Classification:
                 f"--stack: wanted images in memory, which networks can share; "
                 f"the photographs of {self.spec.data.name} are streamed"
             )
-
-    def labels(self, role: str) -> np.ndarray:
-        """Labels int32 [N] of a role's split."""
-        if self._streamed:
-            return self._streamed.labels(getattr(self.spec.data, role))
-        return self.in_memory(role)["label"]
-
-    def examples(
-        self, role: str, index: np.ndarray | None = None
-    ) -> Arrays | Batches:
-        """Gives what ``predict`` takes, of a role's split or a part of it.
-
-        Args:
-            role: train, calibrate or report.
-            index: int [n], positions in the split; None for all.
-
-        Returns:
-            Images uint8 and labels int32 as stored, or batches of images.
-        """
-        if self._streamed:
-            return self._streamed.examples(getattr(self.spec.data, role), index)
-        arrays = self.in_memory(role)
-        if index is None:
-            return arrays
-        return {k: v[index] for k, v in arrays.items()}
-
-    def in_memory(self, role: str) -> Arrays:
-        """Images of a role's split as stored, and the labels that are used.
-
-        Raises:
-            SpecError: they are streamed.
-        """
-        if self._streamed:
-            raise SpecError(
-                f"{self.spec.data.name}: wanted a split in memory, its "
-                "photographs are streamed"
-            )
-        return self._splits.arrays(getattr(self.spec.data, role))
-
-    def image_shape(self) -> tuple[int, ...]:
-        """See ``Classifier.image_shape``.
-
-        Raises:
-            SpecError: they are photographs of many shapes.
-        """
-        if self._streamed:
-            raise SpecError(
-                f"{self.spec.data.name}: wanted images of one shape, its "
-                "photographs have many"
-            )
-        return tuple(self._data.INFO.image_shape)
-
-    def other_data(self, name: str, split: str) -> Arrays:
-        """See ``Classifier.other_data``."""
-        return fitting.load(
-            name, split, self.image_shape(), data_dir=self._data_dir
-        )
-
-    @property
-    def num_views(self) -> int | None:
-        """See ``Classifier.num_views``."""
-        return self._augmentation.views
-
-    def augmented(
-        self,
-        role: str,
-        index: np.ndarray,
-        view: np.ndarray | np.random.Generator,
-    ) -> Mapping[str, np.ndarray]:
-        """Gives what ``predict`` takes to see augmented views.
-
-        Args:
-            role: train, calibrate or report.
-            index: int [n], positions in the role's split.
-            view: int [n], or a generator; see ``Classifier.views``.
-
-        Returns:
-            ``image`` uint8 [n, ...] and what the augmentation draws.
-
-        Raises:
-            ValueError: there is no such example or view.
-        """
-        images = self.in_memory(role)["image"]
-        if len(index) and not 0 <= np.min(index) <= np.max(index) < len(images):
-            raise SpecError(
-                f"wanted examples from 0 to {len(images) - 1} of "
-                f"{self.spec.data.name}/{getattr(self.spec.data, role)}, got "
-                f"{np.min(index)} to {np.max(index)}"
-            )
-        how = self._augmentation
-        draws = (
-            how.draw(view, len(index))
-            if isinstance(view, np.random.Generator)
-            else how.draws_of(view)
-        )
-        return {"image": how.prepare(images[index]), **draws}
 
     def predict(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """See ``Task.predict``: float32 ``logits`` and ``penultimate``.
