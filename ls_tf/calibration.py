@@ -22,7 +22,7 @@ import numpy as np
 
 from ls_tf.analysis import calibration as _calibration
 from ls_tf.analysis import calibration_bias as _bias
-from ls_tf.analysis import given
+from ls_tf.analysis import given, probabilities, scores
 from ls_tf.analysis.calibration import Bins, Edge
 from ls_tf.analysis.given import ProbabilityWarning
 
@@ -58,7 +58,7 @@ def accuracy(
 
     Source: ours; arguments and errors: see the module.
     """
-    return _calibration.accuracy(
+    return scores.accuracy(
         *_examples(logits, labels, weight, mask, from_probabilities)
     )
 
@@ -78,7 +78,7 @@ def nll(
 
     Source: Mueller et al. 2019, section 1.1; arguments: see the module.
     """
-    return _calibration.nll(
+    return scores.nll(
         *_examples(logits, labels, weight, mask, from_probabilities)
     )
 
@@ -101,7 +101,7 @@ def brier(
     rows, ids, mass = _examples(
         logits, labels, weight, mask, from_probabilities
     )
-    return _calibration.brier_score(_calibration.softmax(rows), ids, mass)
+    return scores.brier_score(probabilities.softmax(rows), ids, mass)
 
 
 def reliability(
@@ -219,7 +219,7 @@ def classwise_ece(
     rows, ids, mass = _examples(
         logits, labels, weight, mask, from_probabilities
     )
-    probs = _calibration.softmax(rows)
+    probs = probabilities.softmax(rows)
     return _calibration.classwise_ece(probs, ids, bins, edge, mass)
 
 
@@ -365,5 +365,5 @@ def _answers(
     rows, ids, mass = _examples(
         logits, labels, weight, mask, from_probabilities
     )
-    confidence, hits = _calibration.confidence_and_correct(rows, ids)
+    confidence, hits = probabilities.confidence_and_correct(rows, ids)
     return confidence, hits, mass

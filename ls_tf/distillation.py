@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ls_tf.analysis import calibration, given, smoothness
+from ls_tf.analysis import given, probabilities, smoothness
 from ls_tf.analysis import other_classes as _others
 from ls_tf.analysis.other_classes import OtherClasses
 from ls_tf.analysis.outputs import Array
@@ -41,7 +41,7 @@ def soft_targets(
     Source: Hinton et al. 2015, section 2.
     """
     rows = given.scores(teacher_logits, from_probabilities=from_probabilities)
-    return calibration.softmax(rows, temperature)
+    return probabilities.softmax(rows, temperature)
 
 
 def gamma(

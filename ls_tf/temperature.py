@@ -12,7 +12,7 @@ import numpy as np
 from scipy import optimize
 
 from ls_tf import extras
-from ls_tf.analysis import calibration, given, outputs
+from ls_tf.analysis import given, outputs, probabilities
 from ls_tf.analysis import temperature as _temperature
 from ls_tf.analysis.calibration import Edge
 from ls_tf.analysis.outputs import Array
@@ -169,7 +169,7 @@ def fit_vector(
     share = mass / mass.sum()
 
     def loss(numbers: Array) -> tuple[float, Array]:
-        log_p = calibration.log_softmax(
+        log_p = probabilities.log_softmax(
             rows * numbers[:count] + numbers[count:]
         )
         value = -float(share @ log_p[np.arange(len(ids)), ids])
@@ -225,7 +225,7 @@ class Isotonic:
             raise ValueError(
                 f"wanted logits [N, {len(self.curves)}], got shape {rows.shape}"
             )
-        probs = calibration.softmax(rows)
+        probs = probabilities.softmax(rows)
         columns = [c.predict(probs[:, k]) for k, c in enumerate(self.curves)]
         found = np.stack(columns, axis=1).astype(np.float64)
         total = found.sum(axis=1, keepdims=True)
@@ -271,7 +271,7 @@ def fit_isotonic(
         from_probabilities=from_probabilities,
     )
     outputs.check_count(rows.shape[1], "classes", 2)
-    probs = calibration.softmax(rows)
+    probs = probabilities.softmax(rows)
     curves = tuple(
         IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(
             probs[:, k], ids == k, sample_weight=mass

@@ -1,4 +1,4 @@
-"""How well confidences match accuracies: bins, calibration errors, scores.
+"""How well confidences match accuracies: bins, calibration errors, a summary.
 
 Every function says whether it takes logits or probabilities and checks what
 it gets; nothing is guessed from the values or from the labels present.
@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ls_tf.analysis import outputs
+from ls_tf.analysis import outputs, probabilities
 from ls_tf.analysis.outputs import Array
 
 Edge = Literal["left", "right"]
@@ -39,88 +39,6 @@ class Bins:
     count: Array
     confidence: Array
     accuracy: Array
-
-
-def log_softmax(logits: npt.ArrayLike) -> Array:
-    """Gives the log-probabilities of logits, over the last axis.
-
-    Args:
-        logits: float [..., K], finite.
-
-    Returns:
-        float64 [..., K], all at most 0.
-
-    Raises:
-        ValueError: if there is no class or a logit is not finite.
-
-    Source: Mueller et al. 2019, section 1.1 (logarithm of p_k).
-    """
-    shifted = outputs.shift(outputs.finite(logits, "logits"))
-    total = np.exp(shifted).sum(axis=-1, keepdims=True)
-    result: Array = shifted - np.log(total)
-    return result
-
-
-def softmax(logits: npt.ArrayLike, temperature: float = 1.0) -> Array:
-    """Gives the probabilities of ``logits / temperature``, over the last axis.
-
-    Args:
-        logits: float [..., K], finite.
-        temperature: T > 0; above 1 it softens.
-
-    Returns:
-        float64 [..., K]; each row sums to 1 and no entry exceeds 1.
-
-    Raises:
-        ValueError: if there is no class, a logit is not finite or the
-            temperature is not a positive finite number.
-
-    Source: Mueller et al. 2019, section 1.1; Guo et al. 2017, equation 9.
-    """
-    outputs.check_temperature(temperature)
-    scaled = outputs.divided(outputs.finite(logits, "logits"), temperature)
-    exps = np.exp(outputs.shift(scaled))
-    result: Array = exps / exps.sum(axis=-1, keepdims=True)
-    return result
-
-
-def confidence_and_correct(
-    logits: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    *,
-    temperature: float = 1.0,
-    weight: npt.ArrayLike | None = None,
-) -> tuple[Array, Array]:
-    """Gives what `bins` needs from logits: top-1 probability and its verdict.
-
-    Args:
-        logits: float [N, K].
-        labels: int [N].
-        temperature: T > 0, divides the logits.
-        weight: float [N], or None for all ones.
-
-    Returns:
-        confidence float [N], the largest probability (NaN where the weight is
-        0), and correct bool [N] (False where the weight is 0). Of tied
-        classes the lowest id is the prediction.
-
-    Raises:
-        ValueError: on bad shapes, values, labels, weights or temperature.
-
-    Source: Guo et al. 2017, section 2.
-    """
-    outputs.check_temperature(temperature)
-    rows, kept_labels, _ = outputs.check_scores(logits, labels, weight)
-    confidence = np.full(np.shape(labels), np.nan)
-    correct = np.zeros(np.shape(labels), bool)
-    keep = np.ones(confidence.shape, bool)
-    if weight is not None:
-        keep = np.asarray(weight) > 0
-    confidence[keep] = outputs.map_rows(
-        outputs.confidence, rows, kept_labels, temperature
-    )
-    correct[keep] = np.argmax(rows, axis=-1) == kept_labels
-    return confidence, correct
 
 
 def bins(
@@ -307,115 +225,6 @@ def classwise_ece(
     return float(np.sum(np.abs(sums)) / (mass.sum() * rows.shape[1]))
 
 
-def brier_score(
-    probs: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    weight: npt.ArrayLike | None = None,
-) -> float:
-    """Gives the mean over examples of sum_k (p_k - y_k)^2.
-
-    Args:
-        probs: float [N, K], rows that sum to 1 (not logits).
-        labels: int [N].
-        weight: float [N], or None for all ones.
-
-    Returns:
-        float in [0, 2]: the sum over classes, not their mean.
-
-    Raises:
-        ValueError: on bad shapes, probabilities, labels or weights.
-
-    Source: Brier 1950.
-    """
-    rows, ids, mass = outputs.check_scores(probs, labels, weight, name="probs")
-    outputs.check_probs(rows)
-    parts = [
-        outputs.brier(rows[part], ids[part]) for part in outputs.blocks(rows)
-    ]
-    return outputs.weighted_mean(np.concatenate(parts), mass)
-
-
-def nll(
-    logits: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    weight: npt.ArrayLike | None = None,
-) -> float:
-    """Gives the mean negative log-likelihood of the labels, unsmoothed.
-
-    Args:
-        logits: float [N, K], finite.
-        labels: int [N].
-        weight: float [N], or None for all ones.
-
-    Returns:
-        float, nats per example.
-
-    Raises:
-        ValueError: on bad shapes, values, labels or weights.
-
-    Source: Mueller et al. 2019, section 1.1 (cross-entropy, one-hot y).
-    """
-    rows, ids, mass = outputs.check_scores(logits, labels, weight)
-    return outputs.weighted_mean(outputs.map_rows(outputs.nll, rows, ids), mass)
-
-
-def accuracy(
-    logits: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    weight: npt.ArrayLike | None = None,
-) -> float:
-    """Gives the share of examples whose largest logit is the label's.
-
-    Args:
-        logits: float [N, K]; probabilities give the same.
-        labels: int [N].
-        weight: float [N], or None for all ones.
-
-    Returns:
-        float in [0, 1]. Of tied classes the lowest id is the prediction.
-
-    Raises:
-        ValueError: on bad shapes, values, labels or weights.
-
-    Source: ours.
-    """
-    return top_k_accuracy(logits, labels, 1, weight)
-
-
-def top_k_accuracy(
-    logits: npt.ArrayLike,
-    labels: npt.ArrayLike,
-    k: int,
-    weight: npt.ArrayLike | None = None,
-) -> float:
-    """Gives the share of examples whose label is among the k best classes.
-
-    Classes are ranked by logit; of equal logits the lower class id ranks
-    first. So k = 1 agrees with argmax, and a model whose logits are all equal
-    is right only for the classes 0 to k - 1.
-
-    Args:
-        logits: float [N, K]; probabilities give the same.
-        labels: int [N].
-        k: 1 or more; K or more gives 1.
-        weight: float [N], or None for all ones.
-
-    Returns:
-        float in [0, 1].
-
-    Raises:
-        ValueError: on bad shapes, values, labels, weights or k.
-
-    Source: ours.
-    """
-    outputs.check_count(k, "k", 1)
-    rows, ids, mass = outputs.check_scores(logits, labels, weight)
-    parts = [
-        outputs.rank(rows[part], ids[part]) for part in outputs.blocks(rows)
-    ]
-    return outputs.weighted_mean(np.concatenate(parts) < k, mass)
-
-
 def summary(
     logits: npt.ArrayLike,
     labels: npt.ArrayLike,
@@ -442,14 +251,14 @@ def summary(
     Raises:
         ValueError: on bad shapes, values, labels or weights.
 
-    Source: the functions of this module.
+    Source: the functions of this module and of ``analysis.scores``.
     """
     rows, ids, mass = outputs.check_scores(logits, labels, weight)
     edges = _edges(num_bins)
     sums = np.zeros(rows.shape[1] * num_bins)
     brier, rank = [], []
     for part in outputs.blocks(rows):
-        block = softmax(rows[part])
+        block = probabilities.softmax(rows[part])
         sums += _classwise_sums(block, ids[part], mass[part], edges, edge)
         brier.append(outputs.brier(block, ids[part]))
         rank.append(outputs.rank(rows[part], ids[part]))

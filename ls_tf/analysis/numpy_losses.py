@@ -13,8 +13,8 @@ import numpy as np
 from scipy import special
 
 from ls_tf.analysis import given
-from ls_tf.analysis.calibration import log_softmax
 from ls_tf.analysis.outputs import Array
+from ls_tf.analysis.probabilities import log_softmax
 
 
 def numpy_loss(

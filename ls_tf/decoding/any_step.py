@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ls_tf.analysis import given, outputs
-from ls_tf.analysis.calibration import log_softmax
 from ls_tf.analysis.outputs import Array
+from ls_tf.analysis.probabilities import log_softmax
 
 Step = Callable[[Array, int, Any], tuple[Any, Any]]
 Reorder = Callable[[Any, Array], Any]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_tf import seeds
-from ls_tf.analysis import calibration, calibration_bias
+from ls_tf.analysis import calibration, calibration_bias, probabilities
 from ls_tf.analysis.outputs import Array
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
@@ -65,7 +65,7 @@ class Evaluator:
         """
         labels = network.labels(self.role)
         logits = network.outputs(self.role)["logits"]
-        probs = calibration.softmax(logits)
+        probs = probabilities.softmax(logits)
         sure = probs.max(axis=-1)
         correct = logits.argmax(axis=-1) == labels
 

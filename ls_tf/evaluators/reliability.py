@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_tf.analysis import calibration, temperature
+from ls_tf.analysis import calibration, probabilities, temperature
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.protocols import Classifier
@@ -116,7 +116,7 @@ class Evaluator:
     def _diagram(
         self, logits: np.ndarray, labels: np.ndarray, t: float, suffix: str
     ) -> dict[str, np.ndarray]:
-        probs = calibration.softmax(logits, t)
+        probs = probabilities.softmax(logits, t)
         bins = calibration.bins(
             probs.max(axis=-1),
             probs.argmax(axis=-1) == labels,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_tf.analysis import calibration, projection, stability
+from ls_tf.analysis import probabilities, projection, stability
 from ls_tf.measuring import class_choice
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.protocols import Classifier
@@ -70,7 +70,7 @@ class Evaluator:
             SpecError: see ``check``.
         """
         labels, outputs = network.labels(self.role), network.outputs(self.role)
-        probs = calibration.softmax(outputs["logits"], 1.0)
+        probs = probabilities.softmax(outputs["logits"], 1.0)
         scalars: dict[str, float] = {}
         for reading in _READINGS:
             for name, measure in (

@@ -19,6 +19,7 @@ from ls_tf.analysis import (
     calibration_bias,
     other_classes,
     outputs,
+    probabilities,
     selective,
 )
 from ls_tf.analysis.outputs import Array
@@ -58,14 +59,14 @@ class Measured:
         """
         self.network, self._classes = network, classes
         rows, labels = network.logits, network.labels
-        self.confidence, self.correct = calibration.confidence_and_correct(
+        self.confidence, self.correct = probabilities.confidence_and_correct(
             rows, labels
         )
         self._nll = outputs.map_rows(outputs.nll, rows, labels)
         self.score = selective.confidence(rows)
         self.fit = temperature.fit(rows, labels)
         scaled = other_classes.cross_fitted(rows, labels, seed)
-        self.confidence_scaled, _ = calibration.confidence_and_correct(
+        self.confidence_scaled, _ = probabilities.confidence_and_correct(
             scaled, labels
         )
         self._nll_scaled = outputs.map_rows(outputs.nll, scaled, labels)

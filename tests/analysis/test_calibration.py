@@ -7,7 +7,7 @@ import pytest
 from sklearn import calibration as sk_calibration
 from sklearn import metrics as sk_metrics
 
-from ls_tf.analysis import calibration, outputs
+from ls_tf.analysis import calibration, outputs, probabilities, scores
 
 NUM_BINS = 15
 KEYS = {
@@ -57,7 +57,10 @@ def _random_logits(seed, rows=400, classes=7, scale=2.0):
     rng = np.random.default_rng(seed)
     logits = scale * rng.normal(size=(rows, classes))
     labels = np.array(
-        [rng.choice(classes, p=row) for row in calibration.softmax(logits / 2)]
+        [
+            rng.choice(classes, p=row)
+            for row in probabilities.softmax(logits / 2)
+        ]
     )
     return logits, labels
 
@@ -237,7 +240,7 @@ def test_equal_mass_with_a_bin_per_example():
 @pytest.mark.parametrize("edge", ["left", "right"])
 def test_classwise_matches_one_against_rest(edge):
     logits, labels = _random_logits(5)
-    probs = calibration.softmax(logits)
+    probs = probabilities.softmax(logits)
     errors = []
     for k in range(probs.shape[1]):
         members = _slow_bins(probs[:, k], labels == k, NUM_BINS, edge)
@@ -257,37 +260,37 @@ def test_classwise_of_constant_base_rates_is_zero():
 
 def test_brier_by_hand_and_at_limits():
     probs, labels = [[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]], [0, 1]
-    assert calibration.brier_score(probs, labels) == pytest.approx(
+    assert scores.brier_score(probs, labels) == pytest.approx(
         (
             ((1 - 0.5) ** 2 + 0.3**2 + 0.2**2)
             + (0.1**2 + (1 - 0.1) ** 2 + 0.8**2)
         )
         / 2
     )
-    assert calibration.brier_score(np.eye(3), [0, 1, 2]) == 0
-    assert calibration.brier_score(np.eye(3), [1, 2, 0]) == 2
-    assert calibration.brier_score(
-        np.full((1, 4), 1 / 4), [2]
-    ) == pytest.approx((1 - 1 / 4) ** 2 + 3 / 4**2)
+    assert scores.brier_score(np.eye(3), [0, 1, 2]) == 0
+    assert scores.brier_score(np.eye(3), [1, 2, 0]) == 2
+    assert scores.brier_score(np.full((1, 4), 1 / 4), [2]) == pytest.approx(
+        (1 - 1 / 4) ** 2 + 3 / 4**2
+    )
 
 
 def test_scores_match_scikit_learn():
     logits, labels = _random_logits(6)
-    probs = calibration.softmax(logits)
+    probs = probabilities.softmax(logits)
     classes = np.arange(logits.shape[1])
-    assert calibration.brier_score(probs, labels) == pytest.approx(
+    assert scores.brier_score(probs, labels) == pytest.approx(
         sk_metrics.brier_score_loss(
             labels, probs, labels=classes, scale_by_half=False
         )
     )
-    assert calibration.nll(logits, labels) == pytest.approx(
+    assert scores.nll(logits, labels) == pytest.approx(
         sk_metrics.log_loss(labels, probs, labels=classes)
     )
-    assert calibration.accuracy(logits, labels) == pytest.approx(
+    assert scores.accuracy(logits, labels) == pytest.approx(
         sk_metrics.accuracy_score(labels, logits.argmax(axis=1))
     )
     for k in range(1, 7):
-        assert calibration.top_k_accuracy(logits, labels, k) == pytest.approx(
+        assert scores.top_k_accuracy(logits, labels, k) == pytest.approx(
             sk_metrics.top_k_accuracy_score(labels, logits, k=k, labels=classes)
         )
 
@@ -295,12 +298,12 @@ def test_scores_match_scikit_learn():
 def test_weighted_scores_match_scikit_learn():
     logits, labels = _random_logits(7)
     weight = np.random.default_rng(7).random(len(labels))
-    probs = calibration.softmax(logits)
+    probs = probabilities.softmax(logits)
     classes = np.arange(logits.shape[1])
-    assert calibration.nll(logits, labels, weight) == pytest.approx(
+    assert scores.nll(logits, labels, weight) == pytest.approx(
         sk_metrics.log_loss(labels, probs, labels=classes, sample_weight=weight)
     )
-    assert calibration.brier_score(probs, labels, weight) == pytest.approx(
+    assert scores.brier_score(probs, labels, weight) == pytest.approx(
         sk_metrics.brier_score_loss(
             labels,
             probs,
@@ -309,9 +312,7 @@ def test_weighted_scores_match_scikit_learn():
             sample_weight=weight,
         )
     )
-    assert calibration.top_k_accuracy(
-        logits, labels, 2, weight
-    ) == pytest.approx(
+    assert scores.top_k_accuracy(logits, labels, 2, weight) == pytest.approx(
         sk_metrics.top_k_accuracy_score(
             labels, logits, k=2, labels=classes, sample_weight=weight
         )
@@ -323,10 +324,10 @@ def test_top_k_limits_and_ties():
     labels = np.arange(4)
     # All tied: classes rank by id, so k of the four labels are hits.
     for k in range(1, 4):
-        assert calibration.top_k_accuracy(logits, labels, k) == k / 4
-    assert calibration.top_k_accuracy(logits, labels, 4) == 1
-    assert calibration.top_k_accuracy(logits, labels, 9) == 1
-    assert calibration.accuracy(logits, labels) == np.mean(
+        assert scores.top_k_accuracy(logits, labels, k) == k / 4
+    assert scores.top_k_accuracy(logits, labels, 4) == 1
+    assert scores.top_k_accuracy(logits, labels, 9) == 1
+    assert scores.accuracy(logits, labels) == np.mean(
         logits.argmax(axis=1) == labels
     )
 
@@ -334,42 +335,40 @@ def test_top_k_limits_and_ties():
 def test_nll_by_hand():
     # softmax([0, ln 3]) = [1/4, 3/4].
     logits = [[0.0, math.log(3)], [0.0, math.log(3)]]
-    assert calibration.nll(logits, [0, 1]) == pytest.approx(
+    assert scores.nll(logits, [0, 1]) == pytest.approx(
         (math.log(4) + math.log(4 / 3)) / 2
     )
-    assert calibration.nll(np.zeros((2, 5)), [0, 4]) == pytest.approx(
-        math.log(5)
-    )
+    assert scores.nll(np.zeros((2, 5)), [0, 4]) == pytest.approx(math.log(5))
 
 
 def test_log_softmax_and_softmax():
     logits = np.array([[1000.0, 0.0, -1000.0], [0.0, 0.0, math.log(2)]])
     np.testing.assert_allclose(
-        calibration.log_softmax(logits),
+        probabilities.log_softmax(logits),
         [[0, -1000, -2000], [-math.log(4), -math.log(4), math.log(2 / 4)]],
     )
     np.testing.assert_allclose(
-        calibration.softmax(logits), [[1, 0, 0], [1 / 4, 1 / 4, 2 / 4]]
+        probabilities.softmax(logits), [[1, 0, 0], [1 / 4, 1 / 4, 2 / 4]]
     )
     np.testing.assert_allclose(
-        calibration.softmax([0.0, math.log(9)], temperature=2.0),
+        probabilities.softmax([0.0, math.log(9)], temperature=2.0),
         [1 / (1 + 3), 3 / (1 + 3)],
     )
     np.testing.assert_allclose(
-        calibration.softmax(logits + 7.0), calibration.softmax(logits)
+        probabilities.softmax(logits + 7.0), probabilities.softmax(logits)
     )
-    assert calibration.softmax(np.zeros((2, 3, 4))).shape == (2, 3, 4)
+    assert probabilities.softmax(np.zeros((2, 3, 4))).shape == (2, 3, 4)
     np.testing.assert_allclose(
-        calibration.softmax([3.0, 1.0, -2.0], temperature=1e9), [1 / 3] * 3
+        probabilities.softmax([3.0, 1.0, -2.0], temperature=1e9), [1 / 3] * 3
     )
 
 
 def test_confidence_and_correct():
     logits, labels = _random_logits(8)
-    confidence, correct = calibration.confidence_and_correct(
+    confidence, correct = probabilities.confidence_and_correct(
         logits, labels, temperature=1.7
     )
-    probs = calibration.softmax(logits, temperature=1.7)
+    probs = probabilities.softmax(logits, temperature=1.7)
     np.testing.assert_array_equal(confidence, probs.max(axis=1))
     np.testing.assert_array_equal(correct, probs.argmax(axis=1) == labels)
 
@@ -382,7 +381,7 @@ def test_padding_changes_nothing():
     assert calibration.summary(
         padded, padded_labels, weight=weight
     ) == calibration.summary(logits, labels)
-    confidence, correct = calibration.confidence_and_correct(
+    confidence, correct = probabilities.confidence_and_correct(
         padded, padded_labels, weight=weight
     )
     assert np.isnan(confidence[50:]).all() and not correct[50:].any()
@@ -426,21 +425,19 @@ def test_summary_agrees_with_its_parts():
     )
     assert set(got) == KEYS
     assert all(type(value) is float for value in got.values())
-    probs = calibration.softmax(logits)
-    confidence, correct = calibration.confidence_and_correct(logits, labels)
+    probs = probabilities.softmax(logits)
+    confidence, correct = probabilities.confidence_and_correct(logits, labels)
     diagram = calibration.bins(
         confidence, correct, num_bins=10, edge="right", weight=weight
     )
-    accuracy = calibration.accuracy(logits, labels, weight)
+    accuracy = scores.accuracy(logits, labels, weight)
     assert got == pytest.approx(
         {
             "accuracy": accuracy,
             "error": 1 - accuracy,
-            "top5_accuracy": calibration.top_k_accuracy(
-                logits, labels, 5, weight
-            ),
-            "nll": calibration.nll(logits, labels, weight),
-            "brier": calibration.brier_score(probs, labels, weight),
+            "top5_accuracy": scores.top_k_accuracy(logits, labels, 5, weight),
+            "nll": scores.nll(logits, labels, weight),
+            "brier": scores.brier_score(probs, labels, weight),
             "ece": calibration.expected_calibration_error(diagram),
             "mce": calibration.maximum_calibration_error(diagram),
             "rms_calibration_error": calibration.rms_calibration_error(diagram),
@@ -497,22 +494,22 @@ def test_confidence_outside_the_unit_interval_is_refused(value):
         (lambda: calibration.bins([0.1], [1], weight=[0]), "positive weight"),
         (lambda: calibration.bins([0.1], [1], weight=[-1]), "0 or more"),
         (lambda: calibration.bins([0.1], [1], weight=[1, 1]), "weights \\[1"),
-        (lambda: calibration.nll(np.zeros((0, 3)), []), "N, K of 1"),
-        (lambda: calibration.nll(np.zeros(3), [0]), "\\[N, K\\]"),
-        (lambda: calibration.nll(np.zeros((2, 3)), [0]), "labels \\[2\\]"),
-        (lambda: calibration.nll(np.zeros((1, 3)), [3]), "from 0 to 2"),
-        (lambda: calibration.nll(np.zeros((1, 3)), [-1]), "from 0 to 2"),
-        (lambda: calibration.nll(np.zeros((1, 3)), [0.0]), "integer labels"),
-        (lambda: calibration.nll([[0, math.nan]], [0]), "finite logits"),
-        (lambda: calibration.nll([[0, -math.inf]], [0]), "finite logits"),
-        (lambda: calibration.brier_score([[2.0, -1]], [0]), "\\[0, 1\\]"),
-        (lambda: calibration.brier_score([[0.9, 0.9]], [0]), "sum to 1"),
+        (lambda: scores.nll(np.zeros((0, 3)), []), "N, K of 1"),
+        (lambda: scores.nll(np.zeros(3), [0]), "\\[N, K\\]"),
+        (lambda: scores.nll(np.zeros((2, 3)), [0]), "labels \\[2\\]"),
+        (lambda: scores.nll(np.zeros((1, 3)), [3]), "from 0 to 2"),
+        (lambda: scores.nll(np.zeros((1, 3)), [-1]), "from 0 to 2"),
+        (lambda: scores.nll(np.zeros((1, 3)), [0.0]), "integer labels"),
+        (lambda: scores.nll([[0, math.nan]], [0]), "finite logits"),
+        (lambda: scores.nll([[0, -math.inf]], [0]), "finite logits"),
+        (lambda: scores.brier_score([[2.0, -1]], [0]), "\\[0, 1\\]"),
+        (lambda: scores.brier_score([[0.9, 0.9]], [0]), "sum to 1"),
         (lambda: calibration.classwise_ece([[3.0, 1]], [0]), "\\[0, 1\\]"),
-        (lambda: calibration.top_k_accuracy([[1.0, 2]], [0], 0), "k of 1"),
-        (lambda: calibration.softmax([1.0], temperature=0.0), "positive"),
-        (lambda: calibration.softmax([1.0], temperature=-1.0), "positive"),
-        (lambda: calibration.softmax([]), "K of 1 or more"),
-        (lambda: calibration.log_softmax([math.inf, 0]), "finite logits"),
+        (lambda: scores.top_k_accuracy([[1.0, 2]], [0], 0), "k of 1"),
+        (lambda: probabilities.softmax([1.0], temperature=0.0), "positive"),
+        (lambda: probabilities.softmax([1.0], temperature=-1.0), "positive"),
+        (lambda: probabilities.softmax([]), "K of 1 or more"),
+        (lambda: probabilities.log_softmax([math.inf, 0]), "finite logits"),
         (lambda: calibration.summary([[0.0, 1]], [2]), "from 0 to 1"),
     ],
 )

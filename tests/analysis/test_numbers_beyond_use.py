@@ -8,7 +8,9 @@ import pytest
 from ls_tf.analysis import (
     calibration,
     mutual_information,
+    probabilities,
     projection,
+    scores,
     smoothness,
     soft_labels,
     temperature,
@@ -22,9 +24,9 @@ _POINTS = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
 @pytest.mark.parametrize(
     "of",
     [
-        lambda t: calibration.softmax(_LOGITS, t),
+        lambda t: probabilities.softmax(_LOGITS, t),
         lambda t: temperature.apply(_LOGITS, t),
-        lambda t: calibration.confidence_and_correct(
+        lambda t: probabilities.confidence_and_correct(
             _LOGITS, _LABELS, temperature=t
         ),
         lambda t: smoothness.gamma(_LOGITS, _LABELS, temperature=t),
@@ -46,11 +48,11 @@ def test_bounds_are_two():
 @pytest.mark.parametrize(
     "of",
     [
-        lambda w: calibration.nll(_LOGITS, _LABELS, w),
+        lambda w: scores.nll(_LOGITS, _LABELS, w),
         lambda w: calibration.bins([0.5, 0.7], [1, 0], weight=w),
         lambda w: calibration.equal_mass_ece([0.5, 0.7], [1, 0], 2, w),
         lambda w: calibration.classwise_ece(
-            calibration.softmax(_LOGITS), _LABELS, weight=w
+            probabilities.softmax(_LOGITS), _LABELS, weight=w
         ),
     ],
 )
@@ -62,15 +64,15 @@ def test_weights_whose_products_are_no_numbers(of, size):
 @pytest.mark.parametrize("size", [1e-90, 1e90])
 def test_weights_far_from_one(size):
     # Equal weights are no weights.
-    weighted = calibration.nll(_LOGITS, _LABELS, np.full(2, size))
-    assert weighted == pytest.approx(calibration.nll(_LOGITS, _LABELS))
+    weighted = scores.nll(_LOGITS, _LABELS, np.full(2, size))
+    assert weighted == pytest.approx(scores.nll(_LOGITS, _LABELS))
 
 
 @pytest.mark.parametrize(
     "of",
     [
-        lambda x: calibration.nll(x, _LABELS),
-        lambda x: calibration.softmax(x),
+        lambda x: scores.nll(x, _LABELS),
+        lambda x: probabilities.softmax(x),
         lambda x: smoothness.gamma(x, _LABELS, temperature=1.0),
         lambda x: mutual_information.estimate(x),
         lambda x: mutual_information.logit_difference(x, 0, 1),
@@ -87,7 +89,7 @@ def test_what_is_no_real_number(of, kind):
 @pytest.mark.parametrize(
     "of",
     [
-        lambda x: calibration.nll(x, _LABELS),
+        lambda x: scores.nll(x, _LABELS),
         lambda x: mutual_information.estimate(x),
         lambda x: projection.project(x, np.eye(3)[:, :2]),
     ],

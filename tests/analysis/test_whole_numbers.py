@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ls_tf.analysis import calibration, mutual_information, projection
+from ls_tf.analysis import calibration, mutual_information, projection, scores
 from ls_tf.analysis import soft_labels as soft
 
 LOGITS, LABELS = np.eye(3), np.arange(3)
@@ -15,7 +15,7 @@ LOGITS, LABELS = np.eye(3), np.arange(3)
 @pytest.mark.parametrize(
     "function",
     [
-        lambda n: calibration.top_k_accuracy(LOGITS, LABELS, n),
+        lambda n: scores.top_k_accuracy(LOGITS, LABELS, n),
         lambda n: calibration.bins([0.5], [1], num_bins=n),
         lambda n: soft.alpha_from_eps(0.1, n),
         lambda n: mutual_information.bias(n),
@@ -35,4 +35,4 @@ def test_bins_have_a_bound():
 
 def test_weights_whose_sum_is_infinite():
     with pytest.raises(ValueError, match="weights of a finite sum"):
-        calibration.nll(LOGITS, LABELS, [1e308, 1e308, 1])
+        scores.nll(LOGITS, LABELS, [1e308, 1e308, 1])

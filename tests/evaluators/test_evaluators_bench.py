@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from ls_tf.analysis import calibration, neural_collapse
+from ls_tf.analysis import calibration, neural_collapse, probabilities
 from ls_tf.evaluators import (
     calibration_intervals,
     linear_transfer,
@@ -85,7 +85,7 @@ def test_selective_by_hand():
 def test_intervals_are_about_the_estimates():
     how = calibration_intervals.Evaluator("report", resamples=50)
     found = how(Answers()).scalars
-    probs = calibration.softmax(LOGITS)
+    probs = probabilities.softmax(LOGITS)
     want = calibration.summary(LOGITS, LABELS)
     for name in ("ece", "equal_mass_ece", "classwise_ece"):
         assert found[name] == pytest.approx(want[name])

@@ -7,7 +7,7 @@ import pytest
 from keras import ops
 from small_translation import CHANGES
 
-from ls_tf.analysis import bleu, calibration
+from ls_tf.analysis import bleu, calibration, probabilities
 from ls_tf.evaluators import (
     token_calibration,
     token_projection,
@@ -227,7 +227,7 @@ def test_statistics_are_of_every_subword_in_order(task, translator):
     logits, labels = translator.logits("report", 10**6)
     np.testing.assert_array_equal(labels, target.tokens)
     for column, t in enumerate(temperatures):
-        probs = calibration.softmax(logits, t)
+        probs = probabilities.softmax(logits, t)
         rows_ = np.arange(len(labels))
         np.testing.assert_allclose(
             found["nll"][:, column],
