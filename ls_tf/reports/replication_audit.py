@@ -7,16 +7,13 @@ Source: Wagner et al. 2023 and its code, github.com/sdwagner/re-labelsmoothing.
 Run: python run_experiment.py --report=replication_audit
 """
 
-import math
-import statistics
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.analysis import bleu
 from ls_tf.pages import declared, distillation, networks, tables
+from ls_tf.pages import replication_effects as effects
 from ls_tf.pages.blocks import Block, Command, Need, Text
-from ls_tf.pages.declared import Number, Records, Runs
-from ls_tf.records.arrays import Form
+from ls_tf.pages.declared import Records
 from ls_tf.spec import Value
 from ls_tf.spec.resolve import resolve
 
@@ -24,12 +21,8 @@ TITLE = "The replication's code, point by point"
 PARTIAL = True
 
 _Changes = Mapping[str, Value]
-_Of = Callable[[str], Runs]  # the name of a run -> seed -> record
 
-_ACCURACY = Number("classification", "accuracy", "%")
-_ERROR = Number("classification", "error", "%")
 _TEXT = "not a number of ours"
-_TEST_IMAGES = 10_000
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class _Point:
 
     code: str
     wanted: str
-    effect: Callable[[_Of], str | None]
+    effect: Callable[[effects.Of], str | None]
     runs: Mapping[str, tuple[str, _Changes]]
     seeds: tuple[int, ...] = (0,)
 
@@ -75,167 +68,6 @@ class _Point:
         )
 
 
-def _derived(words: str) -> Callable[[_Of], str]:
-    return lambda of: words
-
-
-def _mean(number: Number, runs: Runs) -> float:
-    mean = number.mean(runs)
-    return math.nan if mean is None else mean
-
-
-def _token(name: str, unit: str = "") -> Number:
-    return Number("token_calibration", name, unit)
-
-
-def _drawn(name: str, runs: Runs) -> list[float]:
-    """The first seed's curve of the replication's code."""
-    record = next(iter(runs.values()))
-    forms = {"temperatures": Form("temperatures"), name: Form("temperatures")}
-    arrays = record.arrays("replication_sweep", "report", forms)
-    values: list[float] = arrays[name].tolist()
-    return values
-
-
-def _padding(of: _Of) -> str:
-    words = []
-    for name in ("alpha 0", "alpha 0.1"):
-        ece, padded, right, counted, share = (
-            _mean(n, of(name))
-            for n in (
-                _token("ece"),
-                _token("ece_padding_counted"),
-                _token("accuracy", "%"),
-                _token("accuracy_padding_counted", "%"),
-                _token("padding", "%"),
-            )
-        )
-        words.append(
-            f"{name}: ECE {ece:.3f} without padding, {padded:.3f} with it "
-            f"({share:.1f} % of the positions); accuracy {right:.1f} and "
-            f"{counted:.1f} %"
-        )
-    return "; ".join(words)
-
-
-def _over_positions(of: _Of) -> str:
-    runs = of("its network, alpha 0")
-    drawn = _drawn("nll", runs)
-    at_one = _drawn("temperatures", runs).index(1.0)
-    meant = _mean(_token("nll"), runs)
-    return f"at T = 1: {drawn[at_one]:.3f} over positions, {meant:.3f} nats"
-
-
-def _hidden(of: _Of) -> str:
-    runs = of("its network, alpha 0")
-    scores = _drawn("bleu_same_tokens", runs)
-    changed = _mean(
-        Number("replication_sweep", "changed_by_temperature", "%"), runs
-    )
-    return (
-        f"T from 0.5 to 2 changes {changed:.1f} % of the greedy translations "
-        f"and BLEU by {max(scores) - min(scores):.2f}"
-    )
-
-
-def _beam(of: _Of) -> str:
-    words = []
-    for name in ("alpha 0", "alpha 0.1"):
-        record = next(iter(of(name).values()))
-        forms = {"temperatures": Form("temperatures")}
-        forms["bleu"] = Form("temperatures")
-        scores = record.arrays("translation_sweep", "report", forms)["bleu"]
-        words.append(f"{name}: by {scores.max() - scores.min():.2f} BLEU")
-    return f"with a beam of 4, T from 0.5 to 2 moves it ({'; '.join(words)})"
-
-
-def _glued(of: _Of) -> str:
-    record = next(iter(of("alpha 0").values()))
-    arrays = record.arrays("translation", "report")
-    texts = [str(text) for text in arrays["hypotheses"]]
-    score = bleu.against_raw_words(texts, texts)
-    return (
-        f"our translations against themselves, which is what a perfect "
-        f"translation gets: {score:.1f} in place of 100"
-    )
-
-
-def _pair(
-    number: Number, left: str, right: str, form: str = ".2f"
-) -> Callable[[_Of], str]:
-    """Two networks and one number, in %."""
-
-    def of_runs(of: _Of) -> str:
-        one, other = _mean(number, of(left)), _mean(number, of(right))
-        return (
-            f"{number.name}: {left} {one:{form}} %, {right} {other:{form}} % "
-            f"({other - one:+{form}})"
-        )
-
-    return of_runs
-
-
-def _overwritten(of: _Of) -> str:
-    words = []
-    for right, wrong in _SWAPPED:
-        for who in ("teacher", "student"):
-            one, other = (
-                _mean(_ACCURACY, of(f"{who}, alpha {a:g}"))
-                for a in (right, wrong)
-            )
-            words.append(f"{who} {one:.2f} → {other:.2f} %")
-    return (
-        "reading alpha 0, 0.15, 0.3 and getting 0.45, 0.6, 0.75: "
-        + "; ".join(words)
-    )
-
-
-def _binomial(of: _Of) -> str:
-    words = []
-    for name in ("alpha 0", "alpha 0.1"):
-        errors = list(_ERROR.of(of(name)).values())
-        if len(errors) < 2:
-            return "one seed"
-        p = statistics.fmean(errors) / 100
-        binomial = 100 * math.sqrt(p * (1 - p) / _TEST_IMAGES)
-        words.append(
-            f"{name}: binomial {binomial:.3f} points, over "
-            f"{len(errors)} seeds {statistics.stdev(errors):.3f}"
-        )
-    return "; ".join(words)
-
-
-def _fitted(of: _Of) -> str:
-    numbers = {
-        name: _mean(Number("reliability", name), of("MNIST, alpha 0"))
-        for name in (
-            "temperature_by_ece",
-            "ece_scaled_by_ece",
-            "temperature_by_nll",
-            "ece_scaled_by_nll",
-            "ece_held_out_scaled",
-        )
-    }
-    return (
-        "MNIST, alpha 0: by the ECE of the test images T = "
-        "{temperature_by_ece:.3f}, ECE {ece_scaled_by_ece:.4f}; by their NLL "
-        "T = {temperature_by_nll:.3f}, {ece_scaled_by_nll:.4f}; fitted on one "
-        "half, measured on the other {ece_held_out_scaled:.4f}"
-    ).format(**numbers)
-
-
-def _information(of: _Of) -> str:
-    name = "alpha 0"
-    printed, right = (
-        _mean(Number("mutual_information", n, role="train"), of(name))
-        for n in ("information_as_printed", "information")
-    )
-    return (
-        f"ResNet-20, {name}: {printed:+.3f} nats as printed, whatever the "
-        f"network, and {right:.3f} with the sum over all examples inside"
-    )
-
-
 _MULTI30K = {
     "alpha 0": ("transformer_multi30k", {"alpha": 0.0}),
     "alpha 0.1": ("transformer_multi30k", {"alpha": 0.1}),
@@ -247,7 +79,6 @@ _MNIST = {
     "alpha 0": ("fc_mnist", {"alpha": 0.0}),
     "alpha 0.1": ("fc_mnist", {"alpha": 0.1}),
 }
-_SWAPPED = ((0.0, 0.45), (0.15, 0.6), (0.3, 0.75))
 _STUDENT = "alexnet_cifar10_student_120th"
 _SHORT = "alexnet_cifar10_24_short"
 _RESNET = "resnet20_cifar10_short"
@@ -256,7 +87,7 @@ _RESNET = "resnet20_cifar10_short"
 def _students() -> dict[str, tuple[str, _Changes]]:
     setting = distillation.Setting("", "", _STUDENT, (), (0,), ())
     runs: dict[str, tuple[str, _Changes]] = {}
-    for pair in _SWAPPED:
+    for pair in effects.SWAPPED:
         for alpha in pair:
             runs[f"teacher, alpha {alpha:g}"] = setting.run(
                 distillation.TEACHER, alpha
@@ -288,34 +119,34 @@ _POINTS = (
     _Point(
         "Multi30k: ECE and accuracy count padding",
         "subwords alone",
-        _padding,
+        effects.padding,
         _MULTI30K,
     ),
     _Point(
         "Multi30k: the softmax of the NLL is over positions, "
         "log_softmax's implicit axis",
         "over the vocabulary",
-        _over_positions,
+        effects.over_positions,
         _ITS_NETWORK,
     ),
     _Point(
         "Multi30k: greedy; T divides the hidden state before a biased layer",
         "M: beam search; T divides logits",
-        _hidden,
+        effects.hidden,
         _ITS_NETWORK,
     ),
-    _Point("the same", "the same", _beam, _MULTI30K),
+    _Point("the same", "the same", effects.beam, _MULTI30K),
     _Point(
         "Multi30k: BLEU compares spaCy's tokens with words that punctuation "
         "sticks to",
         "both sides split alike",
-        _glued,
+        effects.glued,
         {"alpha 0": _MULTI30K["alpha 0"]},
     ),
     _Point(
         "MNIST: a student's logits match the teacher's probabilities",
         "M: logits match logits",
-        _pair(_ERROR, "logits", "probabilities"),
+        effects.pair(effects.ERROR, "logits", "probabilities"),
         {
             "logits": ("fc_mnist_student", {}),
             "probabilities": (
@@ -332,58 +163,58 @@ _POINTS = (
         "CIFAR-10: teachers of alpha .45, .6, .75 are saved over those of 0, "
         ".15, .3",
         "six teachers",
-        _overwritten,
+        effects.overwritten,
         _students(),
     ),
     _Point(
         "AlexNet: the penalty is 0.04 times the norm of two matrices",
         "0.04 times half the squared norm",
-        _pair(_ACCURACY, "as the tutorial", _NORM),
+        effects.pair(effects.ACCURACY, "as the tutorial", _NORM),
         _variant(_NORM, {"train.decay_of": "norm"}),
     ),
     _Point(
         "the same",
         "the same; nearest that is measured: a tenth of the decay",
-        _pair(_ACCURACY, "as the tutorial", "decay / 10"),
+        effects.pair(effects.ACCURACY, "as the tutorial", "decay / 10"),
         _variant("decay / 10", {"train.weight_decay": 0.004}),
     ),
     _Point(
         "AlexNet: PyTorch divides the normalization's alpha by its window, "
         "which is 8 channels",
         "alpha 0.001 / 9 over 9 channels",
-        _pair(_ACCURACY, "as the tutorial", "alpha / 8"),
+        effects.pair(effects.ACCURACY, "as the tutorial", "alpha / 8"),
         _variant("alpha / 8", {"model.options.norm_alpha": 0.001 / 9 / 8}),
     ),
     _Point(
         "AlexNet: the last layer starts with all weights at -1/96",
         "a Gaussian, cut at two deviations",
-        _pair(_ACCURACY, "as the tutorial", "constant"),
+        effects.pair(effects.ACCURACY, "as the tutorial", "constant"),
         _variant("constant", {"model.options.constant_logits": True}),
     ),
     _Point(
         "CIFAR-10: the ResNet, too, is trained on crops of 24 x 24",
         "M: of 32 x 32, after zeros all around; only the student's pipeline "
         "may be 24 x 24",
-        _pair(_ACCURACY, "as M", "24 x 24"),
+        effects.pair(effects.ACCURACY, "as M", "24 x 24"),
         _resnet("24 x 24", {"data.augmentation": "tutorial_24_plain"}),
     ),
     _Point(
         "CIFAR-100: the ResNet's first filters are 7 x 7",
         "M: “kernel size 3 instead of 7”; R reads it of CIFAR-10 alone",
-        _pair(_ACCURACY, "as M", "7 x 7"),
+        effects.pair(effects.ACCURACY, "as M", "7 x 7"),
         _resnet("7 x 7", {"model.options.stem_kernel": 7}),
     ),
     _Point(
         "T is chosen by the ECE of the images that are reported",
         "M does not say how",
-        _fitted,
+        effects.fitted,
         {"MNIST, alpha 0": _MNIST["alpha 0"]},
         networks.SEEDS,
     ),
     _Point(
         "error bands are the binomial standard error of one run",
         "M: lowest, mean and highest of five seeds",
-        _binomial,
+        effects.binomial,
         _MNIST,
         networks.SEEDS,
     ),
@@ -391,7 +222,7 @@ _POINTS = (
         "MNIST: the hard-target teacher has dropout, the smoothed one has not "
         "(as in M)",
         "smoothing is all they should differ in",
-        _pair(_ERROR, "with dropout", "without"),
+        effects.pair(effects.ERROR, "with dropout", "without"),
         {
             "with dropout": ("fc_mnist_dropout", {}),
             "without": _MNIST["alpha 0"],
@@ -401,7 +232,9 @@ _POINTS = (
     _Point(
         "MNIST: weights of standard deviation 0.03",
         "M: variance 0.03",
-        _pair(_ERROR, "deviation, 2 epochs", "variance, 2 epochs"),
+        effects.pair(
+            effects.ERROR, "deviation, 2 epochs", "variance, 2 epochs"
+        ),
         {
             "deviation, 2 epochs": ("fc_mnist", {"train.epochs": 2}),
             "variance, 2 epochs": (
@@ -413,38 +246,44 @@ _POINTS = (
     _Point(
         "no mutual information, “unable to reproduce using the formula”",
         "M's formula, whose indices clash",
-        _information,
+        effects.information,
         {"alpha 0": ("resnet20_cifar10_short", {"alpha": 0.0})},
     ),
     _Point(
         "CIFAR-10: 1,246 and 205 epochs of 50,000 images",
         "389,998 and 64,165 steps, which is of 40,000",
-        _derived(f"{1246 * 391:,} and {205 * 391:,} steps, a quarter more"),
+        effects.derived(
+            f"{1246 * 391:,} and {205 * 391:,} steps, a quarter more"
+        ),
         {},
     ),
     _Point(
         "MNIST: a random affine translation, rounded to pixels",
         "M: 25 equally likely shifts",
-        _derived("-2 to 2 with 1/8, 1/4, 1/4, 1/4, 1/8 in place of 1/5 each"),
+        effects.derived(
+            "-2 to 2 with 1/8, 1/4, 1/4, 1/4, 1/8 in place of 1/5 each"
+        ),
         {},
     ),
     _Point(
         "MNIST: PyTorch's dampening leaves the first gradient as it is",
         "M: every gradient counts 0.1",
-        _derived("the first step is ten times M's, which fades by 0.9 a step"),
+        effects.derived(
+            "the first step is ten times M's, which fades by 0.9 a step"
+        ),
         {},
     ),
     _Point(
         "figures 7 and 8: no temperature of 3",
         "M: 1, 2, 3, 4, 8, 12, 16",
-        _derived("none: a point of a curve fewer"),
+        effects.derived("none: a point of a curve fewer"),
         {},
     ),
     _Point(
         "CUB and Tiny ImageNet: weights of ImageNet without its means; "
         "pictures move up and down alone",
         "translations of both sides",
-        _derived(
+        effects.derived(
             f"{_TEXT}: neither set is at hand; its views are "
             "replication_cub and replication_tiny"
         ),
@@ -454,33 +293,33 @@ _POINTS = (
         "Multi30k's row of table 3 is .449, .475, .372, .222, .110; the "
         "notebook's outputs are .4632, .4820, .3758, .2217, .1072",
         "one of them",
-        _derived("up to .014, between two trainings or versions of it"),
+        effects.derived("up to .014, between two trainings or versions of it"),
         {},
     ),
     _Point(
         "English is split by the German tokenizer and the other way round",
         "each by its own",
-        _derived(_TEXT),
+        effects.derived(_TEXT),
         {},
     ),
     _Point(
         "the plane of the projection is spanned from the first template, "
         "without biases; in the text from the third",
         "M: a basis of the plane through the templates",
-        _derived("none on distances: the same plane, other axes"),
+        effects.derived("none on distances: the same plane, other axes"),
         {},
     ),
     _Point(
         "the notebooks call .cpu().item() on what the committed code makes "
         "a float",
         "code that runs",
-        _derived(f"{_TEXT}: the notebooks' outputs are of older code"),
+        effects.derived(f"{_TEXT}: the notebooks' outputs are of older code"),
         {},
     ),
     _Point(
         "the text's bins skip the first; the code has all",
         "15 bins",
-        _derived("none: the code is right"),
+        effects.derived("none: the code is right"),
         {},
     ),
 )
@@ -490,21 +329,21 @@ REQUIRES = tuple(dict.fromkeys(n for point in _POINTS for n in point.needs()))
 
 def build(records: Records) -> Iterable[Block]:
     """Builds the page."""
-    effects = [(point, point.measured(records)) for point in _POINTS]
-    count = sum(effect is not None for _, effect in effects)
+    rows = [(point, point.measured(records)) for point in _POINTS]
+    count = sum(effect is not None for _, effect in rows)
     yield Text(
         "Each row is a place where the code of Wagner et al. departs from its "
         "text or from Müller et al. (M), and what our own runs say of it: on "
         "MNIST, CIFAR-10 (AlexNet: 6,500 steps of 24 x 24 images; teachers "
         "and students of figure 5 at a short schedule) and Multi30k, one seed "
-        f"unless more are named. {count} of {len(effects)} have an effect "
+        f"unless more are named. {count} of {len(rows)} have an effect "
         "that is measured or follows by arithmetic."
     )
     yield declared.table(
         "audit",
         "Our numbers, not theirs. Not measured: the command trains what is "
         "missing.",
-        effects,
+        rows,
         ("the code", lambda e: e[0].code, ""),
         ("text, or M", lambda e: e[0].wanted, ""),
         ("effect, ours", lambda e: e[1] or "not measured", ""),
