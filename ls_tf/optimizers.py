@@ -349,42 +349,6 @@ def decayed(
     return result
 
 
-def decay_penalty(
-    variables: Sequence[Any],
-    *,
-    weight_decay: Any,
-    exclude: Sequence[str] = (),
-    values: Sequence[Any] | None = None,
-) -> Any:
-    """Gives the penalty whose gradient ``decayed`` adds.
-
-    Args:
-        variables: as in ``decayed``.
-        weight_decay: as in ``decayed``.
-        exclude: as in ``decayed``.
-        values: as in ``decayed``.
-
-    Returns:
-        float32 scalar, ``weight_decay / 2 * sum(w ** 2)``.
-
-    Raises:
-        ValueError: as in ``decayed``.
-
-    Source: as ``decayed``.
-    """
-    _check_decay(weight_decay)
-    total = ops.zeros((), dtype="float32")
-    for value, take in zip(
-        variables if values is None else values,
-        _decayed_variables(variables, exclude),
-        strict=True,
-    ):
-        if take:
-            value = ops.cast(ops.convert_to_tensor(value), "float32")
-            total = total + ops.sum(ops.square(value))
-    return 0.5 * ops.convert_to_tensor(weight_decay, dtype="float32") * total
-
-
 def global_norm(grads: Sequence[Any]) -> Any:
     """Gives the Euclidean norm of all gradients taken as one vector.
 
