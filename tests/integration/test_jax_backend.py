@@ -32,7 +32,11 @@ _DATA = [
             ["contracts/test_parts.py"],
             ["evaluators"],
             ["objective", "contracts/test_losses.py"],
-            ["test_optimizers.py", "test_schedules.py"],
+            [
+                "test_optimizers.py",
+                "test_decay_and_clipping.py",
+                "test_schedules.py",
+            ],
         )
     ],
     ids=lambda paths: paths[0],
