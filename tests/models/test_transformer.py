@@ -7,61 +7,12 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
+from tiny_transformer import SOURCE, TARGET, build, by_path, outputs
 
 from ls_tf.layers.attention import SelfAttention, sinusoids
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform
 from ls_tf.models import transformer
-
-TINY = {
-    "hidden_size": 8,
-    "filter_size": 12,
-    "num_heads": 2,
-    "num_encoder_layers": 2,
-    "num_decoder_layers": 2,
-    "layer_dropout": 0.0,
-    "attention_dropout": 0.0,
-    "relu_dropout": 0.0,
-    "vocabulary_size": 11,
-    "seed": 0,
-}
-SOURCE = np.array([[5, 9, 2, 1], [7, 1, 0, 0]], np.int32)
-TARGET = np.array([[3, 8, 10, 6, 1], [4, 1, 0, 0, 0]], np.int32)
-
-
-def build(**changes):
-    return transformer.build(**{**TINY, **changes})
-
-
-def moved(**changes):
-    """A tiny model of which no variable has its initial value."""
-    made = build(**changes)
-    rng = np.random.default_rng(1)
-    for variable in made.trainable_variables:
-        noise = rng.standard_normal(variable.shape).astype("float32")
-        variable.assign(ops.convert_to_numpy(variable) + 0.2 * noise)
-    return made
-
-
-@pytest.fixture(scope="module")
-def model():
-    return moved()
-
-
-@pytest.fixture(scope="module")
-def replication():
-    """Normalised after each sublayer, and the logits have a bias."""
-    return moved(norm_first=False, output_bias=True)
-
-
-def outputs(model, source=SOURCE, target=TARGET, **options):
-    found = model({"source": source, "target": target}, **options)
-    return {k: ops.convert_to_numpy(v) for k, v in found.items()}
-
-
-def by_path(model):
-    return {v.path: ops.convert_to_numpy(v) for v in model.trainable_variables}
-
 
 # The variables
 
@@ -453,107 +404,7 @@ def test_each_dropout_acts_in_training_alone(which):
     assert np.abs(outputs(model, training=True)["logits"] - plain).max() > 0.01
 
 
-# Decoding step by step
-
-
-def grown(model, beams, length, max_length, seed):
-    """Random hypotheses of SOURCE, with random parents at every step.
-
-    Returns ids [B, beams, length] and the logits [B, beams, length, V] that
-    the steps gave to each one's own prefixes.
-    """
-    rng = np.random.default_rng(seed)
-    batch = len(SOURCE)
-    cache = model.start(model.encode(SOURCE), beams, max_length)
-    ids = np.zeros((batch, beams, 0), np.int32)
-    logits = np.zeros((batch, beams, 0, TINY["vocabulary_size"]), np.float32)
-    last = np.zeros((batch, beams), np.int32)
-    for position in range(length):
-        found, cache = model.step(
-            ops.convert_to_tensor(last.reshape(-1)),
-            ops.convert_to_tensor(position, dtype="int32"),
-            cache,
-        )
-        found = ops.convert_to_numpy(found).reshape(batch, beams, 1, -1)
-        logits = np.concatenate([logits, found], axis=2)
-        parent = rng.integers(0, beams, (batch, beams))
-        last = rng.integers(1, 11, (batch, beams)).astype(np.int32)
-        rows = np.arange(batch)[:, None]
-        ids = np.concatenate([ids[rows, parent], last[..., None]], axis=2)
-        logits = logits[rows, parent]
-        flat = (rows * beams + parent).reshape(-1)
-        cache["reordered"] = keras.tree.map_structure(
-            lambda v, flat=flat: ops.take(v, flat, axis=0), cache["reordered"]
-        )
-    return ids, logits
-
-
-@pytest.mark.parametrize(("beams", "max_length"), [(1, 6), (3, 6), (3, 9)])
-def test_steps_equal_the_whole_pass(model, beams, max_length):
-    ids, logits = grown(model, beams, 6, max_length, seed=beams)
-    assert len({tuple(row) for row in ids[0]}) == beams
-    for k in range(beams):
-        whole = outputs(model, target=ids[:, k])["logits"]
-        np.testing.assert_allclose(logits[:, k], whole, atol=2e-5)
-
-
-def test_steps_with_a_divisor_divide_all_but_the_bias(replication):
-    ids, plain = grown(replication, 2, 4, 4, seed=1)
-    whole = outputs(replication, target=ids[:, 1])["logits"]
-    np.testing.assert_allclose(plain[:, 1], whole, atol=2e-5)
-    bias = ops.convert_to_numpy(replication.output_bias)
-    assert np.abs(bias).max() > 0.1
-    found, divided = (
-        ops.convert_to_numpy(
-            replication.step(
-                ops.zeros(2, "int32"),
-                ops.convert_to_tensor(0, dtype="int32"),
-                replication.start(replication.encode(SOURCE), 1, 3),
-                divisor,
-            )[0]
-        )
-        for divisor in (None, ops.convert_to_tensor(2.0))
-    )
-    np.testing.assert_allclose(divided, (found - bias) / 2 + bias, atol=1e-5)
-
-
-def test_only_a_table_follows_the_hypotheses(model):
-    cache = model.start(model.encode(SOURCE), 3, 5)
-    ids = ops.zeros(6, "int32")
-    _, after = model.step(ids, ops.convert_to_tensor(2, dtype="int32"), cache)
-    (paths,) = keras.tree.flatten(after["reordered"])
-    np.testing.assert_array_equal(
-        ops.convert_to_numpy(paths), [[0, 0, k, 0, 0] for k in (0, 1, 2) * 2]
-    )
-    # Keys and values of the source are made once, whatever the beams.
-    for layer in cache["constant"]["layers"]:
-        assert tuple(layer["keys"].shape) == (2, 2, 4, 4)
-
-
-def test_the_table_is_turned_once_and_not_by_every_step(model):
-    cache = model.start(model.encode(SOURCE), 1, 3)
-    columns = ops.convert_to_numpy(cache["constant"]["columns"])
-    np.testing.assert_array_equal(columns, by_path(model)["embedding/table"].T)
-
-    def logits(factor):
-        cache["constant"]["columns"] = ops.convert_to_tensor(factor * columns)
-        at = ops.convert_to_tensor(0, dtype="int32")
-        found, _ = model.step(ops.zeros(2, "int32"), at, cache)
-        return ops.convert_to_numpy(found)
-
-    # The step's own product is with these: a power of two is exact.
-    np.testing.assert_array_equal(logits(2), 2 * logits(1))
-
-
 # Precision
-
-
-@pytest.fixture
-def mixed():
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    yield
-    keras.config.set_dtype_policy(before)
 
 
 def test_a_mixed_policy_keeps_variables_and_outputs_in_float32(mixed, model):
@@ -573,14 +424,6 @@ def test_a_mixed_policy_keeps_variables_and_outputs_in_float32(mixed, model):
     np.testing.assert_allclose(
         rounded["logits"], rounded["penultimate"] @ table.T, atol=1e-5
     )
-
-
-def test_steps_work_under_a_mixed_policy(mixed):
-    model = build()
-    ids, logits = grown(model, beams=2, length=3, max_length=4, seed=0)
-    assert logits.dtype == np.float32
-    whole = outputs(model, target=ids[:, 1])["logits"]
-    np.testing.assert_allclose(logits[:, 1], whole, atol=0.1)
 
 
 def test_softmax_sums_in_float32_under_a_mixed_policy(mixed):
