@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import translation_records
 from built_pages import figures, page_of, rows
+from translation_needs import SMALL, close, curve, hard, load, pair, small
 from translation_records import GRID, PIECES, SIGNATURES
 
-from ls_tf.analysis import bleu, translation_bootstrap
 from ls_tf.pages import builder, networks, sweep_lines, translation
 from ls_tf.pages.blocks import Need
 from ls_tf.reports import (
@@ -29,34 +29,6 @@ NAMES = (
     "fig7_penultimate_ende",
     "re_fig5_bleu_sweep",
 )
-SMALL = "Multi30k Transformer (substitute)"
-SHORT = "Multi30k Transformer"
-RE = f"{SHORT}, the replication's"
-
-
-def load(store, name, wanted, **options):
-    made = registry.get("ls_tf.reports", name)
-    needs = [need for need in made.REQUIRES if wanted(need)]
-    folder = store(needs, optional=True, **options)
-    records, *_ = builder._find(name, made, folder, False)
-    return records
-
-
-def small(need):
-    return need.experiment == "transformer_multi30k"
-
-
-def replicated(need):
-    return need.experiment == "transformer_multi30k_re" and need.seed == 0
-
-
-def pair(need):
-    """Seed 0 of both networks of figure 4."""
-    return small(need) and need.seed == 0 and need.changes["alpha"] in (0, 0.1)
-
-
-def close(word, expected):
-    return float(word) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,10 +58,6 @@ def test_without_any_run_the_page_says_so_and_prints_every_command(
     assert f"{len(made.REQUIRES)} runs that would add seeds or rows" in page
     assert "no run" in page
     assert not list(folder.glob("*.png"))
-
-
-def hard(need):
-    return pair(need) and need.changes["alpha"] == 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -399,15 +367,6 @@ def test_without_a_common_seed_only_claims_of_one_network_are_left(
     }  # fmt: skip
 
 
-def curve(axes):
-    """The lines of a panel that go over the whole grid."""
-    return [
-        line.get_ydata()
-        for line in axes.lines
-        if len(line.get_xdata()) == len(GRID)
-    ]
-
-
 def test_figure_4_has_three_panels_in_the_papers_order(store):
     records = load(store, "fig4_bleu_nll_sweep", small)
     (figure,) = figures(fig4_bleu_nll_sweep, records).values()
@@ -535,137 +494,6 @@ def test_figure_7_has_a_row_for_each_alpha_and_a_column_for_each_split(store):
     assert shown == [100, 80, 100, 1, 1, 1]
 
 
-def without_015(need):
-    return small(need) and need.seed == 0 and need.changes["alpha"] != 0.15
-
-
-def test_the_row_of_multi30k_is_measured_both_ways(quick, built):
-    folder = built(
-        "re_fig5_bleu_sweep",
-        lambda n: replicated(n) and n.changes["alpha"] != 0.15,
-    )
-    found = [r for r in rows(folder, "padding") if r["network"] == RE]
-    printed = ["0.449", "0.475", "0.372", "0.222", "0.11"]
-    assert [r["alpha"] for r in found[:5]] == [
-        "0.0", "0.05", "0.1", "0.15", "0.3",
-    ]  # fmt: skip
-    assert [r["ECE, Wagner et al. (1 run)"] for r in found[:5]] == printed
-    assert found[3]["ECE"] == found[3]["ECE, padding counted"] == "no run"
-    ours = [found[i] for i in (0, 1, 2, 4)]
-    counted = [float(r["ECE, padding counted"]) for r in ours]
-    assert counted == pytest.approx([0.45, 0.4, 0.35, 0.15])
-    assert [float(r["ECE"]) for r in ours] == pytest.approx(
-        [0.06, 0.01, 0.01, 0.01]
-    )
-    for row in ours:
-        shares = [
-            float(row[k])
-            for k in (
-                "accuracy, padding counted, %",
-                "accuracy, %",
-                "padding, %",
-            )
-        ]
-        assert shares == pytest.approx([30, 70, 54])
-    scaled, fitted = found[5:]
-    assert (scaled["T"], scaled["ECE, Wagner et al. (1 run)"]) == (
-        "1.8",
-        "0.058",
-    )
-    assert (fitted["T"], fitted["ECE"]) == ("1.2", "0.012")
-    table = (folder / "padding.md").read_text()
-    assert "| 0.3 | 1 | 0.110 | 0.1500 | 0.0100 | 30.00 | 70.00 |" in table
-    others = [r for r in rows(folder, "padding") if r["network"] != RE]
-    assert {r["ECE, Wagner et al. (1 run)"] for r in others} == {""}
-
-
-def test_what_the_padding_does_is_said_from_the_records(quick, built):
-    def changed(need):
-        found = {0.0: 0.02, 0.05: 0.03, 0.1: 0.05, 0.3: 0.2}
-        return {"ece": found[need.changes["alpha"]]}
-
-    page = page_of(built("re_fig5_bleu_sweep", without_015, changed=changed))
-    assert (
-        f"{SHORT}: counting padding raises the ECE for 3 of 4 alphas." in page
-    )
-    assert (
-        f"{SHORT}: of these alphas, the ECE at T = 1 is lowest at alpha = 0.3 "
-        "(0.110) as printed, at alpha = 0.3 (0.150) with our padding counted, "
-        "and at alpha = 0 (0.020) without padding."
-    ) in page
-
-
-def test_the_best_of_figure_5_is_that_of_the_sweeps(quick, built):
-    folder = built("re_fig5_bleu_sweep", without_015)
-    found = {
-        r["alpha"]: r for r in rows(folder, "best") if r["network"] == SHORT
-    }
-    hard = found["0.0"]
-    numbers = [float(v) for v in list(hard.values())[2:]]
-    assert numbers == pytest.approx(
-        [35, 27, 36, 2**0.5, 0.01, 2, 1.2, 2**0.5, 1]
-    )
-    numbers = [float(v) for v in list(found["0.3"].values())[2:]]
-    assert numbers == pytest.approx([39, 35, 39, 1, 0.01, 1, 1.53, 1, 1])
-    assert found["0.15"]["BLEU at T = 1"] == "no run"
-
-
-def test_figure_5_has_a_curve_for_each_alpha_in_each_panel(store):
-    records = load(store, "re_fig5_bleu_sweep", without_015)
-    (figure,) = figures(re_fig5_bleu_sweep, records).values()
-    assert [a.get_ylabel() for a in figure.axes] == [
-        "BLEU, uncased", "ECE (fraction)", "NLL (nats per subword)",
-    ]  # fmt: skip
-    tops = [[c.max() for c in curve(a)] for a in figure.axes[:1]]
-    assert tops == [pytest.approx([36, 36.5, 37, 39])]
-    assert [len(curve(a)) for a in figure.axes] == [4, 4, 4]
-    words = [t.get_text() for t in figure.legends[0].get_texts()]
-    assert words == [
-        *(f"alpha = {a}" for a in ("0", "0.05", "0.1", "0.3")),
-        "best of the grid", "T = 1",
-    ]  # fmt: skip
-
-
-def test_as_drawn_stands_beside_as_meant(quick, built, store):
-    folder = built("re_fig5_bleu_sweep", replicated)
-    hard, *_, most = rows(folder, "as_drawn")
-    # At x = log2 T of the grid; see ``translation_records.drawn``.
-    assert [float(v) for v in list(hard.values())[2:]] == pytest.approx(
-        [20, 2, 30, 25, 79, 0.45, 2, 2, 2.5, 0.5, 2**0.5, 1]
-    )
-    assert close(most["ECE at T = 1, as drawn"], 0.15)
-    assert float(most["T of lowest ECE, as drawn"]) == pytest.approx(0.5)
-    assert {r["network"] for r in rows(folder, "as_drawn")} == {RE}
-    records = load(store, "re_fig5_bleu_sweep", replicated)
-    meant, drawn = figures(re_fig5_bleu_sweep, records).values()
-    assert [a.get_ylabel() for a in drawn.axes] == [
-        "BLEU, greedy, tokens against words",
-        "ECE, padding counted (fraction)",
-        "softmax over positions (nats)",
-    ]
-    np.testing.assert_allclose(curve(drawn.axes[0])[0], 20 + np.log2(GRID))
-    np.testing.assert_allclose(
-        curve(meant.axes[0])[0], 36 - 4 * (np.log2(GRID) - 0.5) ** 2
-    )
-
-
-def test_scores_of_other_versions_are_both_named(store, monkeypatch):
-    records = load(store, "fig4_bleu_nll_sweep", pair)
-    first = next(iter(records.values()))
-    plain = type(first).measurement
-
-    def changed(record, evaluator, role):
-        found = plain(record, evaluator, role)
-        if record is first:
-            found["notes"] = {"bleu": "another"}
-        return found
-
-    monkeypatch.setattr(type(first), "measurement", changed)
-    found = translation.signatures(records, "translation")
-    assert f"BLEU, cased another or {SIGNATURES['bleu']}; chrF" in found
-    assert translation.signatures({}, "translation") == ""
-
-
 def test_every_transformer_of_the_reports_measures_what_they_read():
     for network in translation.PLACES:
         for evaluator in (
@@ -690,139 +518,3 @@ def test_alphas_and_seeds_of_the_tables():
     ]
     wanted = Need("transformer_ende", {"alpha": 0.1}, optional=True)
     assert wanted in fig4_bleu_nll_sweep.REQUIRES
-
-
-# --- The paired bootstrap ---------------------------------------------------
-
-REFERENCES = [f"wort {n} steht hier vor {n + 1} anderen" for n in range(12)]
-
-
-def translated(need):
-    """Hard targets get every third sentence wrong, smoothed every fourth."""
-    wrong = 3 if need.changes["alpha"] == 0 else 4
-    texts = [
-        "wort steht" if n % wrong == 0 else text
-        for n, text in enumerate(REFERENCES)
-    ]
-    return {"translated": (texts, REFERENCES)}
-
-
-def test_runs_are_compared_by_a_paired_bootstrap(quick, built):
-    folder = built("fig4_bleu_nll_sweep", pair, changed=translated)
-    counts = {}
-    for alpha in (0, 0.1):
-        texts = translated(Need("x", {"alpha": alpha}))["translated"]
-        counts[alpha] = bleu.scores(*texts)
-    uncased, chrf = rows(folder, "bootstrap")
-    assert (uncased["score"], chrf["score"]) == ("BLEU, uncased", "chrF")
-    for score, row in (("bleu_uncased", uncased), ("chrf", chrf)):
-        found = translation_bootstrap.paired(
-            score,
-            *(counted.counts[score] for counted in counts.values()),
-            counts[0].signatures[score],
-        )
-        assert (row["compared"], row["seed"]) == (SMALL, "0")
-        assert (row["baseline"], row["system"]) == ("alpha = 0", "alpha = 0.1")
-        assert close(row["its score"], counts[0].values[score])
-        assert close(row["the system's score"], counts[0.1].values[score])
-        assert close(row["p"], found.p_value)
-        assert close(row["the system's 95 % from"], found.system.low)
-        assert found.p_value > 0.05
-        apart = found.difference
-        assert close(row["difference"], apart.score)
-        assert close(row["difference, 95 % from"], apart.low)
-        if score == "bleu_uncased":
-            rises = apart
-    page = page_of(folder)
-    rise = float(uncased["difference"])
-    assert rise > 0
-    low, high = f"{rises.low:+.2f}".replace("-", "−"), f"{rises.high:+.2f}"
-    assert (
-        f"{SMALL}, seed 0, BLEU, uncased: alpha = 0.1 less alpha = 0: "
-        f"{rise:+.2f} (95 % interval {low} to {high}), "
-        f"p = {float(uncased['p']):.3f}: no more than chance"
-    ) in page
-    assert "|bs:1000|seed:12345|case:lc|" in page
-    scores = {
-        r["alpha"]: r for r in rows(folder, "scores") if r["network"] == SMALL
-    }
-    ends = [scores["0.1"][k] for k in ("95 % of the first seed from", "to")]
-    assert ends[0] == uncased["the system's 95 % from"]
-    assert float(ends[0]) < counts[0.1].values["bleu_uncased"] < float(ends[1])
-
-
-def test_records_without_counts_say_so_and_have_no_p(quick, built):
-    folder = built("fig4_bleu_nll_sweep", small)
-    lines = [x for x in page_of(folder).splitlines() if "no paired test" in x]
-    assert len(lines) == 1
-    assert (
-        f"{SMALL}, alpha = 0.1 less alpha = 0, seeds 0, 1, 2: no paired test: "
-        "a record is from before the counts of each sentence were kept; --mode="
-        "eval"
-    ) in lines[0]
-    found = [r for r in rows(folder, "bootstrap") if r["score"] == "chrF"]
-    assert [(r["seed"], r["p"]) for r in found] == [
-        (seed, "no counts kept") for seed in "012"
-    ]
-    # At T = 1 hard targets lose 4 * 0.5^2 BLEU, see ``translation_records``.
-    for row in found:
-        assert close(row["difference"], 2.0)
-        assert row["difference, 95 % from"] == row["to"] == ""
-
-
-def of_one_less(need):
-    last = None if need.changes["alpha"] == 0 else -1
-    return {
-        "translated": tuple(x[:last] for x in translated(need)["translated"])
-    }
-
-
-def of_others(need):
-    texts, references = translated(need)["translated"]
-    return {"translated": (texts, [*references[:-1], str(need.changes)])}
-
-
-def of_one(need):
-    return {"translated": ([str(need.changes)], ["wort"])}
-
-
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        (of_one_less, "their numbers of sentences differ, 12 and 11"),
-        (of_others, "their test sets differ"),
-        (of_one, "one sentence cannot be drawn in another way"),
-    ],
-)
-def test_runs_that_cannot_be_compared_say_why_in_one_line(
-    quick, built, changed, reason
-):
-    folder = built("fig4_bleu_nll_sweep", pair, changed=changed)
-    (line,) = (x for x in page_of(folder).splitlines() if "no paired test" in x)
-    assert f"seed 0: no paired test: {reason}." in line
-    assert not (folder / "bootstrap.csv").exists()
-
-
-def test_each_amount_of_smoothing_is_tested_against_hard_targets(quick, built):
-    def changed(need):
-        is_old = need.changes["alpha"] == 0.15
-        return translated(need) | {"old": is_old, "count": len(REFERENCES)}
-
-    folder = built(
-        "re_fig5_bleu_sweep",
-        lambda n: small(n) and n.seed == 0 and n.changes["alpha"] != 0.05,
-        changed=changed,
-    )
-    found = rows(folder, "bootstrap")
-    assert [(r["baseline"], r["system"]) for r in found] == [
-        ("alpha = 0", f"alpha = {alpha}") for alpha in ("0.1", "0.15", "0.3")
-    ]
-    assert {r["compared"] for r in found} == {SHORT}
-    assert {r["score"] for r in found} == {"BLEU, uncased"}
-    tenth, unknown, most = found
-    assert unknown["p"] == "no counts kept"
-    # Their translations are the same ones.
-    assert {k: v for k, v in most.items() if k != "system"} == {
-        k: v for k, v in tenth.items() if k != "system"
-    }
-    assert 0.05 < float(most["p"]) < 1
