@@ -2,13 +2,12 @@
 
 import dataclasses
 import hashlib
-import itertools
 import json
 import math
-import random
 import re
 
 import pytest
+from specifications import BASE
 
 from ls_tf.spec import (
     DataSpec,
@@ -20,7 +19,6 @@ from ls_tf.spec import (
     TrainSpec,
     as_dict,
     changes,
-    changes_name,
     check,
     digest,
     from_dict,
@@ -29,24 +27,8 @@ from ls_tf.spec import (
     override,
     registry,
 )
-from ls_tf.spec.values import default_of, parse, text_of
+from ls_tf.spec.values import default_of
 
-BASE = ExperimentSpec(
-    task="classification",
-    model=Part("fully_connected", {"hidden": (16, 8), "init_std": 0.1}),
-    data=DataSpec("digits", train="train", calibrate="a", report="b"),
-    train=TrainSpec(global_batch_size=50, alpha=0.1, epochs=2),
-    optimizer=Part(
-        "Momentum",
-        {"momentum": 0.9, "learning_rate_multipliers": {"logits": 0.1}},
-    ),
-    schedule=Part("linear_to_zero"),
-    evaluators=(
-        EvaluatorSpec("classification", "report", every_steps=5),
-        EvaluatorSpec("penultimate", "report", options={"per_class": 20}),
-    ),
-    learning_rate=1.0,
-)
 TAUGHT = dataclasses.replace(
     BASE,
     task="distillation",
@@ -67,155 +49,6 @@ def refused(*, base=BASE, **paths):
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-# --- values from text
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "value"),
-    [
-        ("12", int, 12),
-        ("-3", int, -3),
-        ("0.5", float, 0.5),
-        ("1e-9", float, 1e-9),
-        ("-2", float, -2.0),
-        ("true", bool, True),
-        ("False", bool, False),
-        ("none", str, "none"),
-        ("train[:400]", str, "train[:400]"),
-        ("", str, ""),
-        ("1", str, "1"),
-        ("none", int | None, None),
-        ("None", float | None, None),
-        ("7", int | None, 7),
-        ("16,8", tuple[int, ...], (16, 8)),
-        ("(16, 8)", tuple[int, ...], (16, 8)),
-        ("[16, 8]", tuple[int, ...], (16, 8)),
-        ("16", tuple[int, ...], (16,)),
-        ("16,", tuple[int, ...], (16,)),
-        ("", tuple[int, ...], ()),
-        ("()", tuple[int, ...], ()),
-        ("1,2.5", tuple[float, ...], (1.0, 2.5)),
-        ("bias,logits", tuple[str, ...], ("bias", "logits")),
-        ("('a', 'b')", tuple[str, ...], ("a", "b")),
-        ("3", None, 3),
-        ("true", None, True),
-        ("none", None, None),
-        ("word", None, "word"),
-        ("{'a': [1, 2]}", None, {"a": (1, 2)}),
-        ("{'a': 1}", dict, {"a": 1}),
-        ("32,48", tuple, (32, 48)),
-    ],
-)
-def test_parse(text, kind, value):
-    found = parse(text, kind, "field")
-    assert found == value
-    assert type(found) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind", "wanted"),
-    [
-        ("1.5", int, "a whole number"),
-        ("1e3", int, "a whole number"),
-        ("", int, "a whole number"),
-        ("true", int, "a whole number"),
-        ("none", int, "a whole number"),
-        ("9" * 30, int, "a whole number"),
-        ("x", float, "a finite number"),
-        ("nan", float, "a finite number"),
-        ("inf", float, "a finite number"),
-        ("-1e999", float, "a finite number"),
-        ("none", float, "a finite number"),
-        ("1", bool, "true or false"),
-        ("yes", bool, "true or false"),
-        ("x", int | None, "a whole number or none"),
-        ("", float | None, "a finite number or none"),
-        ("16,x", tuple[int, ...], "whole numbers between commas"),
-        ("1.5", tuple[int, ...], "whole numbers between commas"),
-        ("none", tuple[int, ...], "whole numbers between commas"),
-        ("1,nan", tuple[float, ...], "numbers between commas"),
-        ("3", dict, "{'NAME': VALUE, ...}"),
-    ],
-)
-def test_parse_says_what_was_wanted(text, kind, wanted):
-    with pytest.raises(SpecError) as caught:
-        parse(text, kind, "some.field")
-    assert str(caught.value) == f"some.field: wanted {wanted}, got '{text}'"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["1j", "b'x'", "{1, 2}", "{[]: 1}", "...", "1e999", "(" * 300, "9" * 99],
-)
-def test_what_is_no_value_stays_text(text):
-    assert parse(text, None, "field") == text
-
-
-def random_value(rng, depth=2):
-    """A value of any kind, from a seeded generator."""
-    pick = rng.randrange(9 if depth else 6)
-    if pick == 0:
-        return rng.choice([None, True, False])
-    if pick == 1:
-        return rng.choice([0, 1, -1, 7, -(10**6), 2**53 + 1])
-    if pick in (2, 3):
-        numbers = [0.0, -0.5, 1e-9, 1e6, -1e-30, 0.1 + 0.2, 3.0, 1e17]
-        return rng.choice(numbers)
-    if pick in (4, 5):
-        words = [
-            "",
-            "a",
-            "2",
-            "true",
-            "None",
-            "1x2",
-            "a,b",
-            "(1,)",
-            "x=y",
-            "ä '\"",
-        ]
-        return rng.choice(words)
-    if pick in (6, 7):
-        count = rng.randrange(4)
-        return tuple(random_value(rng, depth - 1) for _ in range(count))
-    names = rng.sample(
-        ["a", "b", "c.d", "logits/bias", "e=f"], rng.randrange(3)
-    )
-    return {name: random_value(rng, depth - 1) for name in names}
-
-
-def test_any_value_is_read_back_from_its_text():
-    rng = random.Random(0)
-    for _ in range(3000):
-        value = random_value(rng)
-        found = parse(text_of(value, None), None, "field")
-        assert found == value
-        assert type(found) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [
-        ("none", str),
-        ("2", str),
-        ("'quoted'", str),
-        (None, int | None),
-        ((), tuple[int, ...]),
-        ((5,), tuple[int, ...]),
-        ((1e-9, -2.0), tuple[float, ...]),
-        (("bias",), tuple[str, ...]),
-        (("a,b", "(c)", "none"), tuple[str, ...]),
-        ({"logits": 1e-9}, dict),
-        (True, bool),
-        (1e-9, float),
-    ],
-)
-def test_a_value_of_a_kind_is_read_back_from_its_text(value, kind):
-    found = parse(text_of(value, kind), kind, "field")
-    assert found == value
-    assert type(found) is type(value)
 
 
 # --- names
@@ -655,110 +488,3 @@ def test_what_a_field_is_when_nothing_is_said(kind):
         if default_of(f) is not dataclasses.MISSING
     }
     assert found == DEFAULTS[kind]
-
-
-# --- changes and their names
-
-
-def test_changes_are_what_differs_in_sorted_order():
-    found = override(
-        BASE,
-        {
-            "train.steps": 5,
-            "seed": 3,
-            "alpha": 0.05,
-            "learning_rate": 1,  # as it was
-            "optimizer.options.nesterov": True,
-            "evaluators.1.options.per_class": 7,
-        },
-    )
-    assert list(changes(found, BASE).items()) == [
-        ("alpha", 0.05),
-        ("evaluators.1.options.per_class", 7),
-        ("optimizer.options.nesterov", True),
-        ("train.steps", 5),
-    ]
-
-
-def test_no_change_is_the_paper():
-    assert changes(BASE, BASE) == {}
-    assert changes_name({}) == "paper"
-
-
-def test_a_first_option_is_one_change():
-    found = override(BASE, {"schedule.options.end": 0.1})
-    assert changes(found, BASE) == {"schedule.options.end": 0.1}
-
-
-def test_what_has_no_path_of_its_own_is_changed_as_a_whole():
-    path = "optimizer.options.learning_rate_multipliers"
-    for value in ({}, {"hidden_1": 0.5}, {"logits": 0.1, "a.b": 1.0}):
-        found = override(BASE, {path: value})
-        assert changes(found, BASE) == {path: value}
-        assert digest(override(BASE, changes(found, BASE))) == digest(found)
-    more = override(BASE, {path: {"logits": 0.1, "hidden_1": 0.5}})
-    assert changes(more, BASE) == {f"{path}.hidden_1": 0.5}
-
-
-def test_changes_do_not_depend_on_the_order_of_overrides():
-    given = {
-        "alpha": 0.2,
-        "train.weight_decay": 1e-9,
-        "optimizer.options.nesterov": True,
-        "model.options.hidden": (4, 4),
-    }
-    found = set()
-    for order in itertools.permutations(given):
-        spec = override(BASE, {path: given[path] for path in order})
-        found.add((changes_name(changes(spec, BASE)), digest(spec)))
-    assert len(found) == 1
-
-
-@pytest.mark.parametrize(
-    ("found", "name"),
-    [
-        ({"alpha": 0.05}, "alpha=0.05"),
-        ({"alpha": 0.0}, "alpha=0"),
-        ({"alpha": 1.0, "train.steps": 10}, "alpha=1,train.steps=10"),
-        ({"x": 1e-9}, "x=1e-09"),
-        ({"x": -0.5}, "x=-0.5"),
-        ({"x": None, "y": True}, "x=none,y=true"),
-        ({"model.options.hidden": [16, 8]}, "model.options.hidden=16x8"),
-        ({"data.train": "train[:9]"}, "data.train=train%5B%3A9%5D"),
-        ({"a/b": "../c"}, "a%2Fb=%22..%2Fc%22~"),
-        ({"x": []}, "x=%5B%5D~"),
-        ({"x": "1x2"}, "x=%221x2%22~"),
-        ({"x": "none"}, "x=%22none%22~"),
-        ({"x": {"a": 1}}, "x=%7B%22a%22%3A%201%7D~"),
-    ],
-)
-def test_changes_name(found, name):
-    made = changes_name(found)
-    assert made == name or (name.endswith("~") and made.startswith(name))
-    assert (len(made) - len(name)) in (0, 12)
-
-
-def test_a_long_name_is_cut_and_stays_different():
-    found = {f"model.options.option_{i}": i for i in range(20)}
-    one, other = changes_name(found), changes_name({**found, "z": 1})
-    assert one != other
-    assert len(one) == len(other) == 130 + 1 + 12
-
-
-def test_names_are_safe_and_different_for_different_changes():
-    rng = random.Random(1)
-    made = {}
-    for _ in range(4000):
-        names = rng.sample(
-            ["alpha", "a.b", "c", "x=y", "ü/~"], rng.randrange(1, 3)
-        )
-        found = {name: random_value(rng) for name in names}
-        name = changes_name(found)
-        assert re.fullmatch(r"[A-Za-z0-9_.+=,%~-]{1,160}", name), name
-        assert name not in (".", "..", "paper", "smoke")
-        # As in the digest: 1 and 1.0 are the same value, 1 and True are not.
-        same = json.dumps(as_dict(found), sort_keys=True)
-        same = re.sub(r"(?<=[0-9])\.0\b", "", same).replace(
-            "1e+17", "1" + 17 * "0"
-        )
-        assert made.setdefault(name, same) == same
