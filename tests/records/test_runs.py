@@ -1,17 +1,12 @@
 """Tests of ls_tf.records.runs, and of the files and locks below it."""
 
-import contextlib
 import csv
 import errno
 import json
 import math
-import multiprocessing
 import os
 import pathlib
 import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 
@@ -19,40 +14,21 @@ import mapped_bucket
 import numpy as np
 import pytest
 from etils import epath
+from run_folders import (
+    FACTS,
+    IDENTITY,
+    assert_refused,
+    folder_of,
+    make_finished,
+    opened,
+    tree,
+)
 
-from ls_tf.records import files, locks, processes, runs
+from ls_tf.records import files, runs
 from ls_tf.records.record import read_record
 from ls_tf.records.runs import Record, RunError
 from ls_tf.spec import as_dict, digest, from_dict
 from ls_tf.spec.resolve import resolve
-
-IDENTITY = resolve("fc_digits", smoke=True)
-FACTS = {"command": ["x", "--smoke"], "git": {"commit": "abc", "dirty": False}}
-
-
-def tree(folder):
-    """Every file below a folder with its bytes and time of change."""
-    return {
-        str(p.relative_to(folder)): (
-            p.stat().st_mtime_ns,
-            p.read_bytes() if p.is_file() else None,
-        )
-        for p in sorted(pathlib.Path(folder).rglob("*"))
-    }
-
-
-def opened(folder, identity=IDENTITY):
-    return runs.opened(str(folder), identity, **FACTS)
-
-
-def folder_of(root, identity=IDENTITY):
-    return pathlib.Path(root) / identity.folder
-
-
-def make_finished(root, identity=IDENTITY):
-    with opened(root, identity) as directory:
-        directory.update(outcome="finished")
-    return folder_of(root, identity)
 
 
 def make_old(root):
@@ -70,28 +46,6 @@ def edit(file, **fields):
         if value is None:
             del content[name]
     file.write_text(json.dumps(content))
-
-
-def assert_refused(root, *words, identity=IDENTITY):
-    """Opening and refusing say the same line, and nothing changes."""
-    before = tree(root)
-    messages = []
-    for act in (
-        lambda: runs.refuse(str(root), identity),
-        lambda: opened(root, identity).__enter__(),
-    ):
-        with pytest.raises(RunError) as caught:
-            act()
-        messages.append(str(caught.value))
-    assert messages[0] == messages[1]
-    assert "\n" not in messages[0]
-    for word in words:
-        assert str(word) in messages[0]
-    after = tree(root)
-    assert after.keys() == before.keys()
-    assert {k: v[1] for k, v in after.items()} == {
-        k: v[1] for k, v in before.items()
-    }
 
 
 # --- a record, written and read
@@ -499,312 +453,6 @@ def test_json_keeps_every_digit(tmp_path):
     value = {"x": 0.1 + 0.2, "y": 1e-320, "z": [1, None, True, "ü"]}
     files.write_json(path, value)
     assert json.loads(path.read_text()) == value
-
-
-# --- locks
-
-
-def hold(root, **changes):
-    """Makes a lock as another process would have left it."""
-    owner = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "process": "",
-        "since": "2020-01-02T03:04:05Z",
-        "token": "t",
-        **changes,
-    }
-    lock = folder_of(root) / "lock"
-    lock.mkdir(parents=True)
-    (lock / "owner.json").write_text(json.dumps(owner))
-    return lock
-
-
-@contextlib.contextmanager
-def child():
-    with subprocess.Popen(["sleep", "60"]) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def dead_pid():
-    with child() as process:
-        pass
-    return process.pid
-
-
-def assert_taken_over(root):
-    with opened(root) as directory:
-        owner = json.loads((directory.path / "lock/owner.json").read_text())
-        assert owner["pid"] == os.getpid()
-        runs_of_this = [p.name for p in directory.path.iterdir()]
-        assert "run.json" in runs_of_this
-    left = sorted(p.name for p in folder_of(root).iterdir())
-    assert left == ["digests.json", "run.json"]
-
-
-def test_a_lock_of_a_living_process_is_refused(tmp_path):
-    make_finished(tmp_path)
-    with child() as process:
-        hold(tmp_path, pid=process.pid)
-        assert_refused(
-            tmp_path,
-            f"in use by pid {process.pid} on {socket.gethostname()} "
-            "since 2020-01-02T03:04:05Z",
-        )
-
-
-def test_a_lock_of_this_process_is_refused(tmp_path):
-    with opened(tmp_path):
-        with pytest.raises(RunError, match=f"in use by pid {os.getpid()} on "):
-            opened(tmp_path).__enter__()
-        with pytest.raises(RunError, match="in use"):
-            runs.refuse(str(tmp_path), IDENTITY)
-    runs.refuse(str(tmp_path), IDENTITY)
-    assert_taken_over(tmp_path)
-
-
-def test_another_run_is_not_locked(tmp_path):
-    with opened(tmp_path), opened(tmp_path, resolve("fc_digits", seed=1)):
-        pass
-
-
-def test_a_lock_of_a_dead_process_is_taken_over(tmp_path):
-    hold(tmp_path, pid=dead_pid())
-    runs.refuse(str(tmp_path), IDENTITY)
-    assert_taken_over(tmp_path)
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
-def test_a_lock_of_a_zombie_is_taken_over(tmp_path):
-    with subprocess.Popen(["true"]) as process:
-        deadline = time.monotonic() + 10
-        while processes.state(process.pid)[0] != "Z":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        hold(tmp_path, pid=process.pid)
-        assert_taken_over(tmp_path)
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
-def test_a_later_process_of_the_same_number_is_no_owner(tmp_path):
-    with child() as process:
-        state, start = processes.state(process.pid)
-        assert state and start
-        lock = hold(tmp_path, pid=process.pid, process=start)
-        assert_refused(tmp_path, process.pid)
-        owner = json.loads((lock / "owner.json").read_text())
-        for other in ("another-boot:" + start.split(":")[1], start + "0"):
-            owner["process"] = other
-            lock.mkdir(exist_ok=True)
-            (lock / "owner.json").write_text(json.dumps(owner))
-            assert_taken_over(tmp_path)
-
-
-def test_a_lock_of_another_host_is_refused(tmp_path):
-    lock = hold(tmp_path, host="elsewhere", pid=dead_pid())
-    assert_refused(tmp_path, "on elsewhere", f"remove {lock}")
-
-
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"pid": 1}', '{"pid": "1"}', "null"]
-)
-def test_a_lock_that_cannot_be_read_is_refused(tmp_path, text):
-    lock = hold(tmp_path)
-    (lock / "owner.json").write_text(text)
-    assert_refused(tmp_path, f"remove {lock}")
-
-
-@pytest.mark.parametrize("pid", [0, -1, "12", None, 1.5])
-def test_a_number_that_is_no_process_is_refused(tmp_path, pid):
-    hold(tmp_path, pid=pid)
-    assert_refused(tmp_path, "in use by pid")
-
-
-def test_a_number_too_large_for_a_process_is_dead(tmp_path):
-    hold(tmp_path, pid=2**40)
-    assert_taken_over(tmp_path)
-
-
-def test_a_late_burial_gives_back_the_lock_of_the_living(tmp_path):
-    """Two processes saw the same dead owner; the first has taken over."""
-    with opened(tmp_path) as directory:
-        before = (directory.path / "lock/owner.json").read_text()
-        locks._bury(directory.path, ("of the dead", b""))
-        assert (directory.path / "lock/owner.json").read_text() == before
-    assert not (folder_of(tmp_path) / "lock").exists()
-
-
-def test_who_lost_its_lock_does_not_remove_that_of_another(tmp_path):
-    with opened(tmp_path) as directory:
-        (directory.path / "lock").rmtree()
-        lock = hold(tmp_path, token="another")
-    assert json.loads((lock / "owner.json").read_text())["token"] == "another"
-
-
-def test_half_written_files_of_the_dead_are_swept(tmp_path):
-    path = make_finished(tmp_path)
-    (path / "measurements").mkdir()
-    hold(tmp_path, pid=dead_pid())
-    for name in (
-        ".run.json.0123abcd.tmp",
-        "measurements/.e_report.json.0123abcd.tmp",
-        ".lock.0123abcd.tmp",
-    ):
-        (path / name).write_text("half")
-    (path / ".hidden").write_text("kept")
-    with opened(tmp_path):
-        pass
-    left = sorted(str(p.relative_to(path)) for p in path.rglob("*"))
-    assert left == [".hidden", "digests.json", "measurements", "run.json"]
-
-
-# --- several processes (they import runs only, no TensorFlow)
-
-
-def _contend(root, rounds, ready, tried, results):
-    """Tries to open each of some run directories at the same time as others."""
-    for number in range(rounds):
-        identity = resolve("fc_digits", smoke=True, seed=number)
-        ready.wait(30)
-        try:
-            with runs.opened(root, identity):
-                tried.wait(30)
-                results.put((number, os.getpid(), "won"))
-        except RunError as error:
-            tried.wait(30)
-            results.put((number, os.getpid(), str(error)))
-
-
-@pytest.mark.parametrize("of_the_dead", [False, True], ids=["free", "dead"])
-def test_of_several_processes_exactly_one_wins(tmp_path, of_the_dead):
-    count, rounds = 3, 12
-    if of_the_dead:
-        pid = dead_pid()
-        for number in range(rounds):
-            lock = folder_of(
-                tmp_path, resolve("fc_digits", smoke=True, seed=number)
-            )
-            (lock / "lock").mkdir(parents=True)
-            owner = {"pid": pid, "host": socket.gethostname(), "token": "d"}
-            (lock / "lock" / "owner.json").write_text(json.dumps(owner))
-    context = multiprocessing.get_context("spawn")
-    ready, tried = context.Barrier(count), context.Barrier(count)
-    results = context.Queue()
-    arguments = (str(tmp_path), rounds, ready, tried, results)
-    workers = [
-        context.Process(target=_contend, args=arguments) for _ in range(count)
-    ]
-    for worker in workers:
-        worker.start()
-    found = [results.get(timeout=60) for _ in range(count * rounds)]
-    for worker in workers:
-        worker.join(30)
-        assert worker.exitcode == 0
-    results.close()
-    for number in range(rounds):
-        here = [(pid, said) for n, pid, said in found if n == number]
-        winners = [pid for pid, said in here if said == "won"]
-        assert len(winners) == 1, here
-        for _, said in here:
-            if said != "won":
-                assert f"in use by pid {winners[0]} on " in said
-    left = [p for p in tmp_path.rglob("*") if p.name.startswith((".", "lock"))]
-    assert left == []
-
-
-_REWRITE = """
-import json, os, random, signal, sys, time
-import numpy as np
-from ls_tf.records import files, runs
-from ls_tf.records.record import read_record
-from ls_tf.spec.resolve import resolve
-
-# The power stays on: waits for the disk would only part the kills.
-files.sync = lambda path: None
-root, kills = sys.argv[1], int(sys.argv[2])
-identity = resolve("fc_digits", smoke=True)
-path = runs.Path(root) / identity.folder
-rng = random.Random(0)
-
-
-def rewrite(told):
-    with runs.opened(root, identity) as directory:
-        rows = runs.Record(path, {}).metrics()
-        step = int(rows[-1]["step"]) if rows else 0
-        directory.rewind(step)
-        os.write(told, b".")
-        while True:
-            step += 1
-            directory.log(step, {"train/loss": 1 / step, "train/nll": 2 / step})
-            directory.update(step=step)
-            directory.measure(
-                "e", "report", split="test", step=step, count=step,
-                scalars={"x": 1 / step}, arrays={"x": np.full(9, 1 / step)},
-            )
-            os.write(told, b".")
-
-
-seen = {"run": 0, "metrics": 0, "measurement": 0}
-for number in range(kills):
-    ready, told = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            rewrite(told)
-        finally:
-            os._exit(1)
-    # Past the opening, or some steps, however busy the machine is.
-    for _ in range(number % 4):
-        os.read(ready, 1)
-    time.sleep(rng.uniform(0.0, 0.03))
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    os.close(ready), os.close(told)
-    record = read_record(path)
-    if record is None:
-        # The first of them, on a busy machine: before there is a record.
-        assert seen["run"] == 0 and not (path / "run.json").exists()
-        continue
-    run = record.run
-    rows = record.metrics()
-    seen["run"] += run is not None and run["digest"] == identity.digest
-    seen["metrics"] += bool(rows)
-    for row in rows:
-        assert row["train/loss"] == 1 / row["step"], row
-    if (path / "measurements" / "e_report.json").exists():
-        found = record.measurement("e", "report")
-        assert found["scalars"] == {"x": 1 / found["step"]}
-        # The arrays are written first: they are this step's or a later one's.
-        x = record.arrays("e", "report")["x"]
-        assert x.shape == (9,) and (x == x[0]).all(), x
-        assert round(1 / x[0]) >= found["step"], (x, found)
-        seen["measurement"] += 1
-with runs.opened(root, identity):
-    pass
-left = [str(p) for p in path.iterdir() if p.name.startswith(".")]
-assert left == [], left
-print(json.dumps(seen))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_kill_at_any_instant_leaves_a_readable_record(tmp_path):
-    kills = 120
-    done = subprocess.run(
-        [sys.executable, "-c", _REWRITE, str(tmp_path), str(kills)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
-    # The kills fell where they tell something.
-    assert seen["run"] > kills / 2
-    assert seen["metrics"] > kills / 2
-    assert seen["measurement"] > kills / 2
 
 
 # --- another file system
