@@ -19,8 +19,8 @@ from ls_tf.measuring import measure
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.usage import LeftOut, Usage
 from ls_tf.records import runs
-from ls_tf.running import execute, loop
-from ls_tf.running.run import Run, hyper_parameters, tagged
+from ls_tf.running import loop
+from ls_tf.running.run import Run
 from ls_tf.spec import EvaluatorSpec
 from ls_tf.spec.resolve import RunIdentity, resolve
 from ls_tf.stopping import StoppedError
@@ -571,51 +571,3 @@ def test_of_several_workers_none_stops_by_itself(identity, tmp_path):
             loop.train(Workers(range(6), stop_at=3), [run], "title")
     assert record(identity, tmp_path)["step"] == 3
     assert checkpoints.steps(run.checkpoint_folder) == [3]
-
-
-def test_a_run_says_from_which_step_it_goes_on():
-    def said(step):
-        task = types.SimpleNamespace(total_steps=50_000)
-        return execute._resumed(types.SimpleNamespace(step=step, task=task))
-
-    assert said(1200) == ["resumes from step 1,200 of 50,000"]
-    assert said(0) == said(50_000) == []
-
-
-def test_what_tensorboard_compares_runs_by():
-    student = "fc_digits_student"
-    assert hyper_parameters(resolve(student, seed=3)) == {
-        "experiment": student,
-        "alpha": 0.0,
-        "seed": 3,
-        "teacher.experiment": "fc_digits",
-        "teacher.changes.alpha": 0.0,
-    }
-    changed = {
-        "teacher.changes.alpha": 0.2,
-        "teacher.changes.train.steps": 9,
-        "model.options.hidden": (8, 8),
-        "optimizer.options.momentum": 0.5,
-    }
-    found = hyper_parameters(resolve(student, changed=changed))
-    assert found.items() >= (changed | {"model.options.hidden": [8, 8]}).items()
-    assert hyper_parameters(resolve("fc_digits")) == {
-        "experiment": "fc_digits",
-        "alpha": 0.1,
-        "seed": 0,
-    }
-
-
-def test_a_teacher_whose_alpha_is_not_named_has_its_experiments():
-    student = resolve("fc_digits_student")
-    teacher = dataclasses.replace(student.spec.teacher, changes={})
-    spec = dataclasses.replace(student.spec, teacher=teacher)
-    found = hyper_parameters(dataclasses.replace(student, spec=spec))
-    assert found["teacher.changes.alpha"] == 0.1
-
-
-def test_bleu_is_a_curve_of_its_own():
-    evaluator = EvaluatorSpec("translation", "report")
-    assert tagged(evaluator, {"bleu": 25.0}) == {
-        "report/translation/bleu": 25.0
-    }
