@@ -9,6 +9,8 @@ Three numbers describe the same target over K classes:
 * ``p``: the probability on the label, ``p = 1 - eps``. Below ``1 / K`` it is
   "anti-smoothing", which no ``alpha`` in [0, 1] can express.
 
+``analysis.soft_labels`` converts them.
+
 Every loss here is per example or token, unreduced, in nats, and in float32 or
 better. A range is checked of what can be looked at: inside a compiled
 function these arguments may be tensors, so that one program serves many
@@ -101,81 +103,6 @@ def _check_spread(spread: str, prior: Any, num_classes: int) -> None:
                 "wanted a prior of probabilities that sum to 1, got minimum "
                 f"{min(values)} and sum {total}"
             )
-
-
-def alpha_to_eps(alpha: Any, num_classes: int) -> Any:
-    """Converts alpha to the mass taken off the label.
-
-    Args:
-        alpha: weight of the uniform distribution over all K classes.
-        num_classes: K, 2 or more.
-
-    Returns:
-        ``alpha * (K - 1) / K``.
-
-    Raises:
-        ValueError: if there are fewer than two classes.
-
-    Source: Mueller et al. 2019, 1.1, against tensor2tensor's form.
-    """
-    _check_classes(num_classes)
-    return alpha * (num_classes - 1) / num_classes
-
-
-def eps_to_alpha(eps: Any, num_classes: int) -> Any:
-    """Converts the mass taken off the label to alpha.
-
-    Args:
-        eps: mass shared by the K - 1 classes other than the label.
-        num_classes: K, 2 or more.
-
-    Returns:
-        ``eps * K / (K - 1)``.
-
-    Raises:
-        ValueError: if there are fewer than two classes.
-
-    Source: Mueller et al. 2019, 1.1, against tensor2tensor's form.
-    """
-    _check_classes(num_classes)
-    return eps * num_classes / (num_classes - 1)
-
-
-def p_to_alpha(p: Any, num_classes: int) -> Any:
-    """Converts the probability on the label to alpha.
-
-    Args:
-        p: probability on the label, in (0, 1].
-        num_classes: K, 2 or more.
-
-    Returns:
-        ``(1 - p) * K / (K - 1)``; above 1 where ``p < 1 / K``.
-
-    Raises:
-        ValueError: if ``p`` is out of range or K is below 2.
-
-    Source: ours, from the two definitions of the module docstring.
-    """
-    check_p(p)
-    return eps_to_alpha(1 - p, num_classes)
-
-
-def alpha_to_p(alpha: Any, num_classes: int) -> Any:
-    """Converts alpha to the probability on the label.
-
-    Args:
-        alpha: weight of the uniform distribution over all K classes.
-        num_classes: K, 2 or more.
-
-    Returns:
-        ``1 - alpha * (K - 1) / K``, which is ``1 - alpha + alpha / K``.
-
-    Raises:
-        ValueError: if there are fewer than two classes.
-
-    Source: Mueller et al. 2019, 1.1.
-    """
-    return 1 - alpha_to_eps(alpha, num_classes)
 
 
 def soften(

@@ -123,6 +123,8 @@ def test_notations_agree(classes, alpha):
 def test_same_number_in_two_notations_differs():
     # K = 10: 0.1 spread over the others is alpha = 0.1 * 10 / 9.
     assert soft_labels.alpha_from_eps(0.1, 10) == pytest.approx(1 / 9)
+    assert round(soft_labels.alpha_from_eps(0.1, 33_708), 6) == 0.100003
+    assert round(soft_labels.alpha_from_eps(0.75, 10), 4) == 0.8333
 
 
 def test_bars():

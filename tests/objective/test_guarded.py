@@ -233,7 +233,7 @@ def test_a_prior_that_is_none(prior):
 @pytest.mark.parametrize("count", [1, 2.5, True, math.nan])
 def test_classes_that_are_no_count(count):
     with pytest.raises(ValueError, match="wanted num_classes of 2 or more"):
-        ls.alpha_to_eps(0.1, count)
+        ls.soften([0], 0.1, count, spread="others")
 
 
 def test_what_can_be_looked_at():

@@ -6,7 +6,7 @@ from both import gradient
 from keras import ops
 from scipy import optimize, special
 
-from ls_tf.analysis import label_noise
+from ls_tf.analysis import label_noise, soft_labels
 from ls_tf.losses import forward_correction, logit_smoothing, target_probability
 from ls_tf.objective import label_smoothing, noisy_labels
 from ls_tf.objective.loss import Answers, hyperparameters
@@ -73,7 +73,7 @@ def test_at_one_in_k_nothing_is_learnt():
 
 def test_negative_smoothing_is_alpha_above_one():
     p, classes = 0.1, 4
-    alpha = label_smoothing.p_to_alpha(p, classes)
+    alpha = soft_labels.alpha_from_eps(1 - p, classes)
     assert alpha == pytest.approx(1.2)
     log_f = special.log_softmax(LOGITS.astype(np.float64), axis=-1)
     want = -(1 - alpha) * own(log_f) - alpha * log_f.mean(axis=-1)
