@@ -33,6 +33,7 @@ __all__ = [
     "brier",
     "classwise_ece",
     "debiased_ece",
+    "debiased_squared_error",
     "ece",
     "equal_mass_ece",
     "interval",
@@ -243,6 +244,30 @@ def debiased_ece(
         logits, labels, None, mask, from_probabilities
     )
     return _bias.debiased_ece(confidence, hits, bins)
+
+
+def debiased_squared_error(
+    logits: Any,
+    labels: Any,
+    *,
+    bins: int = 15,
+    mask: Any = None,
+    from_probabilities: bool = False,
+) -> float:
+    """The mean squared gap of equal-mass bins less its bias.
+
+    Unlike ``debiased_ece`` it is unbiased for the bins' true gaps.
+
+    Returns:
+        float of at most 1; may be a little below 0.
+
+    Source: Kumar et al. 2019 (arXiv 1909.10155), equation of the debiased
+    estimator; arguments: as ``ece``, but no weights.
+    """
+    confidence, hits, _ = _answers(
+        logits, labels, None, mask, from_probabilities
+    )
+    return _bias.debiased_squared_error(confidence, hits, bins)
 
 
 def smooth_ece(

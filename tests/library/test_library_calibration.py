@@ -99,6 +99,11 @@ def test_estimates_are_those_of_the_confidences():
     assert calibration.debiased_ece(logits, labels, bins=10) == pytest.approx(
         calibration_bias.debiased_ece(*answers, 10)
     )
+    squared = calibration.debiased_squared_error(logits, labels, bins=10)
+    assert squared == pytest.approx(
+        calibration_bias.debiased_squared_error(*answers, 10)
+    )
+    assert squared < calibration.ece(logits, labels)
     assert calibration.summary(logits, labels)["ece"] == pytest.approx(
         calibration.ece(logits, labels)
     )
