@@ -15,7 +15,7 @@ from ls_tf import stopping
 from ls_tf.records.files import RunError
 from ls_tf.records.locks import locked
 from ls_tf.stopping import StoppedError
-from ls_tf.training import tables
+from ls_tf.training import parts, tables
 
 KEY = tables.Key(
     teacher="a" * 64,
@@ -34,7 +34,7 @@ KEY = tables.Key(
 def _small(monkeypatch):
     monkeypatch.setattr(tables, "_PART_ROWS", 8)
     monkeypatch.setattr(tables, "_CALL_ROWS", 2)
-    monkeypatch.setattr(tables, "_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(parts, "_WAIT_SECONDS", 0.01)
 
 
 class Logits:
@@ -283,7 +283,7 @@ def test_waiting_ends_with_a_signal_or_patience(path, monkeypatch):
         with stopping.listening(), pytest.raises(StoppedError):
             stopping.request()
             obtain(path, Logits())
-        monkeypatch.setattr(tables, "_PATIENCE_SECONDS", -1.0)
+        monkeypatch.setattr(parts, "_PATIENCE_SECONDS", -1.0)
         with pytest.raises(RunError, match="in use by pid"):
             obtain(path, Logits())
 
