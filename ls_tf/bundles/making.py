@@ -24,8 +24,8 @@ from ls_tf.records.record import read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
 from ls_tf.spec import SpecError
-from ls_tf.spec.resolve import RunIdentity
-from ls_tf.training import checkpoints
+from ls_tf.spec.resolve import RunIdentity, teacher_of
+from ls_tf.training import checkpoints, translations
 
 _SCRIPT = b"""#!/usr/bin/env python3
 \"\"\"Trains the runs of this bundle; flags are passed on to each.\"\"\"
@@ -117,6 +117,8 @@ def bundle(
             missing.append(identity)
     if not missing:
         raise SpecError("--mode=bundle: all runs are finished already")
+    for identity in missing:
+        files |= _translations(identity, runs_dir)
     files = _without_idle(files, missing)
     data = _data(missing, data_dir)
     files |= {(d.packed or d.file): d.content for d in data.values()}
@@ -208,6 +210,27 @@ def _record(runs_dir: str, identity: RunIdentity) -> dict[str, bytes]:
             for file in folder.iterdir()
         }
     return found
+
+
+def _translations(identity: RunIdentity, runs_dir: str) -> dict[str, bytes]:
+    """The finished translations that a run learns from; else made there.
+
+    Raises:
+        RunError: they are damaged.
+    """
+    how, teacher = identity.spec.teacher, teacher_of(identity)
+    if how is None or teacher is None or not how.translates:
+        return {}
+    path = translations.folder(
+        runs.Path(runs_dir) / teacher.folder,
+        identity.spec,
+        translations.search(how),
+    )
+    below = f"{archive.RUNS}/{teacher.folder}/{translations.FOLDER}"
+    return {
+        f"{below}/{path.name}/{name}": data
+        for name, data in translations.files(path).items()
+    }
 
 
 def record_files(path: epath.Path) -> dict[str, bytes]:

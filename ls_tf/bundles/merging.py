@@ -16,7 +16,7 @@ from ls_tf.records.record import Record, read_record
 from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity, resolve
-from ls_tf.training import checkpoints
+from ls_tf.training import checkpoints, translations
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,12 @@ def merge(folder: str | os.PathLike[str], runs_dir: str) -> list[str]:
     if not found:
         raise SpecError(f"--from={folder}: no records of runs are there")
     wanted = [f for f in found if _is_newer(f, runs_dir)]
+    made = [_translations(one) for one in found]
     for one in wanted:
         stopping.look()
         _take(one, runs_dir)
+    for one, translated in zip(found, made, strict=True):
+        _take_translations(one, translated, runs_dir)
     return [one.identity.folder for one in wanted]
 
 
@@ -162,3 +165,25 @@ def _take(found: _Found, runs_dir: str) -> None:
         if path.exists():
             stack.enter_context(locks.locked(path))
         write_folder(path, contents)
+
+
+def _translations(found: _Found) -> dict[str, dict[str, bytes]]:
+    """What a teacher has translated elsewhere: folder -> name -> content."""
+    made = found.record.path / translations.FOLDER
+    folders = sorted(made.iterdir()) if made.is_dir() else ()
+    contents = {folder.name: translations.files(folder) for folder in folders}
+    return {name: files for name, files in contents.items() if files}
+
+
+def _take_translations(
+    found: _Found, made: dict[str, dict[str, bytes]], runs_dir: str
+) -> None:
+    """Takes translations that are not here.
+
+    The records of their students say which ones they learnt from.
+    """
+    below = Path(runs_dir) / found.identity.folder / translations.FOLDER
+    for name, contents in made.items():
+        if not (below / name).exists():
+            with runs.refusals(below / name):
+                write_folder(below / name, contents)

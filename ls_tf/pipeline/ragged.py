@@ -53,6 +53,13 @@ class Ragged:
         """int32 [length]: one row."""
         return self.tokens[self.offsets[index] : self.offsets[index + 1]]
 
+    def rows(self, index: np.ndarray) -> "Ragged":
+        """The rows of some places, int [n], in that order."""
+        lengths = self.lengths[index]
+        ends = np.cumsum(lengths)
+        shift = np.repeat(self.offsets[index] - (ends - lengths), lengths)
+        return Ragged.of(self.tokens[np.arange(len(shift)) + shift], lengths)
+
     def part(self, start: int, stop: int) -> "Ragged":
         """The rows start .. stop - 1; no copy is made of their ids."""
         offsets = self.offsets[start : stop + 1]

@@ -51,6 +51,8 @@ class Usage:
             for what is not streamed.
         relabelled: how many have a wrong label on purpose; None where none
             is meant to.
+        unfinished: how many translations have no end mark, for the search
+            that found them came to its longest; None of what is no such.
         class_counts: examples of each class; empty where all are used.
         class_names: of the user's own images, in the order of the labels.
         image_shape: likewise, (height, width, channels); empty where they
@@ -65,6 +67,7 @@ class Usage:
     sha256: str = ""
     sampled_sha256: str = ""
     relabelled: int | None = None
+    unfinished: int | None = None
     class_counts: tuple[int, ...] = ()
     class_names: tuple[str, ...] = ()
     image_shape: tuple[int, ...] = ()
@@ -83,13 +86,13 @@ class Usage:
         """The entry of a run's record."""
         subwords = {"wanted": self.wanted, "learnt": self.learnt}
         digests = {name: getattr(self, name) for name in _DIGESTS}
-        noise = {"relabelled": self.relabelled}
+        counts = {"relabelled": self.relabelled, "unfinished": self.unfinished}
         tail = {"class_counts": list(self.class_counts)}
         own = {name: getattr(self, name) for name in _OWN}
         return {
             "examples": self.examples,
             "left_out": {part.reason: part.count for part in self.left_out},
-            **({} if self.relabelled is None else noise),
+            **{name: n for name, n in counts.items() if n is not None},
             **(tail if self.class_counts else {}),
             **{name: list(value) for name, value in own.items() if value},
             **(subwords if self.wanted else {}),
@@ -222,6 +225,11 @@ def lines(data: Mapping[str, Usage]) -> list[str]:
             f"{part.reason}, the first at {part.first}"
             for part in usage.left_out
         ]
+        if usage.unfinished:
+            said.append(
+                f"{name}: {usage.unfinished} of {usage.total} have no end "
+                "mark, teacher.extra_length was not enough for it"
+            )
         if usage.learnt < usage.wanted:
             said.append(
                 f"{name}: learnt {usage.learnt} of {usage.wanted}, the text "

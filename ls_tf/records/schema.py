@@ -158,6 +158,7 @@ _USED = fields(
     wanted=COUNT,
     learnt=COUNT,
     relabelled=COUNT,
+    unfinished=COUNT,
     class_counts=listed(COUNT),
     sha256=TEXT,
     sampled_sha256=TEXT,

@@ -1,11 +1,12 @@
-"""Finds a student's teacher through the records, and its table of logits."""
+"""Finds a student's teacher through the records, and what it has answered."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ls_tf.protocols import Classifier, Task
+from ls_tf.protocols import Classifier, Task, Translator
 from ls_tf.records import runs
 from ls_tf.records.arrays import digest
 from ls_tf.running.session import Session
@@ -13,7 +14,9 @@ from ls_tf.spec import DataSpec, ExperimentSpec, SpecError, registry
 from ls_tf.spec.resolve import RunIdentity, teacher_of
 
 if TYPE_CHECKING:
+    from ls_tf.pipeline.corpus import Corpus
     from ls_tf.tasks.distillation import Teacher
+    from ls_tf.training.engine import Network
 
 
 # A teacher's folder, and the seed that chooses the images that it answers to.
@@ -106,13 +109,14 @@ def load(
             added to. The runs all have the same data, or tails of it.
 
     Returns:
-        The teacher, with its table where the student uses one.
+        The teacher, with its table where the student uses one, or with its
+        translations.
 
     Raises:
         MissingRunError: the teacher's run is missing or unfinished.
         SpecError: it has other classes, images or subwords.
-        RunError: its table cannot be used.
-        StoppedError: a signal came; what there is of the table is kept.
+        RunError: its table, or its translations, cannot be used.
+        StoppedError: a signal came; what there is of these is kept.
 
     Source: ours.
     """
@@ -173,6 +177,11 @@ def load(
             session,
         )
         teacher = dataclasses.replace(teacher, table=table)
+    how = identity.spec.teacher
+    if is_text and how is not None and how.translates:
+        teacher = _with_translations(
+            identity.spec, teacher, record, checkpoint.sha256, session
+        )
     known[taught] = teacher
     return teacher
 
@@ -217,8 +226,131 @@ def _table(
         tables.folder(record.path, key),
         key,
         logits_of,
-        title=f"teacher {record.run['experiment']}, seed={record.run['seed']}",
+        title=_title(record),
     )
+
+
+def _title(record: runs.Record) -> str:
+    return f"teacher {record.run['experiment']}, seed={record.run['seed']}"
+
+
+def _with_translations(
+    student: ExperimentSpec,
+    teacher: "Teacher",
+    record: runs.Record,
+    weights: str,
+    session: Session,
+) -> "Teacher":
+    """The teacher with its translations of the student's training sources."""
+    from ls_tf.pipeline import usage
+    from ls_tf.tasks import distillation, translation
+    from ls_tf.training import translations
+
+    if student.teacher is None:
+        raise SpecError("wanted a student, it has no teacher")
+    translation.checked_loss(student)  # before hours of work for nothing
+    corpus = translation.open_corpus(student, session.machine.data_dir)
+    distillation.same_subwords(corpus.digest, teacher.subwords)
+    how = translations.search(student.teacher)
+    sources = corpus.split(student.data.train).source
+    key = translations.Key(
+        teacher=str(record.run["digest"]),
+        weights=weights,
+        data=student.data.name,
+        split=student.data.train,
+        subwords=corpus.digest,
+        sources=usage.digest(sources.tokens, sources.offsets),
+        examples=len(sources),
+        beam_size=how.beam_size,
+        length_penalty=how.length_penalty,
+        extra_length=how.extra_length,
+    )
+    inference = _TextInference(student, teacher, corpus, session)
+    found = translations.obtain(
+        translations.folder(record.path, student, how),
+        key,
+        sources,
+        lambda some: inference().translate(some, how),
+        title=_title(record),
+    )
+    return dataclasses.replace(teacher, corpus=corpus, translations=found)
+
+
+def _as_student(
+    teacher: ExperimentSpec, student: ExperimentSpec, task: str
+) -> ExperimentSpec:
+    """A teacher's experiment on its student's data.
+
+    Its batch is never trained on, but has to fit the data and the devices.
+    """
+    return dataclasses.replace(
+        teacher,
+        task=task,
+        teacher=None,
+        loss=None,
+        data=student.data,
+        seed=student.seed,
+        train=dataclasses.replace(
+            teacher.train,
+            global_batch_size=student.train.global_batch_size,
+            global_batch_tokens=student.train.global_batch_tokens,
+        ),
+    )
+
+
+def _network(
+    spec: ExperimentSpec,
+    teacher: "Teacher",
+    session: Session,
+    make_task: Callable[[Task | None], Task],
+) -> "Network":
+    """A teacher's network in an engine, which compiles and has the devices."""
+    import keras
+
+    from ls_tf.training.engine import Recipe
+
+    engine = session.engine(spec, lambda grads, *_: grads)
+    engine.build([Recipe(make_task, lambda task: keras.optimizers.SGD())])
+    (network,) = engine.networks
+    teacher.load(network.task.model)
+    return network
+
+
+class _TextInference:
+    """The teacher as a translator of the student's corpus."""
+
+    def __init__(
+        self,
+        student: ExperimentSpec,
+        teacher: "Teacher",
+        corpus: "Corpus",
+        session: Session,
+    ) -> None:
+        """Takes the parts; nothing is built before the first call."""
+        self._spec = _as_student(teacher.spec, student, "translation")
+        self._teacher, self._corpus = teacher, corpus
+        self._session = session
+        self._translator: Translator | None = None
+
+    def __call__(self) -> Translator:
+        """The same at every call."""
+        if self._translator is None:
+            self._translator = self._build()
+        return self._translator
+
+    def _build(self) -> Translator:
+        from ls_tf.tasks.translation import Translation
+
+        data_dir = self._session.machine.data_dir
+
+        def make_task(like: Task | None) -> Task:
+            return Translation(self._spec, data_dir, opened=self._corpus)
+
+        network = _network(self._spec, self._teacher, self._session, make_task)
+        view = network.task.view(network)
+        if not isinstance(view, Translator):
+            raise TypeError("task translation gives no translator")
+        return view
 
 
 class _Inference:
@@ -229,20 +361,8 @@ class _Inference:
     ) -> None:
         """Takes the parts; nothing is built before the first call."""
         # The teacher as a classifier of the student's images, of which a seed
-        # may choose some. Its batch is never trained on, but has to fit the
-        # data and the devices.
-        self._spec = dataclasses.replace(
-            teacher.spec,
-            task="classification",
-            teacher=None,
-            loss=None,
-            data=student.data,
-            seed=student.seed,
-            train=dataclasses.replace(
-                teacher.spec.train,
-                global_batch_size=student.train.global_batch_size,
-            ),
-        )
+        # may choose some.
+        self._spec = _as_student(teacher.spec, student, "classification")
         self._teacher, self._session = teacher, session
         self._classifier: Classifier | None = None
 
@@ -253,21 +373,14 @@ class _Inference:
         return self._classifier.views("train", index, view)
 
     def _build(self) -> Classifier:
-        """An engine, because it compiles and has the devices."""
-        import keras
-
         from ls_tf.tasks import classification
-        from ls_tf.training.engine import Recipe
 
         spec, data_dir = self._spec, self._session.machine.data_dir
-        engine = self._session.engine(spec, lambda grads, *_: grads)
 
         def make_task(like: Task | None) -> Task:
             return classification.build(spec, data_dir=data_dir)
 
-        engine.build([Recipe(make_task, lambda task: keras.optimizers.SGD())])
-        (network,) = engine.networks
-        self._teacher.load(network.task.model)
+        network = _network(spec, self._teacher, self._session, make_task)
         view = network.task.view(network)
         if not isinstance(view, Classifier):
             raise TypeError(f"task {spec.task} gives no classifier")

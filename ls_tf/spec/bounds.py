@@ -166,6 +166,12 @@ def check_bounds(spec: ExperimentSpec) -> None:
         _check_options(f"evaluators.{i}", evaluator.options)
         _check_floats(f"evaluators.{i}.options", evaluator.options)
     if spec.teacher is not None:
+        _refuse_more("teacher.beam_size", spec.teacher.beam_size, _BEAMS)
+        _refuse_more("teacher.extra_length", spec.teacher.extra_length, _OPTION)
+        _refuse_more(
+            "teacher.length_penalty", spec.teacher.length_penalty, _FAR
+        )
+        _refuse_lost("teacher.length_penalty", spec.teacher.length_penalty)
         for name in ("teacher_temperature", "student_temperature"):
             value = getattr(spec.teacher, name)
             _refuse_more(f"teacher.{name}", value, _HOT)

@@ -34,6 +34,17 @@ from ls_tf.spec.values import (
 
 _SUM_TOLERANCE = 1e-6  # of probabilities, as they are typed
 _LARGEST_SIDE = 4096  # of an image in memory, in pixels
+# Fields of a teacher that say how it translates, and what is learnt from its
+# probabilities.
+_SEARCH = ("beam_size", "length_penalty", "extra_length")
+_OF_ANSWERS = (
+    "matching",
+    "teacher_temperature",
+    "student_temperature",
+    "scale_by_temperature_squared",
+    "logit_reduction",
+    "table",
+)
 
 
 def from_dict(data: Mapping[str, Any]) -> ExperimentSpec:
@@ -127,6 +138,7 @@ def check(spec: ExperimentSpec) -> None:
     _check_evaluators(spec.evaluators)
     if spec.teacher is not None:
         _check_teacher(spec.teacher)
+        _check_targets(spec.teacher, spec.task)
     if spec.loss is not None:
         _check_stood_for(spec, spec.loss.name)
     _check_weights(spec)
@@ -331,6 +343,7 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         ("matching", ("soft", "logits")),
         ("logit_reduction", ("sum", "mean")),
         ("table", ("auto", "always", "never")),
+        ("targets", ("labels", "translations")),
     ):
         value = getattr(teacher, name)
         _require_name(value, existing, f"teacher.{name}: got {shown(value)}; ")
@@ -344,6 +357,37 @@ def _check_teacher(teacher: TeacherSpec) -> None:
         f"teacher {teacher.teacher_temperature} and student "
         f"{teacher.student_temperature}",
     )
+
+
+def _check_targets(teacher: TeacherSpec, task: str) -> None:
+    """Refuses translations of no translation, and fields without a use."""
+    idle: tuple[str, ...] = _SEARCH
+    if not teacher.translates:
+        why = "teacher.targets=labels takes no translations"
+    else:
+        _require(
+            task == "translation",
+            f"teacher.targets: wanted labels, task '{task}' translates "
+            f"nothing, got {teacher.targets}",
+        )
+        for name, least in (
+            ("beam_size", 1),
+            ("length_penalty", 0),
+            ("extra_length", 1),
+        ):
+            value = getattr(teacher, name)
+            _require(
+                value >= least,
+                f"teacher.{name}: wanted {least} or more, got {value}",
+            )
+        idle = () if teacher.answers else _OF_ANSWERS
+        why = "teacher.beta=0 takes the teacher's translations alone"
+    for name in idle:
+        value, default = getattr(teacher, name), getattr(TeacherSpec, name)
+        _require(
+            value == default,
+            f"teacher.{name}: wanted {default}, {why}, got {value}",
+        )
 
 
 def _at(spec: ExperimentSpec, path: str) -> Any:
@@ -381,19 +425,31 @@ def check_loss(
     """
     if spec.loss is None:
         return
-    name = spec.loss.name
+    name, teacher = spec.loss.name, spec.teacher
     _require(
-        not needs_teacher or spec.teacher is not None,
+        not needs_teacher or teacher is not None,
         f"loss.name: '{name}' is a student's loss, and task '{spec.task}' has "
         "no teacher; wanted task 'distillation' with one",
     )
+    is_told = teacher is None or teacher.answers
     _require(
-        needs_teacher or spec.teacher is None,
+        not needs_teacher or is_told,
+        f"loss.name: '{name}' learns from a teacher's probabilities; wanted "
+        f"teacher.beta above 0, got {_at(spec, 'teacher.beta')}",
+    )
+    _require(
+        needs_teacher or teacher is None or not teacher.answers,
         f"loss.name: '{name}' has no use for a teacher, and task "
-        f"'{spec.task}' has one",
+        f"'{spec.task}' has one"
+        + (
+            f"; wanted teacher.beta=0, got {teacher.beta}"
+            if teacher is not None and teacher.translates
+            else ""
+        ),
     )
     for number, (path, without) in LOSS_NUMBERS.items():
-        value = _at(spec, path)
+        # Of a teacher that only translates they are what they are.
+        value = _at(spec, path) if is_told or path == "train.alpha" else None
         _require(
             number in takes or value is None or value == without,
             f"{SHORT_OF.get(path, path)}: wanted {without}, loss '{name}' "

@@ -145,6 +145,12 @@ class TeacherSpec:
     kept in float16 and shared: "auto" where the views can be counted and are
     more than one, "always" (refused where they cannot), or "never": then the
     teacher runs beside the student.
+
+    Of translations ``targets`` says what the student's training targets are:
+    the data's own ("labels"), or the best that the teacher's beam search finds
+    for each training source ("translations"). ``beta`` is then the weight of
+    the teacher's probabilities along its own translation; with 0 these are all
+    that the student learns from.
     """
 
     experiment: str
@@ -157,6 +163,21 @@ class TeacherSpec:
     scale_by_temperature_squared: bool = False
     logit_reduction: str = "sum"
     table: str = "auto"  # an image of one view has its logits in memory
+    targets: str = "labels"
+    # Of the search for translations, as in ``protocols.Decoding``.
+    beam_size: int = 4
+    length_penalty: float = 0.6
+    extra_length: int = 50
+
+    @property
+    def translates(self) -> bool:
+        """Whether the student's targets are the teacher's translations."""
+        return self.targets == "translations"
+
+    @property
+    def answers(self) -> bool:
+        """Whether the student learns from the teacher's probabilities."""
+        return not self.translates or self.beta > 0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -15,6 +16,10 @@ from ls_tf.tasks.classification import (
     answering,
     build_model,
 )
+
+if TYPE_CHECKING:
+    from ls_tf.pipeline.corpus import Corpus
+    from ls_tf.pipeline.ragged import Ragged
 
 _TEACHER_BATCH = 1000
 
@@ -31,12 +36,18 @@ class Teacher:
             teacher in one program are given the same object.
         subwords: SHA-256 of a translation's vocabulary, "" where its record
             does not say.
+        corpus: what a translation's student learns from, where it is open
+            already; else the student opens it.
+        translations: N sentences as subwords: what the student's training
+            sources are to be translated to, where the teacher says that.
     """
 
     spec: ExperimentSpec
     load: Callable[[keras.Model], None]
     table: np.ndarray | None = None
     subwords: str = ""
+    corpus: "Corpus | None" = None
+    translations: "Ragged | None" = None
 
 
 def uses_table(spec: ExperimentSpec) -> bool:
@@ -136,6 +147,55 @@ def _same_images(ours: tuple[int, ...], theirs: tuple[int, ...]) -> None:
             f"teacher: wanted images of the student's shape {ours}, got "
             f"{theirs}"
         )
+
+
+def same_subwords(ours: str, theirs: str) -> None:
+    """Refuses a teacher that answers in other subwords.
+
+    Args:
+        ours: SHA-256 of the student's vocabulary.
+        theirs: of the teacher's; "" where its record does not say.
+
+    Raises:
+        SpecError: one line.
+
+    Source: ours.
+    """
+    if theirs not in ("", ours):
+        raise SpecError(
+            f"teacher: wanted the student's subwords ({ours[:12]}), got others "
+            f"({theirs[:12]})"
+        )
+
+
+def targets(
+    spec: ExperimentSpec, teacher: Teacher, labels: "Ragged"
+) -> "Ragged":
+    """Gives what a student learns to say of each training source.
+
+    Args:
+        spec: the student's experiment.
+        teacher: its teacher.
+        labels: N sentences: the targets of the data set.
+
+    Returns:
+        Ragged: these, or the teacher's translations where the student's are
+        those.
+
+    Raises:
+        SpecError: the teacher has not as many; one line.
+
+    Source: Kim and Rush 2016, section 3.2.
+    """
+    if spec.teacher is None or not spec.teacher.translates:
+        return labels
+    found = teacher.translations
+    if found is None or len(found) != len(labels):
+        raise SpecError(
+            f"teacher: wanted {len(labels)} translations of the training "
+            f"split, got {0 if found is None else len(found)}"
+        )
+    return found
 
 
 class Distillation(Classification):

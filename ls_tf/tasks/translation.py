@@ -30,6 +30,7 @@ from ls_tf.protocols import (
 from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
 from ls_tf.tasks import distillation
 from ls_tf.tasks.distillation import Teacher
+from ls_tf.training import translations
 
 _SIDES = ("source", "target")
 
@@ -62,6 +63,58 @@ def build_model(spec: ExperimentSpec, vocabulary_size: int) -> keras.Model:
         keras.config.set_dtype_policy(before)
 
 
+def checked_loss(spec: ExperimentSpec) -> objective.Loss:
+    """Gives a translation's loss, behind all that is refused without data.
+
+    Args:
+        spec: the experiment.
+
+    Returns:
+        Loss: with the run's numbers.
+
+    Raises:
+        SpecError: a field is of no use to texts, or the loss is none of
+            theirs; one line.
+
+    Source: ours.
+    """
+    if spec.train.remat:
+        raise SpecError(
+            "train.remat: wanted false, a Transformer keeps its activations"
+        )
+    data = spec.data
+    if data.has_label_noise or data.tail_power is not None or data.classes:
+        raise SpecError(
+            "data.label_kept, data.label_transition, data.tail_power, "
+            "data.classes: wanted a data set of "
+            f"images, {spec.data.name} holds texts"
+        )
+    if spec.train.global_batch_tokens is None:
+        raise SpecError(
+            "train.global_batch_tokens: wanted a number, sentence pairs "
+            "are not counted in examples"
+        )
+    loss = objective.build(spec, _own_loss(spec))
+    if objective.num_draws(loss) or objective.learns_targets(loss):
+        raise SpecError(
+            "loss.name: wanted a loss that draws and learns nothing, "
+            "task 'translation' gives it no draws or targets, got "
+            f"'{spec.loss.name if spec.loss else ''}'"
+        )
+    return loss
+
+
+def open_corpus(spec: ExperimentSpec, data_dir: str | None) -> corpus.Corpus:
+    """Opens the corpus of an experiment; see ``corpus.load``."""
+    return corpus.load(
+        registry.get("ls_tf.data", spec.data.name, "data set"),
+        train=spec.data.train,
+        vocabulary_size=spec.data.vocabulary_size,
+        source=spec.data.source,
+        data_dir=data_dir,
+    )
+
+
 class Translation:
     """One network trained on sentence pairs, subword by subword.
 
@@ -79,6 +132,7 @@ class Translation:
         data_dir: str | None,
         like: "Translation | None" = None,
         teacher: Teacher | None = None,
+        opened: corpus.Corpus | None = None,
     ) -> None:
         """Loads the corpus, learns or finds its subwords, builds the network.
 
@@ -88,55 +142,29 @@ class Translation:
                 TFDS's own default.
             like: a task on the same data, to share its corpus.
             teacher: the trained teacher of a student, of the same vocabulary.
+            opened: the corpus, where it is open already.
 
         Raises:
             ValueError: the data is missing or not as its contract says, an
                 option is out of range, or the teacher has other subwords.
         """
-        if spec.train.remat:
-            raise SpecError(
-                "train.remat: wanted false, a Transformer keeps its activations"
-            )
-        data = spec.data
-        if data.has_label_noise or data.tail_power is not None or data.classes:
-            raise SpecError(
-                "data.label_kept, data.label_transition, data.tail_power, "
-                "data.classes: wanted a data set of "
-                f"images, {spec.data.name} holds texts"
-            )
-        tokens = spec.train.global_batch_tokens
-        if tokens is None:
-            raise SpecError(
-                "train.global_batch_tokens: wanted a number, sentence pairs "
-                "are not counted in examples"
-            )
-        self.spec, self._batch_tokens = spec, tokens
         # Before the data is read, for a loss may be refused.
-        self._loss = objective.build(spec, _own_loss(spec))
-        if objective.num_draws(self._loss) or objective.learns_targets(
-            self._loss
-        ):
-            raise SpecError(
-                "loss.name: wanted a loss that draws and learns nothing, "
-                "task 'translation' gives it no draws or targets, got "
-                f"'{spec.loss.name if spec.loss else ''}'"
-            )
-        self._corpus: corpus.Corpus = (
-            corpus.load(
-                registry.get("ls_tf.data", spec.data.name, "data set"),
-                train=spec.data.train,
-                vocabulary_size=spec.data.vocabulary_size,
-                source=spec.data.source,
-                data_dir=data_dir,
-            )
-            if like is None
-            else like._corpus
-        )
+        self._loss = checked_loss(spec)
+        self.spec = spec
+        if like is not None:
+            opened = like._corpus
+        self._corpus = opened or open_corpus(spec, data_dir)
         train = self.tokens("train")
+        # What the network learns to say, of each source.
+        self._target = train.target
+        if teacher is not None:
+            distillation.same_subwords(self._corpus.digest, teacher.subwords)
+            self._target = distillation.targets(spec, teacher, train.target)
+        self._batch_tokens = spec.train.global_batch_tokens or 0  # checked
         self._plan = batching.BucketPlan(
             train.source.lengths,
-            train.target.lengths,
-            batch_tokens=tokens,
+            self._target.lengths,
+            batch_tokens=self._batch_tokens,
             max_length=spec.data.max_length,
             seed=spec.seed,
         )
@@ -149,7 +177,7 @@ class Translation:
             f"{side}_{name}": array
             for side, ragged in (
                 ("source", train.source),
-                ("target", train.target),
+                ("target", self._target),
             )
             for name, array in (
                 ("tokens", ragged.tokens),
@@ -163,10 +191,12 @@ class Translation:
         self._vocabulary_size = self._corpus.vocabulary_size
         self.model = build_model(spec, self._vocabulary_size)
         self._teacher: keras.Model | None = (
-            None if teacher is None else self._taught_by(teacher)
+            self._taught_by(teacher)
+            if teacher is not None and self._loss.needs_teacher
+            else None
         )
-        counts = train.target.counts(self._vocabulary_size)
-        self._prior = (counts / len(train.target.tokens)).astype(np.float32)
+        counts = self._target.counts(self._vocabulary_size)
+        self._prior = (counts / len(self._target.tokens)).astype(np.float32)
         self._decoders: dict[Decoding, Computation] = {}
 
     def _taught_by(self, teacher: Teacher) -> keras.Model:
@@ -174,12 +204,6 @@ class Translation:
 
         As constants they would be in each of the programs for many shapes.
         """
-        if teacher.subwords not in ("", self._corpus.digest):
-            raise SpecError(
-                "teacher: wanted the student's subwords "
-                f"({self._corpus.digest[:12]}), got others "
-                f"({teacher.subwords[:12]})"
-            )
         model = build_model(teacher.spec, self._vocabulary_size)
         teacher.load(model)
         model.trainable = False
@@ -217,12 +241,14 @@ class Translation:
         learning = dataclasses.replace(
             self._corpus.learning, sha256=self._corpus.digest
         )
+        if self.spec.teacher is not None and self.spec.teacher.translates:
+            used["translations"] = translations.used(self._target)
         return {**used, "subwords": learning}
 
     def _without_long(self, used: Usage) -> Usage:
         """Leaves out the pairs that are too long to be trained on."""
         train, longest = self.tokens("train"), self.spec.data.max_length
-        longer = np.maximum(train.source.lengths, train.target.lengths)
+        longer = np.maximum(train.source.lengths, self._target.lengths)
         long = LeftOut(
             f"longer than {longest} subwords",
             self._plan.left_out,
@@ -473,7 +499,7 @@ class Translation:
 
 def _own_loss(spec: ExperimentSpec) -> Part:
     """The loss of an experiment that names none."""
-    if spec.teacher is not None:
+    if spec.teacher is not None and spec.teacher.answers:
         return distillation.own_loss(spec)
     return Part("label_smoothing", {"spread": spec.train.smoothing})
 
@@ -488,4 +514,5 @@ def build(
     """Builds the task; see ``Translation``."""
     if spec.teacher is not None and teacher is None:
         raise SpecError("task 'translation' needs its trained teacher")
-    return Translation(spec, data_dir, like, teacher)
+    opened = None if teacher is None else teacher.corpus
+    return Translation(spec, data_dir, like, teacher, opened)

@@ -154,7 +154,7 @@ class Kept:
         manifest, rows = self._manifest(1), self._key.rows
         step = int(manifest["part_rows"])
         for number, first in enumerate(range(0, rows, step)):
-            file = self._path / self._part(number)
+            file = self._path / _file_of(self._kind, number)
             try:
                 part = read_npy(file, mapped=True)
                 check(part, min(step, rows - first))
@@ -184,7 +184,8 @@ class Kept:
                 began = time.monotonic()
                 part = made_by.part(first, last, progress)
                 manifest["seconds"] += round(time.monotonic() - began, 3)
-                write_files(self._path, {self._part(done): part})
+                file = _file_of(self._kind, done)
+                write_files(self._path, {file: part})
                 manifest["parts"][str(done)] = digest(part, values_only=True)
                 self._write(manifest)
                 first, done = last, done + 1
@@ -192,16 +193,13 @@ class Kept:
             progress.close()
         self._write({**manifest, "finished": now()})
 
-    def _part(self, number: int) -> str:
-        return f"{self._kind.stem}-{number:05d}.npy"
-
     def _write(self, manifest: dict[str, Any]) -> None:
         fields = {**manifest, "version": VERSION}
         write_bytes(self._path / _MANIFEST, sealed(fields))
 
     def _manifest(self, part_rows: int) -> dict[str, Any]:
         """The manifest, or a new one; refuses that of something else."""
-        manifest = self._stored()
+        manifest = _stored(self._path, self._kind)
         wanted: dict[str, Any] = dataclasses.asdict(self._key)
         if manifest is None:
             return {
@@ -223,36 +221,66 @@ class Kept:
                 )
         return manifest
 
-    def _stored(self) -> dict[str, Any] | None:
-        """Reads a manifest; one of version 1 has no digest of its own.
 
-        Raises:
-            RunError: it is damaged, or of a version that is not known.
-        """
-        file, oldest = self._path / _MANIFEST, self._kind.first
-        with reading(file, self._kind.what, RunError):
-            try:
-                data = plain(file).read_bytes()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
-            manifest: dict[str, Any] = json.loads(data)
-            version = manifest["version"]
-            if version not in range(oldest, VERSION + 1) or isinstance(
-                version, bool
-            ):
-                raise RunError(
-                    f"{self._path} holds a {self._kind.noun} of version "
-                    f"{_short(version)}; this program reads {oldest} to "
-                    f"{VERSION}"
-                )
-            if version != 1:
-                manifest = unsealed(data, file.name)
-            count = range(len(manifest["parts"]))
-            if set(manifest["parts"]) != {str(number) for number in count}:
-                raise ValueError("wanted parts 0, 1, ...")
-            if not manifest["part_rows"] >= 1:
-                raise ValueError("wanted parts of 1 row or more")
-        return manifest
+def files(path: Path, kind: Kind) -> dict[str, bytes]:
+    """Gives the files of a finished folder, to be carried elsewhere.
+
+    Args:
+        path: the folder; of anybody's answers.
+        kind: what it is.
+
+    Returns:
+        dict: name -> content; empty where nothing is finished.
+
+    Raises:
+        RunError: the manifest is damaged.
+
+    Source: ours.
+    """
+    manifest = _stored(path, kind)
+    if manifest is None or manifest["finished"] is None:
+        return {}
+    names = [_file_of(kind, number) for number in range(len(manifest["parts"]))]
+    with reading(path, kind.what, RunError):
+        return {
+            name: plain(path / name).read_bytes()
+            for name in (*names, _MANIFEST)
+        }
+
+
+def _file_of(kind: Kind, number: int) -> str:
+    return f"{kind.stem}-{number:05d}.npy"
+
+
+def _stored(path: Path, kind: Kind) -> dict[str, Any] | None:
+    """Reads a manifest; one of version 1 has no digest of its own.
+
+    Raises:
+        RunError: it is damaged, or of a version that is not known.
+    """
+    file = path / _MANIFEST
+    with reading(file, kind.what, RunError):
+        try:
+            data = plain(file).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        manifest: dict[str, Any] = json.loads(data)
+        version = manifest["version"]
+        if version not in range(kind.first, VERSION + 1) or isinstance(
+            version, bool
+        ):
+            raise RunError(
+                f"{path} holds a {kind.noun} of version {_short(version)}; "
+                f"this program reads {kind.first} to {VERSION}"
+            )
+        if version != 1:
+            manifest = unsealed(data, file.name)
+        count = range(len(manifest["parts"]))
+        if set(manifest["parts"]) != {str(number) for number in count}:
+            raise ValueError("wanted parts 0, 1, ...")
+        if not manifest["part_rows"] >= 1:
+            raise ValueError("wanted parts of 1 row or more")
+    return manifest
 
 
 class _Wait:

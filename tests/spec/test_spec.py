@@ -473,6 +473,10 @@ DEFAULTS = {
         "scale_by_temperature_squared": False,
         "logit_reduction": "sum",
         "table": "auto",
+        "targets": "labels",
+        "beam_size": 4,
+        "length_penalty": 0.6,
+        "extra_length": 50,
     },
     ExperimentSpec: {"seed": 0, "teacher": None, "loss": None, "smoke": {}},
 }

@@ -7,6 +7,7 @@ import pytest
 from keras import ops
 from small_translation import CHANGES
 
+from ls_tf.pipeline.ragged import Ragged
 from ls_tf.running import teaching
 from ls_tf.spec import SpecError, TeacherSpec
 from ls_tf.spec.resolve import resolve
@@ -186,3 +187,125 @@ def test_labels_stay_hard_and_a_teacher_is_needed():
 def test_a_stack_is_refused(task):
     with pytest.raises(SpecError, match="different shapes"):
         task.check_stack()
+
+
+# --- a teacher's translations as targets
+
+
+def translations_of(task):
+    """A made-up translation of each training source: it, and one word more."""
+    source = task.tokens("train").source
+    rows = [[*source.row(i)[:-1], 7 + i % 5, 1] for i in range(len(source))]
+    rows[3] = rows[3][:-1]  # has no end
+    return Ragged.of(np.concatenate(rows), np.array([len(r) for r in rows]))
+
+
+@pytest.fixture(scope="module")
+def translated(task):
+    return translations_of(task)
+
+
+def taught(translated, beta):
+    teacher = Teacher(SPEC, moved, translations=translated)
+    how = {"beta": beta, "targets": "translations"}
+    if not beta:  # A temperature has no use without probabilities.
+        how["teacher_temperature"] = 1.0
+    return student(teacher, **how)
+
+
+@pytest.mark.parametrize("beta", [0.0, BETA])
+def test_the_targets_are_the_translations(task, translated, beta):
+    found = taught(translated, beta)
+    seen, step = set(), 0
+    resident = {k: ops.convert_to_tensor(v) for k, v in found.resident.items()}
+    while len(seen) < len(translated):
+        plan = {k: v[0] for k, v in found.plan(step, 1).items()}
+        batch = {
+            k: ops.convert_to_numpy(v)
+            for k, v in found.batch(resident, plan).items()
+        }
+        for row, index in enumerate(plan["index"].tolist()):
+            source, target = batch["source"][row], batch["target"][row]
+            wanted = translated.row(index).tolist()
+            assert target[target != 0].tolist() == wanted
+            assert source[source != 0].tolist() == (
+                task.tokens("train").source.row(index).tolist()
+            )
+            seen.add(index)
+        step += 1
+        assert step < 200
+        if beta and step == 3:
+            break  # the teacher runs beside it: a few batches say the same
+    # References are those of the data.
+    for role in ("train", "calibrate", "report"):
+        ours, theirs = (one.tokens(role).target for one in (found, task))
+        np.testing.assert_array_equal(ours.tokens, theirs.tokens)
+
+
+def test_translations_alone_need_no_teacher_beside(task, translated):
+    found = taught(translated, 0.0)
+    assert not [k for k in found.resident if k.startswith("teacher/")]
+    batch = batch_of(found)
+    assert set(batch) == {"source", "target"}
+    sums = found.loss(batch, found.hyperparameters)
+    loss, nll = (float(ops.convert_to_numpy(sums[k])) for k in ("loss", "nll"))
+    assert loss == pytest.approx(nll, rel=1e-5)
+    # The vocabulary's frequencies are those of what is learnt.
+    counts = np.bincount(translated.tokens, minlength=len(found._prior))
+    np.testing.assert_allclose(found._prior, counts / counts.sum(), rtol=1e-6)
+    used = found.data_used["translations"].as_dict()
+    assert (used["examples"], used["unfinished"]) == (300, 1)
+    assert "translations" not in task.data_used
+
+
+def test_beta_weighs_the_probabilities_along_the_translation(translated):
+    found = taught(translated, BETA)
+    batch = batch_of(found)
+    target = ops.convert_to_numpy(batch["target"])
+    sides = {k: batch[k] for k in ("source", "target")}
+    reference = task_module.build_model(SPEC, found._vocabulary_size)
+    moved(reference)
+    theirs = ops.convert_to_numpy(reference(sides)["logits"])
+    soft = np.exp(log_softmax(theirs / TEMPERATURE))
+    logs = log_softmax(ops.convert_to_numpy(found.model(sides)["logits"]))
+    hard = -np.take_along_axis(logs, target[..., None], -1)[..., 0]
+    loss = (1 - BETA) * hard - BETA * (soft * logs).sum(-1)
+    sums = found.loss(batch, found.hyperparameters)
+    total = float(ops.convert_to_numpy(sums["loss"]))
+    assert total == pytest.approx(loss[target != 0].sum(), rel=1e-4)
+
+
+def test_labels_may_be_smoothed_where_only_translations_teach(translated):
+    how = TeacherSpec("transformer_numbers", targets="translations", beta=0.0)
+    train = dataclasses.replace(SPEC.train, alpha=0.1)
+    spec = dataclasses.replace(SPEC, teacher=how, train=train)
+    teacher = Teacher(SPEC, moved, translations=translated)
+    found = task_module.build(spec, data_dir=None, teacher=teacher)
+    batch = batch_of(found)
+    target = ops.convert_to_numpy(batch["target"])
+    sides = {k: batch[k] for k in ("source", "target")}
+    logs = log_softmax(ops.convert_to_numpy(found.model(sides)["logits"]))
+    hard = -np.take_along_axis(logs, target[..., None], -1)[..., 0]
+    loss = 0.9 * hard - 0.1 * logs.mean(-1)
+    sums = found.loss(batch, found.hyperparameters)
+    total = float(ops.convert_to_numpy(sums["loss"]))
+    assert total == pytest.approx(loss[target != 0].sum(), rel=1e-4)
+
+
+def test_long_translations_are_left_out_and_counted(translated):
+    rows = [translated.row(i).tolist() for i in range(len(translated))]
+    rows[5] = [9] * (SPEC.data.max_length + 1)
+    lengths = np.array([len(row) for row in rows])
+    found = taught(Ragged.of(np.concatenate(rows), lengths), 0.0)
+    (left_out,) = found.data_used[SPEC.data.train].left_out
+    assert (left_out.count, left_out.first) == (1, "pair 6")
+
+
+def test_too_few_translations_are_refused(translated):
+    with pytest.raises(SpecError) as caught:
+        taught(translated.part(0, 299), 0.0)
+    assert str(caught.value) == (
+        "teacher: wanted 300 translations of the training split, got 299"
+    )
+    with pytest.raises(SpecError, match="wanted 300 translations .* got 0"):
+        taught(None, 0.0)
