@@ -8,11 +8,13 @@ import pytest
 from etils import epath
 
 from ls_tf.bundles import merging
+from ls_tf.pipeline.ragged import Ragged
+from ls_tf.protocols import Translations
 from ls_tf.records import locks, runs
 from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import resolve
-from ls_tf.training import checkpoints
+from ls_tf.training import checkpoints, translations
 from ls_tf.training.checkpoints import Checkpoint, CheckpointError
 
 RUN = resolve("fc_digits", changed={"alpha": 0.1}, smoke=True)
@@ -169,3 +171,54 @@ def test_folders_without_records_are_refused(here, there):
         SpecError, match="bundle of version 7; wanted version 1"
     ):
         merging.merge(there, str(here))
+
+
+def translated(run, last=9, name="words"):
+    """A teacher's translations of two sentences; gives their folder."""
+    key = translations.Key(
+        teacher="a",
+        weights="b",
+        data="numbers_ende",
+        split="train[:2]",
+        subwords="c",
+        sources="d",
+        examples=2,
+        beam_size=4,
+        length_penalty=0.6,
+        extra_length=50,
+    )
+    sources = Ragged.of(np.array([5, 1, 6, 1]), np.array([2, 2]))
+
+    def translate(some):
+        ids = [[7], [8, last]]
+        return Translations(ids, np.zeros(2), np.ones(2, bool))
+
+    folder = epath.Path(run) / translations.FOLDER / name
+    translations.obtain(folder, key, sources, translate, title="t")
+    return run / translations.FOLDER / name
+
+
+def test_what_a_teacher_has_translated_there_is_taken_once(here, there):
+    theirs = translated(write(there, 4, "finished"))
+    unfinished = theirs.with_name("half")
+    unfinished.mkdir()
+    wanted = tree(theirs)
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    ours = here / RUN.folder / translations.FOLDER
+    assert tree(ours) == {f"words/{name}": v for name, v in wanted.items()}
+    # The record is here by now; what is here too stays as it is.
+    shutil.rmtree(theirs)
+    translated(there / RUN.folder, last=10)
+    more = translated(there / RUN.folder, name="more")
+    assert merging.merge(there, str(here)) == []
+    assert tree(ours / "words") == wanted
+    assert tree(ours / "more") == tree(more)
+
+
+def test_damaged_translations_are_refused_before_anything_is_taken(here, there):
+    theirs = translated(write(there, 4, "finished"))
+    file = theirs / "manifest.json"
+    file.write_text(file.read_text().replace("train[:2]", "train[:3]"))
+    with pytest.raises(RunError, match="manifest.json"):
+        merging.merge(there, str(here))
+    assert not here.exists()
