@@ -40,7 +40,9 @@ Cache = dict[str, Any]
 # empty, and make a larger program, which JAX always has to compile. On an
 # accelerator a step would wait for its branches longer than it takes to read
 # everything.
-_STRETCHES = {"tensorflow": 8, "jax": 4}
+_MOST_STRETCHES = {"tensorflow": 8, "jax": 4}
+# Positions of one: to read so many takes no longer than to pass a branch.
+_LEAST_STRETCH = 16
 _NUM_SPACES = 32  # rows of the target-space table, of which T2T has one in use
 _SPACE = 0  # T2T's SpaceID.GENERIC
 
@@ -289,9 +291,9 @@ class Transformer(keras.Model):  # type: ignore[misc]
             memory: what ``encode`` made.
             beams: hypotheses of each source.
             max_length: the most steps that will be taken.
-            stretches: how many to cut into; None: as is quickest. But for
-                1, whoever takes the steps has to keep what a stretch wrote,
-                as ``decoding.search`` does.
+            stretches: how many to cut into; None: as is quickest for so
+                many steps. But for 1, whoever takes the steps has to keep
+                what a stretch wrote, as ``decoding.search`` does.
 
         Returns:
             dict: ``constant``, what no step changes, by source; ``written``,
@@ -305,7 +307,9 @@ class Transformer(keras.Model):  # type: ignore[misc]
         size = self._hidden_size // heads
         batch = ops.shape(encoded)[0]
         if stretches is None:
-            many = _STRETCHES[keras.backend.backend()]
+            many = _MOST_STRETCHES[keras.backend.backend()]
+            if isinstance(max_length, int):  # else it is known late
+                many = max(1, min(many, max_length // _LEAST_STRETCH))
             stretches = many if kernels.on_cpu() else 1
         stretch = (max_length + stretches - 1) // stretches
         slots = stretch * beams

@@ -154,16 +154,48 @@ def test_what_is_quickest_is_stretches_on_a_cpu_alone(monkeypatch):
     model = noisy()
     encoded = model.encode(np.array([[5, 1]], np.int32))
 
-    def slots(**how):
-        cache = model.start(encoded, 2, 20, **how)
+    def slots(length, **how):
+        cache = model.start(encoded, 2, length, **how)
         (own,) = cache["written"]
         return len(cache["full"]), own["keys"].shape[-1]
 
-    assert slots() == (0, 40)
-    many = {"tensorflow": (7, 2 * 3), "jax": (3, 2 * 5)}
-    assert slots(stretches=None) == many[BACKEND]
+    assert slots(160) == (0, 320)
+    many = {"tensorflow": (7, 2 * 20), "jax": (3, 2 * 40)}
+    assert slots(160, stretches=None) == many[BACKEND]
     monkeypatch.setattr(kernels, "on_cpu", lambda: False)
-    assert slots(stretches=None) == (0, 40)
+    assert slots(160, stretches=None) == (0, 320)
+
+
+@pytest.mark.parametrize(
+    ("length", "stretches"),
+    [(1, 1), (24, 1), (31, 1), (32, 2), (63, 3), (64, 4), (127, 7), (400, 8)],
+)
+def test_no_stretch_is_shorter_than_16_positions(length, stretches):
+    model = noisy()
+    encoded = model.encode(np.array([[5, 1]], np.int32))
+    cache = model.start(encoded, 1, length, None)
+    most = {"tensorflow": 8, "jax": 4}[BACKEND]
+    count = min(stretches, most)
+    assert len(cache["full"]) == count - 1
+    assert cache["stretch"] == -(-length // count)
+
+
+@tensorflow_only
+def test_positions_that_are_counted_late_have_most_stretches():
+    import tensorflow as tf
+
+    model = noisy()
+    encoded = model.encode(np.array([[5, 1]], np.int32))
+    counts = []
+
+    @tf.function
+    def start(length):
+        cache = model.start(encoded, 1, length, None)
+        counts.append(1 + len(cache["full"]))
+        return cache["stretch"]
+
+    assert start(tf.constant(24)) == 3
+    assert counts == [8]
 
 
 def test_what_a_stretch_wrote_is_kept_for_the_later_ones():
