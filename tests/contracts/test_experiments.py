@@ -54,6 +54,16 @@ def printed(capsys, *flags):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
+def test_alpha_is_that_of_tensor2tensor_in_transformers_alone(name):
+    # As docs/deviations.md says; the students have hard labels.
+    spec = module(name).SPEC
+    if spec.task == "translation" and name != "transformer_multi30k_re":
+        assert spec.train.smoothing == "others" or spec.train.alpha == 0
+    else:
+        assert spec.train.smoothing != "others"
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
 def test_spec_passes_its_checks(name):
     spec = module(name).SPEC
     assert isinstance(spec, ExperimentSpec)

@@ -76,6 +76,29 @@ def test_rows_are_a_multiple_of_eight(tokens, length, rows):
     assert batching.rows_of(tokens, length) == rows
 
 
+def test_batches_beside_those_of_tensor2tensor():
+    # The numbers of docs/deviations.md, of 4,096 tokens.
+    bounds = batching.boundaries(256)
+    divisors = np.array([d for d in range(1, 1261) if 1260 % d == 0])
+    lengths = np.arange(8, 61)
+
+    def theirs(size):
+        return divisors[divisors <= 4096 // size].max()
+
+    # The last boundary that a length fits; the first that it no longer does.
+    fits = bounds[np.searchsorted(bounds, lengths, side="left")]
+    beyond = bounds[np.searchsorted(bounds, lengths, side="right")]
+    assert [theirs(s) for s in (8, 10, 22, 60)] == [420, 315, 180, 63]
+    ours = np.array([batching.rows_of(4096, s) for s in fits])
+    rounding = ours / [theirs(s) for s in fits]
+    assert rounding.mean() == pytest.approx(1.075, abs=0.0005)
+    assert (rounding.min(), rounding.max()) == pytest.approx(
+        (0.99, 1.295), abs=0.001
+    )
+    both = ours / [theirs(s) for s in beyond]
+    assert both.mean() == pytest.approx(1.117, abs=0.0005)
+
+
 # --- Shapes -----------------------------------------------------------------
 
 
