@@ -1,6 +1,5 @@
 """The images and labels that an experiment names, by the roles of splits."""
 
-import os
 from collections.abc import Mapping
 
 import numpy as np
@@ -26,7 +25,7 @@ class LabelledImages:
     def __init__(
         self,
         spec: ExperimentSpec,
-        data_dir: str | os.PathLike[str] | None,
+        data_dir: str | None,
         like: "LabelledImages | None" = None,
     ) -> None:
         """Reads nothing yet.
