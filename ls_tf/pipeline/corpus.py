@@ -318,6 +318,24 @@ def _tokens(arrays: Arrays, pairs: Pairs) -> Tokens:
     )
 
 
+def translated(target: Ragged) -> Usage:
+    """What a record says of translations that take the place of targets.
+
+    Args:
+        target: N sentences as ids; one whose search did not come to an end has
+            no EOS.
+
+    Source: ours.
+    """
+    last = target.tokens[target.offsets[1:] - 1]
+    return Usage(
+        len(target),
+        kind="translations",
+        unfinished=int(np.sum(last != vocabulary.EOS)),
+        sha256=usage.digest(target.tokens, target.offsets),
+    )
+
+
 # --- Prepared files ---------------------------------------------------------
 
 

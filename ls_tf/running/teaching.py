@@ -2,11 +2,11 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_tf.protocols import Classifier, Task, Translator
+from ls_tf.protocols import Classifier, Task
 from ls_tf.records import runs
 from ls_tf.records.arrays import digest
 from ls_tf.running.session import Session
@@ -14,6 +14,7 @@ from ls_tf.spec import DataSpec, ExperimentSpec, SpecError, registry
 from ls_tf.spec.resolve import RunIdentity, teacher_of
 
 if TYPE_CHECKING:
+    from ls_tf.measuring.translator import ModelTranslator
     from ls_tf.pipeline.corpus import Corpus
     from ls_tf.tasks.distillation import Teacher
     from ls_tf.training.engine import Network
@@ -330,25 +331,28 @@ class _TextInference:
         self._spec = _as_student(teacher.spec, student, "translation")
         self._teacher, self._corpus = teacher, corpus
         self._session = session
-        self._translator: Translator | None = None
+        self._translator: ModelTranslator | None = None
 
-    def __call__(self) -> Translator:
+    def __call__(self) -> "ModelTranslator":
         """The same at every call."""
         if self._translator is None:
             self._translator = self._build()
         return self._translator
 
-    def _build(self) -> Translator:
+    def _build(self) -> "ModelTranslator":
+        from ls_tf.measuring.translator import ModelTranslator
         from ls_tf.tasks.translation import Translation
 
         data_dir = self._session.machine.data_dir
 
         def make_task(like: Task | None) -> Task:
-            return Translation(self._spec, data_dir, opened=self._corpus)
+            made: Any = Translation(self._spec, data_dir, opened=self._corpus)
+            task: Task = made
+            return task
 
         network = _network(self._spec, self._teacher, self._session, make_task)
         view = network.task.view(network)
-        if not isinstance(view, Translator):
+        if not isinstance(view, ModelTranslator):
             raise TypeError("task translation gives no translator")
         return view
 

@@ -30,7 +30,6 @@ from ls_tf.protocols import (
 from ls_tf.spec import ExperimentSpec, Part, SpecError, bounds, registry
 from ls_tf.tasks import distillation
 from ls_tf.tasks.distillation import Teacher
-from ls_tf.training import translations
 
 _SIDES = ("source", "target")
 
@@ -153,7 +152,7 @@ class Translation:
         self.spec = spec
         if like is not None:
             opened = like._corpus
-        self._corpus = opened or open_corpus(spec, data_dir)
+        self._corpus: corpus.Corpus = opened or open_corpus(spec, data_dir)
         train = self.tokens("train")
         # What the network learns to say, of each source.
         self._target = train.target
@@ -242,7 +241,7 @@ class Translation:
             self._corpus.learning, sha256=self._corpus.digest
         )
         if self.spec.teacher is not None and self.spec.teacher.translates:
-            used["translations"] = translations.used(self._target)
+            used["translations"] = corpus.translated(self._target)
         return {**used, "subwords": learning}
 
     def _without_long(self, used: Usage) -> Usage:

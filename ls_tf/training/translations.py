@@ -17,7 +17,6 @@ from etils.epath import Path
 
 from ls_tf import stopping
 from ls_tf.pipeline.ragged import Ragged
-from ls_tf.pipeline.usage import Usage, digest
 from ls_tf.pipeline.vocabulary import EOS
 from ls_tf.protocols import Decoding, Translations
 from ls_tf.records.files import RunError
@@ -102,17 +101,6 @@ def folder(run: Path, student: ExperimentSpec, how: Decoding) -> Path:
 def files(path: Path) -> dict[str, bytes]:
     """The files of finished translations, by name; see ``parts.files``."""
     return parts.files(path, _KIND)
-
-
-def used(translations: Ragged) -> Usage:
-    """What a run's record says of the translations that it learns from."""
-    last = translations.tokens[translations.offsets[1:] - 1]
-    return Usage(
-        len(translations),
-        kind="translations",
-        unfinished=int(np.sum(last != EOS)),
-        sha256=digest(translations.tokens, translations.offsets),
-    )
 
 
 def obtain(

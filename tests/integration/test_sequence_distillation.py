@@ -30,6 +30,7 @@ def test_a_student_is_given_what_its_teacher_says(tmp_path, engine):
     # Each target is the beam's best of its source, found by the search itself.
     assert (found["pairs"], found["wrong"]) == (300, [])
     assert found["used"]["examples"] == 300
+    assert 0 < found["finished"] < 300
     assert found["used"]["unfinished"] == 300 - found["finished"]
     # What is measured stays as the data has it.
     assert found["untouched"]

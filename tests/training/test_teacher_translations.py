@@ -8,6 +8,7 @@ import pytest
 from etils import epath
 
 from ls_tf import stopping
+from ls_tf.pipeline import corpus
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.protocols import Decoding, Translations
 from ls_tf.records.files import RunError
@@ -122,7 +123,7 @@ def test_each_source_has_its_own_translation(path, capfd):
 
 def test_the_record_counts_those_without_an_end(path):
     found = obtain(path, Translator())
-    used = translations.used(found)
+    used = corpus.translated(found)
     endless = sum(1 for row in wanted() if row[-1] != EOS)
     assert 0 < endless < 23
     assert used.as_dict() == {
@@ -132,7 +133,7 @@ def test_the_record_counts_those_without_an_end(path):
         "sha256": used.sha256,
     }
     other = Ragged.of(found.tokens + 1, found.lengths)
-    assert translations.used(other).sha256 != used.sha256
+    assert corpus.translated(other).sha256 != used.sha256
 
 
 def test_a_build_that_was_killed_goes_on_with_the_same_calls(path):
