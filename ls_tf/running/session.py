@@ -6,8 +6,10 @@ Importing this is cheap; a ``Session`` costs seconds, for it starts the engine.
 import contextlib
 import functools
 import gc
+import importlib
 import os
 import sys
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,15 @@ if TYPE_CHECKING:
 ENGINES = ("tensorflow", "jax")
 # What Keras imports where it is installed, and does without where it is not.
 _OPTIONAL = ("IPython", "matplotlib", "pandas", "sklearn")
+# The same; TensorFlow cannot do without all of these.
+_OPTIONAL_ON_JAX = ("PIL", "cv2", "h5py", "psutil", "requests")
+_SPLASH = "jax.experimental.pallas.ops.tpu.splash_attention"
+# What Keras imports for its own attention on a TPU.
+_SELDOM = (
+    _SPLASH,
+    f"{_SPLASH}.splash_attention_kernel",
+    f"{_SPLASH}.splash_attention_mask",
+)
 # What a run imports beside its engine, and would miss hours later.
 _BESIDE = ("keras", "tensorboard", "safetensors", "h5py", "tqdm")
 
@@ -350,6 +361,43 @@ def _without(names: Sequence[str]) -> Iterator[None]:
             del modules[name]
 
 
+class _Later(types.ModuleType):
+    """Stands for a module until something of it is asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        _make_way()
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _make_way() -> None:
+    """Lets the next import of what was put off find the module itself."""
+    modules: dict[str, Any] = sys.modules
+    for name, module in list(modules.items()):
+        if isinstance(module, _Later):
+            del modules[name]
+
+
+@contextlib.contextmanager
+def _put_off(names: Sequence[str]) -> Iterator[None]:
+    """Within it, modules are loaded when something of them is asked for.
+
+    Args:
+        names: of modules, each behind the package that it is in.
+    """
+    later = {name: _Later(name) for name in names if name not in sys.modules}
+    for name, module in later.items():
+        package, _, own = name.rpartition(".")
+        if package in later:
+            setattr(later[package], own, module)
+    sys.modules.update(later)
+    try:
+        yield
+    finally:
+        _make_way()
+
+
 def start_keras(engine: str, *, bare: bool = False) -> None:
     """Loads Keras for an engine, with its own defaults and no user's.
 
@@ -360,8 +408,9 @@ def start_keras(engine: str, *, bare: bool = False) -> None:
         engine: tensorflow or jax.
         bare: for a process that is nobody else's: without what Keras offers
             to users of pandas, scikit-learn and others where these are
-            installed. To load them takes as long as to load JAX and Keras;
-            whoever needs one later imports it as ever.
+            installed. To load them takes longer than to load JAX and Keras;
+            whoever needs one later imports it as ever. What Keras itself
+            seldom uses is loaded when it is used.
 
     Raises:
         SpecError: it cannot be loaded; one line.
@@ -374,6 +423,9 @@ def start_keras(engine: str, *, bare: bool = False) -> None:
             stack.enter_context(_loading(engine))
             if bare:
                 stack.enter_context(_without(_OPTIONAL))
+                if engine == "jax":
+                    stack.enter_context(_without(_OPTIONAL_ON_JAX))
+                    stack.enter_context(_put_off(_SELDOM))
                 stack.enter_context(_uncollected())
             import keras
     finally:

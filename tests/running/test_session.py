@@ -91,9 +91,13 @@ import gc, sys
 from ls_tf.running import session
 gc.freeze = lambda: print("frozen", gc.isenabled())
 session.start_keras("jax", bare={bare})
-print(*sorted({{"matplotlib", "pandas", "sklearn"}} & set(sys.modules)))
-import matplotlib.pyplot, pandas, sklearn
+splash = "jax.experimental.pallas.ops.tpu.splash_attention"
+some = {{"matplotlib", "pandas", "sklearn", "h5py", "PIL", splash}}
+print(*sorted(some & set(sys.modules)))
+import h5py, matplotlib.pyplot, pandas, sklearn, PIL.Image
 print(gc.isenabled(), pandas.DataFrame({{"a": [1]}}).shape)
+from keras.src.backend.jax import nn
+print(nn.splash_attention_mask.CausalMask((2, 2))[:2, :2].tolist())
 """
 
 
@@ -102,7 +106,13 @@ print(gc.isenabled(), pandas.DataFrame({{"a": [1]}}).shape)
     ("bare", "loaded"),
     [
         (True, ["frozen False", ""]),
-        (False, ["matplotlib pandas sklearn"]),
+        (
+            False,
+            [
+                "PIL h5py jax.experimental.pallas.ops.tpu.splash_attention "
+                "matplotlib pandas sklearn"
+            ],
+        ),
     ],
 )
 def test_the_command_line_loads_keras_alone(bare, loaded):
@@ -114,4 +124,67 @@ def test_the_command_line_loads_keras_alone(bare, loaded):
         check=True,
     )
     # Who needs the others finds them all the same.
-    assert done.stdout.splitlines() == [*loaded, "True (1, 1)"]
+    assert done.stdout.splitlines() == [
+        *loaded,
+        "True (1, 1)",
+        "[[True, False], [True, True]]",
+    ]
+
+
+@pytest.mark.slow
+def test_the_command_line_loads_tensorflow_too():
+    program = (
+        "import sys; from ls_tf.running import session; "
+        "session.start_keras('tensorflow', bare=True); "
+        "print(sys.modules['keras'].backend.backend(), 'pandas' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["tensorflow", "False"]
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    folder = tmp_path / "seldom"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from seldom.part import value\n")
+    (folder / "part.py").write_text("value = 7\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in ("seldom", "seldom.part"):
+        sys.modules.pop(name, None)
+
+
+def _import():
+    from seldom import part
+
+    return part
+
+
+@pytest.mark.usefixtures("package")
+def test_what_is_put_off_is_loaded_when_it_is_asked_for():
+    with session._put_off(["seldom", "seldom.part"]):
+        part = _import()
+    assert not {"seldom", "seldom.part"} & set(sys.modules)
+    assert part.value == 7
+    assert _import().value == 7 and _import() is not part
+    with pytest.raises(AttributeError, match="other"):
+        _ = part.other
+
+
+@pytest.mark.usefixtures("package")
+def test_what_is_put_off_is_there_at_once_where_it_is_asked_for_at_once():
+    with session._put_off(["seldom", "seldom.part"]):
+        assert _import().value == 7
+        assert _import().__file__
+
+
+@pytest.mark.usefixtures("package")
+def test_what_is_loaded_is_not_put_off():
+    loaded = _import()
+    with session._put_off(["seldom", "seldom.part"]):
+        assert _import() is loaded
