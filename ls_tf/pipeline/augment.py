@@ -410,13 +410,18 @@ class Shift(_Scaled):
             ValueError: if the pixels are too many to be counted in int32.
         """
         contract.check_images(images)
-        margin = (self.radius, self.radius)
-        padded = np.pad(images, ((0, 0), margin, margin, (0, 0)))
-        if padded.size >= 2**31:
+        count, height, width, channels = images.shape
+        margin = self.radius
+        shape = (count, height + 2 * margin, width + 2 * margin, channels)
+        if (pixels := math.prod(shape)) >= 2**31:
             raise ValueError(
                 "wanted fewer than 2**31 pixels for a shift on the device, "
-                f"got {padded.size}"
+                f"got {pixels}"
             )
+        # In half the time of NumPy's pad, which fills the margins by itself.
+        padded = np.zeros(shape, np.uint8)
+        inside = np.s_[margin : margin + height, margin : margin + width]
+        padded[:, *inside] = images
         return padded
 
     def draw(self, rng: np.random.Generator, n: int) -> dict[str, np.ndarray]:

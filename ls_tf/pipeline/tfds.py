@@ -95,7 +95,7 @@ def _whole(
     folder = find_data_dir(info, data_dir)
     cache = folder / array_cache.FOLDER / str(info.tfds)
     keys = text_pairs.KEYS if isinstance(info, TextInfo) else _KEYS
-    arrays = array_cache.read(cache, base, keys)
+    arrays = array_cache.read(cache, base, keys, mapped=True)
     if arrays is None:
         arrays, origin = _decode(info, base, folder)
         _check(info, base, arrays)

@@ -38,6 +38,10 @@ def about(
     files = provenance.files()
     if identity.spec.teacher is not None or not (task.resident and files):
         return None
+    used = task.data_used
+    trained = used.get(identity.spec.data.train)
+    # The code makes of what is trained on what is resident.
+    resident = {} if trained and trained.sha256 else task.resident
     return {
         "run": identity.digest,
         "spec": as_dict(identity.spec),
@@ -52,8 +56,8 @@ def about(
             machine.logical_devices,
         ],
         # The arrays are arguments; numbers that are made of them may not be.
-        "data": {name: digest(v) for name, v in task.resident.items()},
-        "used": {k: str(used) for k, used in task.data_used.items()},
+        "data": {name: digest(v) for name, v in resident.items()},
+        "used": {k: str(usage) for k, usage in used.items()},
         "steps": task.total_steps,
         "numbers": dict(task.hyperparameters),
         "batches": [list(task.batch_sizes), task.steps_at_once],

@@ -404,6 +404,7 @@ def test_the_second_load_reads_the_cache(data_dir, decoded):
     for key, value in first.items():
         assert second[key].dtype == value.dtype
         np.testing.assert_array_equal(second[key], value[10:])
+        assert not second[key].flags.writeable  # a file, and no copy of it
     manifest = json.loads((data_dir / CACHE / "mnist/train.json").read_text())
     assert manifest["count"] == 40
     assert manifest["origin"] == "mnist/3.0.1"

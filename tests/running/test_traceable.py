@@ -96,6 +96,18 @@ def test_other_data_is_another(others):
     assert about(**others) != about()
 
 
+def test_what_has_a_digest_is_not_looked_at_again():
+    used = {"train": Usage(2, sha256="a"), "test": Usage(1)}
+    others = {"image": np.uint8([[3]]), "label": np.int32([5])}
+    assert FC.spec.data.train == "train"
+    assert about(data_used=used) == about(data_used=used, resident=others)
+    changed = {**used, "train": Usage(2, sha256="b")}
+    assert about(data_used=used) != about(data_used=changed)
+    # That of another split says nothing of what is trained on.
+    of_test = {"train": Usage(2), "test": Usage(1, sha256="a")}
+    assert about(data_used=of_test) != about(data_used=of_test, resident=others)
+
+
 @pytest.mark.parametrize("what", ["files", "sources"])
 def test_one_other_line_of_the_package_is_another(what, monkeypatch):
     before = about()
