@@ -408,7 +408,7 @@ def start_keras(engine: str, *, bare: bool = False) -> None:
         engine: tensorflow or jax.
         bare: for a process that is nobody else's: without what Keras offers
             to users of pandas, scikit-learn and others where these are
-            installed. To load them takes longer than to load JAX and Keras;
+            installed. To load them takes as long as to load JAX and Keras;
             whoever needs one later imports it as ever. What Keras itself
             seldom uses is loaded when it is used.
 

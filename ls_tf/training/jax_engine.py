@@ -144,9 +144,10 @@ class JaxEngine:
         self._knows_length = not cpu
         self._in_turn: jax_programs.InTurn | None = None
         if self._size > 1:
-            draws = self._placed(self._feed(0, 1))
+            plan = self._feed(0, 1)
             self._program_for(
-                draws if self._scans else _draws_of_step(draws, 0), 1
+                self._placed(plan) if self._scans else self._steps_of(plan)[0],
+                1,
             )
 
     def _place(self, by_network: bool) -> None:
@@ -156,9 +157,11 @@ class JaxEngine:
         stack = () if self._size == 1 else (AXIS if by_network else None,)
         self._by_state = sharding(*stack)
         # Plans are [step, network, example]: split by network or by example.
-        self._by_draws = sharding(
-            None, *stack, *(() if by_network else (AXIS,))
-        )
+        by_example = () if by_network else (AXIS,)
+        self._by_draws = sharding(None, *stack, *by_example)
+        self._by_draw = sharding(*stack, *by_example)  # of one step
+        is_whole = self._part == (0, 1)
+        self._put_draws = put if is_whole else self._placement.put_part
         # What is one object in all tasks, they share: one teacher's table.
         own = {
             k
@@ -239,7 +242,7 @@ class JaxEngine:
             shape = shared.shapes({k: v[0] for k, v in plan.items()})
             if shape not in shapes:
                 shapes.add(shape)
-                draws = _draws_of_step(self._placed(plan), 0)
+                (draws,) = self._steps_of({k: v[:1] for k, v in plan.items()})
                 key = shared.shapes(draws), False
                 yield key, self._beginning(draws, False)
 
@@ -308,11 +311,23 @@ class JaxEngine:
         return {k: np.stack([p[k] for p in plans], 1) for k in plans[0]}
 
     def _placed(self, plan: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        if self._scans:
-            plan = shared.padded(plan, self._length)
-        whole = self._part == (0, 1)
-        put = self._placement.put if whole else self._placement.put_part
-        return {k: put(v, self._by_draws) for k, v in plan.items()}
+        """The steps of a loop, on the devices."""
+        return {
+            k: self._put_draws(v, self._by_draws)
+            for k, v in shared.padded(plan, self._length).items()
+        }
+
+    def _steps_of(self, plan: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+        """Steps that are run one by one, on the devices.
+
+        They are cut on the host: on the devices each cut of each shape would
+        be another program.
+        """
+        put, sharding = self._put_draws, self._by_draw
+        return [
+            {k: put(v[i], sharding) for k, v in plan.items()}
+            for i in range(len(plan["index"]))
+        ]
 
     def run(self, start: int, count: int) -> list[dict[str, np.ndarray]]:
         """See ``Engine.run``."""
@@ -398,19 +413,19 @@ class JaxEngine:
             # What is run already must come back: nothing may break it off.
             with stopping.deferred() if rows else contextlib.nullcontext():
                 plan = self._feed(start + len(rows), count - len(rows))
-            draws = self._placed(plan)
+            steps = self._steps_of(plan)
             try:
-                program = self._program_for(_draws_of_step(draws, 0), 1)
+                program = self._program_for(steps[0], 1)
             except stopping.StoppedError:
                 if not rows:
                     raise
                 break  # the same
-            for i in range(len(plan["index"])):
+            for draws in steps:
                 self._states.present, means = program(
                     self._states.present,
                     self._resident,
                     self._hyperparameters,
-                    _draws_of_step(draws, i),
+                    draws,
                 )
                 rows.append(means)
                 if self._task.steps_at_once:
@@ -486,7 +501,3 @@ class _JaxNetwork:
         self, function: Computation, batches: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
         return self._engine.compute(self._i, function, batches)
-
-
-def _draws_of_step(draws: Arrays, i: int) -> dict[str, Any]:
-    return {k: v[i] for k, v in draws.items()}

@@ -153,7 +153,7 @@ def shapes(folder):
         before = len(compiled)
         engine = session.engine(spec, assembly.transform(spec))
         engine.build([assembly.recipe(spec, data_dir=None)])
-        losses = []
+        losses, built = [], len(compiled)
         while len(losses) < spec.train.steps:
             count = min(engine._most, spec.train.steps - len(losses))
             losses += engine.run(len(losses), count)[0]["loss"].tolist()
@@ -161,6 +161,7 @@ def shapes(folder):
         found.append(
             {
                 "programs": compiled[before:].count("jit(one)"),
+                "others": [n for n in compiled[built:] if n != "jit(one)"],
                 "losses": losses,
                 # Keras numbers the optimizers of a process in their names.
                 "state": [v.tolist() for v in state.values()],

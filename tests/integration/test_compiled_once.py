@@ -102,6 +102,8 @@ def test_the_shapes_of_sentences_are_compiled_side_by_side(tmp_path):
     # Without looking ahead each is waited for, and compiled by itself.
     assert (in_turn.pop("most"), in_turn.pop("waited")) == (1, 3)
     assert in_turn["programs"] == 3
+    # Beside the steps nothing is compiled: plans are cut on the host.
+    assert in_turn["others"] == []
     # The second and third were there before the first, for which alone one of
     # the hundred steps has waited.
     assert 2 <= beside.pop("most") <= 3
