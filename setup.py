@@ -108,6 +108,7 @@ setup(
             "pytest>=8.0",
             "pytest-xdist>=3.5",
             "hypothesis>=6.100",
+            "pypdf>=5.0",  # reads what a browser prints
             "ruff>=0.6",
             "import-linter>=2.6",
             "mypy>=1.11",

@@ -258,18 +258,19 @@ class _Sentence(string.Formatter):
 
 
 def compared(form: str, unit: str = "") -> str:
-    """The end of a sentence on a claim: numbers, verdict and seeds.
+    """The end of a sentence on a claim: verdict, seeds and numbers.
 
     Args:
         form: format of its numbers, without a sign.
-        unit: behind each of them.
+        unit: behind each of them; that of a difference of " %" is points.
 
     Returns:
         str: for ``findings``.
     """
+    points = " points" if unit == " %" else unit
     return (
-        f"difference {{rise:+{form}}}{unit}: {{verdict}} ({{low:{form}}}{unit} "
-        f"is claimed to be below {{high:{form}}}{unit})."
+        f"{{verdict}} (claimed lower {{low:{form}}}{unit}, claimed higher "
+        f"{{high:{form}}}{unit}, difference {{rise:+{form}}}{points})."
     )
 
 

@@ -22,8 +22,11 @@ _HIDDEN = re.compile(
     "\u2066-\u2069\ud800-\udfff\ufeff]"
 )
 
-_NAME = re.compile(r"\w{12,}", re.ASCII)
-_WITHIN = re.compile(r"(?<=\w)_(?=\w)")
+# Names of files, runs and fields, and where they may be broken: not within a
+# number.
+_LONG = re.compile(r"\S{12,}")
+_WITHIN = re.compile(r"(?<=\w)([_/](?=\w)|[,.](?=[A-Za-z]))", re.ASCII)
+
 
 # Markup of Markdown: "_" unless within a word.
 _MARKUP = re.compile(r"[\\`*\[\]~]|(?<![^\W_])_|_(?![^\W_])")
@@ -111,17 +114,18 @@ def html(words: object) -> Markup:
 
 
 def cell_of_page(words: str) -> Markup:
-    """Escapes a cell of a page; a long name may be broken behind its "_".
+    """Escapes a cell of a page; a long name may be broken between its words.
 
     Args:
         words: any text.
 
     Source: ours; the element wbr of HTML.
     """
-    shown = html(words)
-    if not _NAME.fullmatch(words):
-        return shown
-    return Markup(_WITHIN.sub("_<wbr>", shown))
+
+    def parted(match: re.Match[str]) -> str:
+        return _WITHIN.sub(r"\1<wbr>", match[0])
+
+    return Markup(_LONG.sub(parted, html(words)))
 
 
 def _markdown(words: str) -> str:

@@ -28,9 +28,9 @@ MEASURES = {
 }
 _SHAPE = (
     "The shape of the clusters, seed 0. Tightness: spread of a cluster over "
-    "the distance of the templates; by centres: over the distance of the "
-    "clusters. Side spread: 0 for a regular triangle. Scale: mean distance of "
-    "the clusters, in units of activation."
+    "the distance of the templates; tightness by centres: over the distance of "
+    "the clusters. Side spread: 0 for a regular triangle. Scale: mean distance "
+    "of the clusters, in units of activation."
 )
 
 
@@ -127,7 +127,12 @@ def table(
         ("alpha", lambda s: s.alpha, "g"),
         ("split", lambda s: s.title, ""),
         *others,
-        *declared.each(MEASURES, str, Shape.measure, ".4f"),
+        *declared.each(
+            MEASURES,
+            lambda name: name.replace("_", " "),
+            Shape.measure,
+            ".4f",
+        ),
     )
 
 
@@ -166,5 +171,5 @@ CLAIM_COLUMNS: tuple[Column[Claim[Shape]], ...] = (
     ("alpha=0", lambda c: or_no_run(c.higher.get(0)), ".4f"),
     ("alpha=0.1", lambda c: or_no_run(c.lower.get(0)), ".4f"),
     ("with smoothing", lambda c: MEASURES[c.text][1], ""),
-    ("holds", lambda c: c.holds, ""),
+    declared.verdict(),
 )

@@ -51,7 +51,8 @@ class _Cell(NamedTuple):
 
 
 def _kinds(table: Table, shown: Sequence[Sequence[str]]) -> list[str]:
-    """Says of each column whether it is of numbers or of many words."""
+    """Says of each column whether it is of numbers, many words or verdicts."""
+    of_verdicts = tables.of_verdicts(table)
 
     def kind(place: int, is_number: bool) -> str:
         if is_number:
@@ -61,7 +62,10 @@ def _kinds(table: Table, shown: Sequence[Sequence[str]]) -> list[str]:
             for row, values in zip(shown, table.rows, strict=True)
             if not isinstance(values[place], Command)
         ]
-        return "words" if max(map(len, words), default=0) > _WORDS else ""
+        kinds = ["verdict"] if place in of_verdicts else []
+        if max(map(len, words), default=0) > _WORDS:
+            kinds.append("words")
+        return " ".join(kinds)
 
     return [kind(i, n) for i, n in enumerate(tables.aligned_right(table))]
 
@@ -88,6 +92,8 @@ def _table(table: Table) -> dict[str, object]:
         "folded": [rows[i] for i in without],
         "without": tables.no_run_line(table),
         "caption": table.caption,
+        # On a phone a verdict would be out of sight behind the numbers.
+        "stacks": bool(tables.of_verdicts(table)),
     }
 
 

@@ -128,14 +128,15 @@ def claims(records: Records) -> list[Claim[str]]:
             _SETS[_EVEN],
             even,
             dict.fromkeys(even, 1.0),
-            "smoothing shrinks the last layer's weights, by a factor of",
+            "smoothing shrinks the last layer's weights, factor",
             whose,
         ),
         Claim(
             _SETS[_TAIL],
             even,
             tail,
-            "smoothing shrinks them less than without a tail, factors",
+            "smoothing shrinks the last layer's weights less than without a "
+            "tail, factor",
             whose,
         ),
     ]
@@ -248,7 +249,7 @@ def build(records: Records) -> Iterable[Block]:
         "within noise if the 95 % interval (Student's) of the difference over "
         f"the seeds holds 0. {networks.COMMANDS}"
     )
-    sentence = "{of}: {text} ({whose}): " + declared.compared(".4g")
+    sentence = "{of}: {text} ({whose}): " + declared.compared("#.4g")
     yield declared.findings((found, sentence))
     for experiment in (_TAIL, _SHORT):
         figure = _curves(records, experiment)

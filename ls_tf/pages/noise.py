@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from ls_tf.analysis import label_noise
 from ls_tf.pages import canvas, declared
 from ls_tf.pages.blocks import Table
+from ls_tf.pages.canvas import Style
 
 STYLES = {  # colour and line of a type
     "alpha": (canvas.BLUE, "-"),
@@ -28,6 +30,7 @@ WORDS = (
 )
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)  # tables
 GRID = np.linspace(0.0, 1.0, 101)  # figures: in steps of .01
+_HALO = [withStroke(linewidth=2.2, foreground="white")]
 
 Curve = tuple[str, int]  # a type and M
 
@@ -60,8 +63,8 @@ def landscape(
     if kind == "gamma" and num_classes == 2:
         lines.append(1 - lines[0])
     for line in lines:
-        axes.plot(GRID, line, color="white", linewidth=2.2)
-        axes.plot(GRID, line, color=canvas.INK, linewidth=1.2)
+        look: Style = {"color": canvas.INK, "linewidth": 1.2}
+        axes.plot(GRID, line, label="best p", path_effects=_HALO, **look)
     axes.set_title(f"{kind} type, M = {num_classes}", fontsize=11)
     return mesh
 
@@ -149,7 +152,7 @@ def table(names: Sequence[Curve], caption: str) -> Table:
 
     return declared.table(
         "best",
-        f"The best p and the loss there, nats, without a run. {caption}",
+        f"The best p and the loss there, nats, by the formulas. {caption}",
         RATES,
         ("a", lambda a: a, "g"),
         *declared.each(names, _heading("best p"), best_p, ".4f"),

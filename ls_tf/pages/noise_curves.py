@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import label_noise
-from ls_tf.pages import canvas, networks, noise, noise_runs
+from ls_tf.pages import canvas, noise, noise_runs
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Records
 from ls_tf.pages.noise_runs import CLASSES, Sweep
@@ -102,7 +102,8 @@ def losses_page(
     """
     grids = {s: s.values(records, noise_runs.nll) for s in sweeps}
     caption = f"{labels.capitalize()} test labels."
-    yield Text(f"{noise.WORDS} {words} {networks.COMMANDS}")
+    protocol = noise_runs.protocol(records)
+    yield Text(f"{noise.WORDS} {words} {protocol}")
     yield from slices(grids, f"{caption} As figure {at} of Chen et al. 2020.")
     yield noise_runs.grid_table(
         "losses", f"Test loss on {labels} labels, nats.", grids, ".4f"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ls_tf.analysis import label_noise, ranks
-from ls_tf.pages import declared, networks, tables
+from ls_tf.pages import cifar, declared, networks, tables
 from ls_tf.pages.blocks import Need, Table
 from ls_tf.pages.declared import ACCURACY, Claim, Number, Records
 from ls_tf.pages.networks import Network
@@ -31,6 +31,16 @@ SLICES = (0.5, 0.8, 0.95)  # a at which p is finer
 FINE = tuple(k / 20 for k in range(1, 21))
 
 Read = Callable[[Record], float]
+
+
+def protocol(records: Records) -> str:
+    """What a page says of its networks: names, seeds, schedules, commands."""
+    seeds = tables.counted(len({need.seed for need in records}), "seed")
+    return (
+        "Behind LeNet stand the filters of its two convolutions and its hidden "
+        f"units. The runs at hand have {seeds}. {cifar.SHORTENED} "
+        f"{networks.COMMANDS}"
+    )
 
 
 @dataclass(frozen=True)

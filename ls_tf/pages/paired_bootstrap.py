@@ -312,9 +312,9 @@ def _table(compared: list[_Compared]) -> Block:
         ("seed", lambda c: c.seed, ""),
         ("score", lambda c: SCORES[c.score], ""),
         ("baseline", lambda c: c.pair.names[0], ""),
-        ("its score", lambda c: c.plain[0], ".2f"),
+        ("the baseline's score", lambda c: c.plain[0], ".2f"),
         (
-            "its 95 %",
+            "the baseline's 95 %",
             lambda c: _ends(c.result.baseline if c.result else None),
             ".2f",
         ),

@@ -79,7 +79,7 @@ def projection_figure(
     for panel, row in zip(panels, grid, strict=True):
         limits = _limits(panel.arrays, splits)
         for split, axes in zip(splits, row, strict=True):
-            _projection(panel.arrays, split, axes, limits)
+            _projection(panel.arrays, split, axes, limits, names or {})
         row[0].set_ylabel(f"{panel.title}\n\naxis 2 (activation)", fontsize=10)
     for split, axes in zip(splits, grid[0], strict=True):
         axes.set_title((titles or {}).get(split, split), fontsize=11)
@@ -123,7 +123,7 @@ def projection_row(
             if smallest < _MUCH_SMALLER * (limits[0][1] - limits[0][0]):
                 _square(axes, limits, smallest)
                 squares = True
-            _projection(panel.arrays, split, axes, limits)
+            _projection(panel.arrays, split, axes, limits, names)
             axes.set_title(f"{panel.title}\n{titles[split]}", fontsize=11)
             axes.set_xlabel("axis 1 (activation)", fontsize=10)
             if split == splits[0]:
@@ -163,7 +163,7 @@ def plane(
     ids = np.asarray(classes)
     arrays = {"x_points": points, "x_labels": labels, "classes": ids}
     arrays["templates"] = templates
-    _projection(arrays, "x", axes, _limits(arrays, ["x"]))
+    _projection(arrays, "x", axes, _limits(arrays, ["x"]), names or {})
     axes.set(xlabel="axis 1 (activation)", ylabel="axis 2 (activation)")
     handles = _handles(ids, names or {})
     axes.legend(handles=handles, frameon=False, fontsize=9)
@@ -186,7 +186,7 @@ def _handles(classes: np.ndarray, names: Mapping[int, str]) -> list[Line2D]:
     """The legend of three classes and the templates."""
     dot: Style = {"linestyle": "none", "markersize": 6}
     handles = [
-        canvas.key(names.get(c, f"class {c}"), marker=mark, color=colour, **dot)
+        canvas.key(_name(names, c), marker=mark, color=colour, **dot)
         for c, mark, colour in zip(
             classes.tolist(), _MARKERS, _COLOURS, strict=False
         )
@@ -196,19 +196,32 @@ def _handles(classes: np.ndarray, names: Mapping[int, str]) -> list[Line2D]:
     return [*handles, canvas.key("template", **cross, **template)]
 
 
+def _name(names: Mapping[int, str], of: int) -> str:
+    return names.get(of, f"class {of}")
+
+
 def _projection(
-    arrays: Arrays, split: str, axes: Axes, limits: _Limits
+    arrays: Arrays,
+    split: str,
+    axes: Axes,
+    limits: _Limits,
+    names: Mapping[int, str],
 ) -> None:
+    """Draws one; its labels are for the words of the picture."""
     points = np.asarray(arrays[f"{split}_points"], np.float64)
     labels = np.asarray(arrays[f"{split}_labels"])
     templates = np.asarray(arrays["templates"], np.float64)
     dots: Style = {"s": 12, "alpha": 0.55, "linewidths": 0, "rasterized": True}
-    for i, name in enumerate(arrays["classes"]):
-        x, y = points[labels == name].T
-        axes.scatter(x, y, marker=_MARKERS[i], color=_COLOURS[i], **dots)
+    shown = [_name(names, c) for c in arrays["classes"].tolist()]
+    for i, of in enumerate(arrays["classes"]):
+        x, y = points[labels == of].T
+        look: Style = {"marker": _MARKERS[i], "color": _COLOURS[i], **dots}
+        axes.scatter(x, y, label=f"{shown[i]}:", **look)
     cross: Style = {"marker": "X", "s": 70, "edgecolors": canvas.INK}
-    for place, colour in zip(templates, _COLOURS, strict=False):
-        axes.scatter(*place, color=colour, linewidths=1.0, zorder=3, **cross)
+    cross |= {"linewidths": 1.0, "zorder": 3}
+    for name, place, colour in zip(shown, templates, _COLOURS, strict=False):
+        label = f"template of {name}:"
+        axes.scatter(*place, color=colour, label=label, **cross)
     canvas.plain(axes)
     axes.set(xlim=limits[0], ylim=limits[1], aspect="equal")
 

@@ -84,6 +84,7 @@ def diagram(bins: calibration.Bins, axes: Axes) -> None:
     dot: Style = {"marker": "o", "markersize": 4, "markeredgecolor": "white"}
     (dots,) = axes.plot(confidence, accuracy, color=canvas.BLUE, **dot)
     dots.set(linestyle="none", markeredgewidth=0.5, clip_on=False, zorder=4)
+    dots.set_label("accuracy at the mean confidence")  # for those who hear it
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     words: Style = {"va": "top", "fontsize": 9, "color": canvas.INK}

@@ -388,7 +388,7 @@ def _details(
     methods: Sequence[Chosen], wanted: Sequence[Measure]
 ) -> Iterable[Block]:
     found = claims(methods)
-    sentence = "{text} ({whose}): {of}: " + declared.compared(".4g")
+    sentence = "{text} ({whose}): {of}: " + declared.compared("#.4g")
     yield declared.findings((found, sentence))
     yield declared.table(
         "numbers",

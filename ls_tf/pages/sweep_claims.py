@@ -122,7 +122,7 @@ def _near(smoothed: Sweep, name: str) -> Claim:
         f"smoothing: T = 1 is near the best T, {_NAMES[name]}",
         None,
         value,
-        f"{_NAMES[name]} at T = 1; the best is {lowest:.4g} at T = "
+        f"{_NAMES[name]} at T = 1; the best is {lowest:#.4g} at T = "
         f"{smoothed.temperatures[place]:.3g}",
         tables.yes_no(None if math.isnan(value) else is_near),
         sum(near),
@@ -153,7 +153,7 @@ def _raising(hard: Sweep, name: str) -> Claim:
         number,
         None,
         f"{_NAMES[name]} at T = {above.temperatures[place]:.3g}; at T = 1 it "
-        f"is {value:.4g}",
+        f"is {value:#.4g}",
         tables.yes_no(is_better(number, value)),
         sum(better),
         len(better),

@@ -125,6 +125,16 @@ def aligned_right(table: Table) -> list[bool]:
     return [any(is_number(row[i]) for row in table.rows) for i in columns]
 
 
+def of_verdicts(table: Table) -> list[int]:
+    """Which columns hold verdicts."""
+    columns = range(len(table.headings))
+    return [
+        i
+        for i in columns
+        if any(isinstance(row[i], Verdict) for row in table.rows)
+    ]
+
+
 def without_run(table: Table) -> list[int]:
     """Which rows show nothing of a run.
 

@@ -246,7 +246,7 @@ def blocks(
     rows = {setting: setting.rows(records) for setting in settings}
     claims = [claim for pairs in rows.values() for claim in _claims(pairs)]
     sentence = "{of[0]}, {of[1]}: {text} ({whose}): " + declared.compared(
-        ".4g", " {of[2]}"
+        "#.4g", " {of[2]}"
     )
     yield declared.findings((claims, sentence))
     shown = {s: p for s, p in rows.items() if any(q.students for q in p)}
@@ -280,5 +280,5 @@ def blocks(
         ("teacher", lambda c: c.of[1], ""),
         ("claim", lambda c: c.text, ""),
         ("unit", lambda c: c.of[2], ""),
-        *declared.judged(".4g", by_interval=True),
+        *declared.judged("#.4g", by_interval=True),
     )

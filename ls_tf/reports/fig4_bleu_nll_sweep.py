@@ -75,7 +75,9 @@ def _untested(runs: Mapping[Network, _OverAlpha]) -> _Claims:
 
 def _sentence(network: Network, claim: Claim) -> str:
     both = {"hard": claim.hard, "smoothed": claim.smoothed}
-    numbers = [f"{n:.4g} {whose}" for whose, n in both.items() if n is not None]
+    numbers = [
+        f"{n:#.4g} {whose}" for whose, n in both.items() if n is not None
+    ]
     return (
         f"{translation.title(network)}: {claim.text}: {claim.verdict} "
         f"({'; '.join((', '.join(numbers), str(claim.what)))})."
@@ -159,8 +161,8 @@ def _claims_table(claims: _Claims) -> Table:
         claims,
         ("network", lambda c: translation.title(c[0]), ""),
         ("claim", lambda c: c[1].text, ""),
-        ("hard targets", lambda c: c[1].hard, ""),
-        ("smoothed", lambda c: c[1].smoothed, ""),
+        ("hard targets", lambda c: c[1].hard, "#.4g"),
+        ("smoothed", lambda c: c[1].smoothed, "#.4g"),
         ("what it is", lambda c: c[1].what, ""),
         (VERDICT, lambda c: c[1].verdict, ""),
     )

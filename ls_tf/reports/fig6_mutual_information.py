@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from ls_tf.analysis import mutual_information
 from ls_tf.pages import canvas, cifar, declared, networks
 from ls_tf.pages.blocks import Block, Picture, Text
+from ls_tf.pages.canvas import Style
 from ls_tf.pages.declared import Claim, Number, Records, Runs, Values
 from ls_tf.pages.networks import AtAlpha
 from ls_tf.records.arrays import Form
@@ -145,16 +146,17 @@ def _claims(
         return Claim(network.label, lower, higher, text)
 
     for alpha, numbers in zip(_ALPHAS, (hard, smoothed), strict=True):
-        peak, where = numbers["peak"], f"alpha = {alpha:g}: it"
-        text = f"{where} is smaller at the first point than later"
+        peak, where = numbers["peak"], f"alpha = {alpha:g}: the information"
+        text = f"{where} is smaller at the first point than at its highest"
         yield claim(text, numbers["first"], peak)
         text = f"{where} falls from its highest point to the end"
         yield claim(text, numbers["last"], peak)
     end, log_2 = "information", dict.fromkeys(networks.SEEDS, math.log(2))
-    text = "it falls faster with smoothing (nats in 1,000 steps)"
+    text = "the information falls faster with smoothing (nats in 1,000 steps)"
     yield claim(text, hard["fall"], smoothed["fall"])
-    yield claim("smoothing lowers it at the end", smoothed[end], hard[end])
-    text = "with smoothing it ends above log 2"
+    text = "smoothing lowers the information at the end"
+    yield claim(text, smoothed[end], hard[end])
+    text = "with smoothing the information ends above log 2"
     yield claim(text, log_2, smoothed[end])
     text = f"{text} when the bias is taken off"
     yield claim(text, log_2, smoothed["information_less_bias"])
@@ -167,10 +169,16 @@ def _figure(runs: Mapping[float, Record]) -> Figure:
     for alpha, record in runs.items():
         colour, marker = _STYLES[alpha]
         steps, estimate, less_bias = _curve(record)
-        axes.plot(steps, estimate, color=colour, marker=marker, markersize=4.5)
-        axes.plot(steps, less_bias, color=colour, linestyle="--")
+        # Labels are for the words of the picture; the legend has its own.
+        name = f"alpha = {alpha:g}"
+        look: Style = {"color": colour, "marker": marker, "markersize": 4.5}
+        axes.plot(steps, estimate, label=name, **look)
+        name += ","
+        look = {"color": colour, "linestyle": "--"}
+        axes.plot(steps, less_bias, label=f"{name} less the bias", **look)
         steps, estimate, _ = _curve(record, _EXACT)
-        axes.plot(steps, estimate, "x", color=colour)
+        look = {"color": colour, "label": f"{name} over all views"}
+        axes.plot(steps, estimate, "x", **look)
     axes.axhline(math.log(2), color=canvas.GREY, linestyle=":")
     axes.set(xlim=(0, None), ylim=(0, None))
     axes.set(xlabel="training step", ylabel="information, nats")
@@ -203,7 +211,7 @@ def _text() -> Text:
         "= 6.397, so that a network at log 2 seems to stay slightly above it; "
         "the dashed curves are without that bias. The formula is not the "
         "printed one, whose inner sum runs over the wrong index and which "
-        f"gives about {-0.5 + 0.5 * math.log(2):.3f} for every network. "
+        "gives about −0.2 for every network (column “as printed”). "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
 

@@ -15,7 +15,6 @@ from scipy import signal
 from ls_tf.pages import (
     canvas,
     declared,
-    networks,
     noise,
     noise_curves,
     noise_runs,
@@ -68,7 +67,7 @@ def build(records: Records) -> Iterable[Block]:
         "is .85 or less: one at a small p, one at p = 1, without smoothing. "
         "One curve has many small dents of chance; what is listed below is "
         "every point lower than both its neighbours; of equal ones, the "
-        f"middle. {networks.COMMANDS}"
+        f"middle. {noise_runs.protocol(records)}"
     )
     rows = []
     for sweep, values in grids.items():

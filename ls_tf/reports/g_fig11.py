@@ -49,8 +49,8 @@ def _claims(records: Records) -> Iterable[Claim[str]]:
             for p in (_WEAK, 1.0)
         )
         for low, high, text in (
-            (none[True], weak[True], "it helps from a = .9 on"),
-            (weak[False], none[False], "it harms below a = .9"),
+            (none[True], weak[True], "weak smoothing helps from a = .9 on"),
+            (weak[False], none[False], "weak smoothing harms below a = .9"),
         ):
             name = sweep.network.label
             yield Claim(name, low, high, text, by_interval=True)
@@ -63,7 +63,7 @@ def build(records: Records) -> Iterable[Block]:
         f"{noise.WORDS} Weak smoothing, p = {_WEAK:g}, against none, p = 1. "
         "The paper finds that it helps the accuracy where nine of ten labels "
         "or more are right, and costs up to 8 points elsewhere. "
-        f"{networks.COMMANDS}"
+        f"{noise_runs.protocol(records)}"
     )
     sentence = "{of}: {text}: " + declared.compared(".2f")
     yield declared.findings((claims, sentence))
@@ -91,7 +91,7 @@ def build(records: Records) -> Iterable[Block]:
         ("a", lambda row: row[1], "g"),
         (f"p = {_WEAK:g}", lambda row: noise_runs.cell(row[2]), ".2f"),
         ("p = 1", lambda row: noise_runs.cell(row[3]), ".2f"),
-        ("difference", lambda row: noise_runs.cell(row[2] - row[3]), ".2f"),
+        ("difference", lambda row: noise_runs.cell(row[2] - row[3]), "+.2f"),
     )
     yield noise_runs.claims_table(
         claims,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.figure import Figure
 
-from ls_tf.pages import canvas, declared, networks, noise, noise_runs
+from ls_tf.pages import canvas, declared, noise, noise_runs
 from ls_tf.pages.blocks import Block, Picture, Text
 
 TITLE = "Label noise: the test loss over a and p, expected and measured"
@@ -48,7 +48,7 @@ def build(records: declared.Records) -> Iterable[Block]:
         "a is wrong, towards targets of p, and measured on clean test labels "
         "by the plain loss; means over seeds. At p = 1 the theory's loss is "
         f"infinite wherever a label is wrong, a network's is not. "
-        f"{networks.COMMANDS}"
+        f"{noise_runs.protocol(records)}"
     )
     for sweep, values in grids.items():
         if noise_runs.is_there(values):

@@ -63,7 +63,7 @@ def build(records: Records) -> Iterable[Block]:
     yield Text(
         f"{noise.WORDS} Of the trained networks of report g_fig5: which p is "
         "best for the loss on clean test labels, and which for the accuracy. "
-        f"Means over seeds. {networks.COMMANDS}"
+        f"Means over seeds. {noise_runs.protocol(records)}"
     )
     sentence = "{of}: {text}: " + declared.compared(".3f")
     yield declared.findings((claims, sentence))

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ls_tf.analysis import label_noise
-from ls_tf.pages import canvas, declared, networks, noise, noise_runs
+from ls_tf.pages import canvas, declared, noise, noise_runs
 from ls_tf.pages.blocks import Block, Picture, Text
 from ls_tf.pages.declared import Claim, Records
 from ls_tf.pages.noise_runs import Sweep
@@ -82,7 +82,7 @@ def build(records: Records) -> Iterable[Block]:
         "Early stopping takes the best test accuracy that was measured during "
         "the training, which looks at the test set and is a bound on what "
         "stopping can give. The paper finds that the gamma type predicts the "
-        f"measured minima best. {networks.COMMANDS}"
+        f"measured minima best. {noise_runs.protocol(records)}"
     )
     sentence = "{of}: {text}: " + declared.compared(".3f")
     yield declared.findings((claims, sentence))

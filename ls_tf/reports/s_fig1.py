@@ -153,8 +153,8 @@ _CLAIMS = (
     ("dc", "the alike classes are farther apart with smoothing: Dc rises"),
     (
         "dc_relative",
-        "so they are beside the third class: Dc over the mean of D1 and D2 "
-        "rises",
+        "the alike classes are farther apart beside the third one with "
+        "smoothing: Dc over the mean of D1 and D2 rises",
     ),
     (
         "apart_relative",

@@ -70,9 +70,9 @@ def build(records: declared.Records) -> Iterable[Block]:
     )
     yield declared.table(
         "minimum",
-        "Where the loss is least, without a run. Shen et al. give alpha / (K − "
-        "1) to each of the other classes, which with two classes is alpha; "
-        "Müller et al., and alpha everywhere else here, alpha / K: then the "
+        "Where the loss is least, by the formulas. Shen et al. give alpha / "
+        "(K − 1) to each of the other classes, which with two classes is "
+        "alpha; Müller et al., as all classifiers here, alpha / K: then the "
         "minimum is at ln((2 − alpha) / alpha).",
         _EPS,
         ("alpha", lambda eps: eps, "g"),

@@ -206,7 +206,7 @@ def build(records: Records) -> Iterable[Block]:
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
     sentence = "{of.network.label}: {text} (Shen et al.): " + declared.compared(
-        ".4g"
+        "#.4g"
     )
     yield declared.findings((claims, sentence))
     for network, both in students.items():
@@ -237,7 +237,7 @@ def build(records: Records) -> Iterable[Block]:
         claims,
         ("network", lambda c: c.of.network.label, ""),
         ("claim", lambda c: c.text, ""),
-        *declared.judged(".4g", by_interval=True),
+        *declared.judged("#.4g", by_interval=True),
     )
     yield declared.table(
         "printed",

@@ -191,7 +191,7 @@ def build(records: Records) -> Iterable[Block]:
         "0.3222), and smoothing raises the second in 3 of 8 networks. "
         f"{cifar.SHORTENED} {networks.COMMANDS} {cifar.JPEG}"
     )
-    sentence = "{of}: {text}: " + declared.compared(".4g")
+    sentence = "{of}: {text}: " + declared.compared("#.4g")
     yield declared.findings((claims, sentence))
 
     def mean(
@@ -221,7 +221,7 @@ def build(records: Records) -> Iterable[Block]:
         claims,
         ("network", lambda c: c.of, ""),
         ("claim", lambda c: c.text, ""),
-        *declared.judged(".4g", by_interval=True),
+        *declared.judged("#.4g", by_interval=True),
     )
     yield declared.table(
         "printed",

@@ -122,8 +122,8 @@ def test_claims_are_said_and_shown_with_the_same_numbers():
     assert (text.body, text.items) == (
         "",
         (
-            "MNIST: it falls (theirs): difference +3.0 nats: holds in 1 of 1 "
-            "seed (−1.0 nats is claimed to be below 2.0 nats).",
+            "MNIST: it falls (theirs): holds in 1 of 1 seed (claimed lower "
+            "−1.0 nats, claimed higher 2.0 nats, difference +3.0 nats).",
         ),
     )
     table = declared.table("t", "", claims, *declared.judged("+.1f"))

@@ -114,6 +114,13 @@ def test_labels_of_an_axis_of_powers_are_formulas():
         ("fc_mnist", "fc_mnist"),
         ("_private_and_more_", "_private_<wbr>and_<wbr>more_"),
         ("a name_of <several> words", "a name_of &lt;several&gt; words"),
+        (
+            "of noise_mnist/loss.options.p=0.05,train.steps=9/seed=0",
+            "of noise_<wbr>mnist/<wbr>loss.<wbr>options.<wbr>p=0.05,<wbr>"
+            "train.<wbr>steps=9/<wbr>seed=0",
+        ),
+        ("1,234,567,890.25", "1,234,567,890.25"),
+        ("<_a/_b,'c.d\">", "&lt;_a/<wbr>_b,&#x27;c.<wbr>d&quot;&gt;"),
     ],
 )
 def test_a_long_name_may_be_broken_between_its_words(words, shown):

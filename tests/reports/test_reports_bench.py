@@ -106,8 +106,8 @@ def _claims_of_the_papers(folder):
     verdict = tables.Verdict(holds, agree, len(hard))
     assert (
         "smoothing worsens selective prediction (Xia et al. 2025): "
-        f"AURC: difference {tables.cell(high - low, '+.4g')}: {verdict} ("
-        f"{low:.4g} is claimed to be below {high:.4g})."
+        f"AURC: {verdict} (claimed lower {low:#.4g}, claimed higher "
+        f"{high:#.4g}, difference {tables.cell(high - low, '+#.4g')})."
     ) in page_of(folder)
 
 

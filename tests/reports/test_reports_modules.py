@@ -86,15 +86,22 @@ def test_the_claims_of_table_4_follow_the_numbers(built):
         changed=lambda need: errors_of(need, PAPER_LIKE),
     )
     # Seed 1 alone says the opposite of the means about the teachers.
-    assert [row[1:] for row in rows(folder, "claims")] == [
-        ["yes", "yes", "2", "3"],
+    judged = rows(folder, "claims")
+    assert [[row[1], *row[4:]] for row in judged] == [
+        ["yes", "within noise", "2", "3"],
         ["yes", "yes", "3", "3"],
         ["", "yes", "3", "3"],
     ]
+    # 0.0633 -+ 4.303 * 0.0635 / sqrt(3), and so on.
+    assert [[round(float(v), 3) for v in row[2:4]] for row in judged] == [
+        [-0.094, 0.221],
+        [0.16, 0.16],
+        [0.208, 0.458],
+    ]
     assert (
-        "smoothed teacher better than hard targets and dropout: difference "
-        "+0.06 points of error: holds on average, in 2 of 3 seeds; its student "
-        "worse: difference +0.16 points of error: holds in 3 of 3 seeds."
+        "smoothed teacher better than hard targets and dropout: within noise: "
+        "holds in 2 of 3 seeds (difference +0.06 points of error); its student "
+        "worse: holds in 3 of 3 seeds (difference +0.16 points of error)."
     ) in (folder / "index.html").read_text()
 
 
@@ -105,9 +112,9 @@ def test_the_claims_of_table_4_flip(built):
         changed=lambda need: errors_of(need, FLIPPED),
     )
     # Students: (.0073 + .0073 + .0077) / 3 < .0075, but not for seed 2.
-    assert [row[1:] for row in rows(folder, "claims")] == [
+    assert [[row[1], *row[4:]] for row in rows(folder, "claims")] == [
         ["yes", "no", "0", "3"],
-        ["yes", "no", "1", "3"],
+        ["yes", "within noise", "1", "3"],
         ["", "yes", "3", "3"],
     ]
 
@@ -117,7 +124,7 @@ def test_table_4_with_one_seed_says_so(built):
     assert {row[-1] for row in rows(folder, "errors")} == {"1"}
     assert all(row[2:] == ["no run"] * 2 for row in rows(folder, "by_seed"))
     page = (folder / "index.html").read_text()
-    assert "holds in 1 of 1 seed;" in page
+    assert "holds in 1 of 1 seed (difference +" in page
     assert "--experiment=fc_mnist_student --seed=2" in page
 
 

@@ -36,7 +36,7 @@ def test_runs_are_compared_by_a_paired_bootstrap(quick, built):
         )
         assert (row["compared"], row["seed"]) == (SMALL, "0")
         assert (row["baseline"], row["system"]) == ("alpha = 0", "alpha = 0.1")
-        assert close(row["its score"], counts[0].values[score])
+        assert close(row["the baseline's score"], counts[0].values[score])
         assert close(row["the system's score"], counts[0.1].values[score])
         assert close(row["p"], found.p_value)
         assert close(row["the system's 95 % from"], found.system.low)

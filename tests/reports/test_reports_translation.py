@@ -276,11 +276,11 @@ def test_the_claims_of_figure_4_follow_the_records(quick, built):
     assert close(claims[BLEU]["smoothed"], 37.1)
     assert claims[BLEU]["what it is"] == "BLEU at T = 1.41 and at T = 1"
     assert claims[RAISED_ECE]["what it is"] == (
-        "ECE at T = 2; at T = 1 it is 0.061"
+        "ECE at T = 2; at T = 1 it is 0.06100"
     )
     page = page_of(folder)
     assert (
-        f"{SMALL}: {BLEU}: holds in 3 of 3 seeds (36.1 hard, 37.1 smoothed; "
+        f"{SMALL}: {BLEU}: holds in 3 of 3 seeds (36.10 hard, 37.10 smoothed; "
         "BLEU at T = 1.41 and at T = 1)."
     ) in page
     lacking = [r for r in rows(folder, "claims") if r["holds"] == "no run"]
