@@ -8,6 +8,8 @@ JPEG = (
     "images went through JPEG once; other copies give other numbers."
 )
 SPLIT = "Reported on the last 10,000 training images, which are not trained on."
+# Of tables with numbers of MNIST too.
+SPLITS = f"MNIST: the test images. CIFAR-10: {SPLIT}"
 SHORTENED = (
     "A schedule “steps / n” is the paper's with all step counts divided by n: "
     "its numbers are not to be compared with printed ones."

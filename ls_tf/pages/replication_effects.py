@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 
 from ls_tf.analysis import bleu
+from ls_tf.pages import tables
 from ls_tf.pages.declared import Number, Runs
 from ls_tf.records.arrays import Form
 
@@ -120,7 +121,7 @@ def pair(
         one, other = _mean(number, of(left)), _mean(number, of(right))
         return (
             f"{number.name}: {left} {one:{form}} %, {right} {other:{form}} % "
-            f"({other - one:+{form}})"
+            f"({tables.cell(other - one, f'+{form}')})"
         )
 
     return of_runs
@@ -186,6 +187,7 @@ def information(of: Of) -> str:
         for n in ("information_as_printed", "information")
     )
     return (
-        f"ResNet-20, {name}: {printed:+.3f} nats as printed, whatever the "
-        f"network, and {right:.3f} with the sum over all examples inside"
+        f"ResNet-20, {name}: {tables.cell(printed, '+.3f')} nats as printed, "
+        f"whatever the network, and {right:.3f} with the sum over all examples "
+        "inside"
     )

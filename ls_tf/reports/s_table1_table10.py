@@ -136,7 +136,10 @@ def _claims(rows: Mapping[_Network, _ByAlpha]) -> Iterable[Claim[str]]:
     for network, of in rows.items():
         for name, text in (
             (_WITHIN, "smoothing lowers the spread within classes (table 1)"),
-            (_BETWEEN, "smoothing lowers the spread between them (table 10)"),
+            (
+                _BETWEEN,
+                "smoothing lowers the spread between classes (table 10)",
+            ),
         ):
             pair = _of(name, of[smoothed]), _of(name, of[hard])
             yield Claim(network.name, *pair, text, by_interval=True)
@@ -178,7 +181,7 @@ def build(records: Records) -> Iterable[Block]:
         for n in _NETWORKS
     }
     claims = list(_claims(rows))
-    orders = [f"{printed_order(a):+.2f}" for a in _ALPHAS]
+    orders = [tables.cell(printed_order(a), "+.2f") for a in _ALPHAS]
     yield Text(
         "1 less the stability of Shen et al.: within classes, the deviation of "
         "the target's probability over the images of a class, mean over the "
@@ -203,7 +206,7 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "networks",
         "Means over seeds, on images that are not trained on. "
-        f"{cifar.SPLIT} {cifar.JPEG}",
+        f"{cifar.SPLITS} {cifar.JPEG}",
         rows.items(),
         ("network", lambda row: row[0].name, ""),
         *(

@@ -147,7 +147,7 @@ def build(records: Records) -> Iterable[Block]:
         "Accuracy on images that are not trained on, %, means over seeds; the "
         "gain is over the seeds that both have. MNIST: 4 and 9; 0, 3, 4, 8 and "
         "9; all. CIFAR-10: cat and dog; airplane, cat, deer, dog and ship; "
-        f"all. {cifar.SPLIT} {cifar.JPEG}",
+        f"all. {cifar.SPLITS} {cifar.JPEG}",
         rows,
         ("network", lambda r: r.part.name, ""),
         ("classes", lambda r: r.part.count, ""),

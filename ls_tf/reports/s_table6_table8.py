@@ -110,7 +110,7 @@ def build(records: Records) -> Iterable[Block]:
     yield from teachers.blocks(
         records,
         _SETTINGS,
-        f"MNIST: test images. {cifar.SPLIT} {cifar.JPEG}",
+        f"{cifar.SPLITS} {cifar.JPEG}",
     )
     yield declared.table(
         "printed",

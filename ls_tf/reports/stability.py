@@ -249,7 +249,7 @@ def _tables(
         "variance of all others fall. Their claim of table 10, a smaller "
         f"spread between classes, is printed as the better one. {_OF_SHEN} "
         f"The difference is hard less smoothed. {declared.INTERVAL} "
-        f"{cifar.SPLIT} {cifar.JPEG}",
+        f"{cifar.SPLITS} {cifar.JPEG}",
         spreads,
         ("network", lambda c: c.of[0], ""),
         ("measure", lambda c: c.text, ""),

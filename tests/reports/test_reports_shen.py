@@ -366,7 +366,7 @@ def test_accuracy_and_spread_over_sizes(built):
         )
     assert words == {
         "smoothing lowers the spread within classes (table 1)": ["yes"] * 4,
-        "smoothing lowers the spread between them (table 10)": ["no"] * 4,
+        "smoothing lowers the spread between classes (table 10)": ["no"] * 4,
         # 0, .1 and .2 points: the interval holds 0.
         "smoothing raises the accuracy, % (table 1)": ["within noise"] * 4,
         "longer training lowers the spread": ["yes"] * 2,
