@@ -183,6 +183,48 @@ def logit_gap(
     return math.log(max(num_classes / share - num_classes + 1, 1.0))
 
 
+def minimiser(
+    num_classes: int,
+    alpha: float,
+    *,
+    templates_decay: float,
+    activations_decay: float,
+    per_class: int,
+) -> tuple[Array, Array]:
+    """Templates and class means at the minimum of ``logit_gap``'s model.
+
+    Args:
+        num_classes: K.
+        alpha: in [0, 1].
+        templates_decay: more than 0.
+        activations_decay: more than 0.
+        per_class: examples of each class.
+
+    Returns:
+        (templates [K, K], means [K, K]), float64; any rotation of both is a
+        minimum too.
+
+    Raises:
+        ValueError: as ``logit_gap``, or a decay of 0.
+
+    Source: Guo et al. 2024 (arXiv 2402.03979), global minimisers.
+    """
+    if not (templates_decay > 0 and activations_decay > 0):
+        raise ValueError("wanted decays of more than 0")
+    gap = logit_gap(
+        num_classes,
+        alpha,
+        templates_decay=templates_decay,
+        activations_decay=activations_decay,
+        per_class=per_class,
+    )
+    centre = np.eye(num_classes) - 1 / num_classes
+    # Both parts of the penalty are equal there.
+    ratio = (per_class * activations_decay / templates_decay) ** 0.25
+    root = math.sqrt(gap)
+    return ratio * root * centre, root / ratio * centre
+
+
 def class_separation(
     activations: npt.ArrayLike, labels: npt.ArrayLike
 ) -> float:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from collapsed import minimiser
 from scipy import optimize
 from scipy.special import log_softmax, softmax
 
@@ -115,7 +114,7 @@ def test_a_minimum_that_is_searched_for_is_the_closed_form(alpha):
     others = np.where(np.eye(4, dtype=bool)[labels], -np.inf, z).max(1)
     found = z[np.arange(12), labels] - others
     np.testing.assert_allclose(found, gap, rtol=1e-4)
-    templates, closed = minimiser(4, alpha, **options)
+    templates, closed = nc.minimiser(4, alpha, **options)
     padded = [np.pad(m, ((0, 0), (0, 2))) for m in (templates, closed)]
     there = np.concatenate([padded[0].ravel(), padded[1][labels].ravel()])
     value, slope = loss(there)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 from arrays_of_frameworks import Tensor
-from collapsed import minimiser
 
 from ls_tf import geometry
 from ls_tf.analysis import neural_collapse
@@ -58,7 +57,7 @@ def test_distances_to_templates():
 
 def test_smoothing_wants_one_distance_to_all_other_templates():
     # The minimum of the smoothed loss, and one of its activations off it.
-    kernel, means = minimiser(
+    kernel, means = neural_collapse.minimiser(
         4, 0.1, templates_decay=1e-3, activations_decay=1e-3, per_class=5
     )
     found = geometry.distances(means, kernel, order="features_first")
