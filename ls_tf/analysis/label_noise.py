@@ -255,6 +255,49 @@ def check_transition(matrix: npt.ArrayLike) -> Array:
     return array
 
 
+def symmetric(p: float, num_classes: int) -> Array:
+    """Gives p on the diagonal, (1 - p) / (M - 1) elsewhere.
+
+    It is the smoothing matrix S_p, and the transition matrix of symmetric
+    noise that keeps a label with probability p.
+
+    Args:
+        p: in [0, 1].
+        num_classes: M, 2 or more.
+
+    Returns:
+        float64 [M, M].
+
+    Raises:
+        ValueError: on a bad p or M.
+
+    Source: Chen et al. 2020, equations 1 and 2.
+    """
+    other = (1 - float(_share(p, "p"))) / _others(num_classes)
+    return np.where(np.eye(num_classes, dtype=bool), p, other)
+
+
+def pair_flip(share: float, num_classes: int) -> Array:
+    """Gives the matrix of labels that move to the next class.
+
+    Args:
+        share: how often one does, in [0, 1].
+        num_classes: M, 2 or more.
+
+    Returns:
+        float64 [M, M]: 1 - share kept, share moved; the last to the first.
+
+    Raises:
+        ValueError: on a bad share or M.
+
+    Source: Chen et al. 2020, section 4.
+    """
+    _others(num_classes)
+    moved = float(_share(share, "share"))
+    kept = np.eye(num_classes)
+    return (1 - moved) * kept + moved * np.roll(kept, 1, axis=0)
+
+
 def optimal_smoothing(
     transition: npt.ArrayLike, kind: str = "alpha", *, printed: bool = False
 ) -> Array:
@@ -288,6 +331,37 @@ def optimal_smoothing(
     joint = matrix.T if kind == "alpha" else matrix @ matrix.T
     result: Array = joint / observed
     return result
+
+
+def matrix_loss(
+    transition: npt.ArrayLike, smoothing: npt.ArrayLike, kind: str = "alpha"
+) -> float:
+    """Gives the expected test loss of targets smoothed by a matrix.
+
+    Args:
+        transition: float [M, M], T.
+        smoothing: float [M, M], S, of 0 or more.
+        kind: "alpha": trained on observed, tested on true labels; "beta":
+            tested on observed ones that were drawn anew.
+
+    Returns:
+        float, nats; infinite where S gives no probability to what occurs.
+
+    Raises:
+        ValueError: on a bad type or matrix.
+
+    Source: Chen et al. 2020, equations 10 and 12.
+    """
+    _check_kind(kind, ("alpha", "beta"))
+    matrix = check_transition(transition)
+    targets = outputs.real(smoothing, "a smoothing matrix").astype(np.float64)
+    if targets.shape != matrix.shape or not (targets >= 0).all():
+        raise ValueError(
+            f"wanted a smoothing matrix {list(matrix.shape)} of 0 or more, "
+            f"got {list(targets.shape)}"
+        )
+    joint = matrix.T if kind == "alpha" else matrix @ matrix.T
+    return float(-special.xlogy(joint, targets).sum() / len(matrix))
 
 
 def mean_field_p(

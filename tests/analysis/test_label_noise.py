@@ -35,25 +35,6 @@ _JUMPS = (
 )
 
 
-def symmetric(p, classes):
-    """Keeps a label with p, else gives each other one the same chance."""
-    other = (1 - p) / (classes - 1)
-    return np.where(np.eye(classes, dtype=bool), p, other)
-
-
-def pair_flip(share, classes):
-    """Moves a share of the labels to the next class, the last to the first."""
-    kept = np.eye(classes)
-    return (1 - share) * kept + share * np.roll(kept, 1, axis=0)
-
-
-def matrix_loss(transition, smoothing, kind="alpha"):
-    """Expected test loss of targets that a matrix smooths, equations 10, 12."""
-    tested = np.eye(len(transition)) if kind == "alpha" else transition
-    joint = tested @ transition.T  # tested as, trained as
-    return -special.xlogy(joint, smoothing).sum() / len(transition)
-
-
 @pytest.mark.parametrize(("kind", "classes", "a", "p", "least"), _BEST)
 def test_best_p_and_least_loss(kind, classes, a, p, least):
     decimals = 5e-4 if least is None else 5.1e-5
@@ -82,7 +63,7 @@ def test_best_p_is_the_best_of_a_fine_grid(kind, classes, a):
 def test_the_loss_is_the_mean_over_draws_of_labels(kind, classes):
     """By listing every outcome, with targets of ``soft_labels``."""
     p, a = 0.7, 0.6
-    noise = symmetric(a, classes)
+    noise = label_noise.symmetric(a, classes)
     first = {
         "alpha": np.eye(classes)[0],  # the class that holds p, of true class 0
         "beta": noise[:, 0],
@@ -170,7 +151,7 @@ def test_gamma_of_many_classes_misses_what_vanishes():
 
 
 def test_rows_of_a_smoothing_matrix():
-    matrix = symmetric(0.7, 4)
+    matrix = label_noise.symmetric(0.7, 4)
     np.testing.assert_allclose(matrix.sum(axis=1), 1)
     np.testing.assert_allclose(matrix[0], [0.7, 0.1, 0.1, 0.1])
     np.testing.assert_allclose(
@@ -179,14 +160,16 @@ def test_rows_of_a_smoothing_matrix():
 
 
 def test_pair_flip_wants_the_transposed_matrix():
-    flip = pair_flip(0.3, 4)
+    flip = label_noise.pair_flip(0.3, 4)
     np.testing.assert_allclose(flip[:, 3], [0.3, 0, 0, 0.7])
     printed = label_noise.optimal_smoothing(flip, printed=True)
     np.testing.assert_array_equal(printed, flip)
-    assert matrix_loss(flip, printed) == np.inf
+    assert label_noise.matrix_loss(flip, printed) == np.inf
     best = label_noise.optimal_smoothing(flip)
     np.testing.assert_allclose(best, flip.T)
-    assert matrix_loss(flip, best) == pytest.approx(0.61086, abs=5e-6)
+    assert label_noise.matrix_loss(flip, best) == pytest.approx(
+        0.61086, abs=5e-6
+    )
 
 
 def _any_transition(classes, seed=0):
@@ -202,10 +185,10 @@ def test_no_other_smoothing_matrix_is_better(kind):
 
     def of_logits(flat):
         targets = special.softmax(flat.reshape(3, 3), axis=0)
-        return matrix_loss(transition, targets, kind)
+        return label_noise.matrix_loss(transition, targets, kind)
 
     searched = optimize.minimize(of_logits, np.zeros(9), method="BFGS")
-    assert matrix_loss(transition, best, kind) == pytest.approx(
+    assert label_noise.matrix_loss(transition, best, kind) == pytest.approx(
         searched.fun, abs=1e-8
     )
     np.testing.assert_allclose(
@@ -214,12 +197,12 @@ def test_no_other_smoothing_matrix_is_better(kind):
 
 
 def test_symmetric_noise_gives_the_uniform_formulas():
-    transition = symmetric(0.8, 10)
+    transition = label_noise.symmetric(0.8, 10)
     for kind in ("alpha", "beta"):
         best = label_noise.optimal_smoothing(transition, kind)
         p = label_noise.optimal_p(kind, 0.8, 10)
-        np.testing.assert_allclose(best, symmetric(p, 10))
-        assert matrix_loss(transition, best, kind) == pytest.approx(
+        np.testing.assert_allclose(best, label_noise.symmetric(p, 10))
+        assert label_noise.matrix_loss(transition, best, kind) == pytest.approx(
             label_noise.lowest_loss(kind, 0.8, 10)
         )
     assert best[0, 0] == pytest.approx(0.64444, abs=5e-6)
@@ -232,7 +215,9 @@ def test_mean_field_p_is_the_best_shared_one(kind):
     transition = _any_transition(4, seed=1)
     p = label_noise.mean_field_p(transition, kind)
     searched = optimize.minimize_scalar(
-        lambda x: matrix_loss(transition, symmetric(x, 4), kind),
+        lambda x: label_noise.matrix_loss(
+            transition, label_noise.symmetric(x, 4), kind
+        ),
         bounds=(0.01, 0.99),
         method="bounded",
     )
@@ -243,13 +228,15 @@ def test_mean_field_p_is_the_best_shared_one(kind):
 
 def test_forward_correction_costs_what_the_best_smoothing_does():
     for a in (0.5, 0.8, 0.95):
-        noise = symmetric(a, 10)
+        noise = label_noise.symmetric(a, 10)
         assert label_noise.forward_loss(noise) == pytest.approx(
             label_noise.lowest_loss("alpha", a, 10)
         )
     uneven = _any_transition(4, seed=2)
     observed = uneven.sum(axis=1) / 4
-    smoothed = matrix_loss(uneven, label_noise.optimal_smoothing(uneven))
+    smoothed = label_noise.matrix_loss(
+        uneven, label_noise.optimal_smoothing(uneven)
+    )
     assert smoothed == pytest.approx(
         label_noise.forward_loss(uneven)
         + np.log(4)
@@ -259,7 +246,7 @@ def test_forward_correction_costs_what_the_best_smoothing_does():
 
 def test_three_ways_by_hand():
     logits = np.log([0.5, 0.3, 0.2])
-    smoothing = symmetric(0.8, 3)
+    smoothing = label_noise.symmetric(0.8, 3)
     by_label = label_noise.log_likelihoods(logits, smoothing)
     assert by_label[0][0] == pytest.approx(
         0.8 * np.log(0.5) + 0.1 * np.log(0.3) + 0.1 * np.log(0.2)
@@ -273,7 +260,7 @@ def test_first_inequality_holds_and_the_second_does_not():
     draws = np.random.default_rng(0)
     first, printed_sum, second = 0, 0, 0
     for _ in range(500):
-        smoothing = symmetric(draws.uniform(0.3, 1), 4)
+        smoothing = label_noise.symmetric(draws.uniform(0.3, 1), 4)
         logits = draws.normal(0, 3, 4)
         labels, forward, of_logits = label_noise.log_likelihoods(
             logits, smoothing
@@ -300,6 +287,7 @@ def test_first_inequality_holds_and_the_second_does_not():
         (lambda: label_noise.check_transition([[2, 0], [-1, 1]]), "[0, 1]"),
         (lambda: label_noise.optimal_smoothing([[1, 1], [0, 0]]), "class 1"),
         (lambda: label_noise.optimal_smoothing(np.eye(2), "gamma"), "alpha"),
+        (lambda: label_noise.matrix_loss(np.eye(2), np.eye(3)), "[2, 2]"),
         (lambda: label_noise.log_likelihoods([0.0], np.eye(2)), "2 classes"),
     ],
 )
