@@ -49,7 +49,8 @@ def nearest(wanted: str, existing: Iterable[str]) -> str:
     Source: ours.
     """
     names = sorted(existing)
-    close = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+    same = [name for name in names if name.lower() == wanted.lower()]
+    close = same or difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     return f"existing: {', '.join(names) or 'none'}{hint}"
 
