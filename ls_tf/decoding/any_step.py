@@ -6,6 +6,7 @@ business, so that it suits PyTorch, a service or a table, and not a compiled
 program.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -24,11 +25,15 @@ def take_rows(state: Any, rows: Array) -> Any:
 
     Args:
         state: dicts, lists and tuples of arrays [N, ...] that can be indexed
-            by an array, as those of NumPy, JAX and PyTorch; None stays.
+            by an array, as those of NumPy, JAX and PyTorch, or of TensorFlow;
+            None stays.
         rows: int64 [N].
 
     Returns:
         The same structure.
+
+    Raises:
+        ValueError: what is no array, or one of another number of rows.
 
     Source: ours.
     """
@@ -40,6 +45,15 @@ def take_rows(state: Any, rows: Array) -> Any:
         parts = [take_rows(value, rows) for value in state]
         is_named = hasattr(state, "_fields")
         return type(state)(*parts) if is_named else type(state)(parts)
+    shape = getattr(state, "shape", None)
+    if shape is None or not len(shape) or int(shape[0]) != len(rows):
+        got = type(state).__name__ if shape is None else f"shape {shape}"
+        raise ValueError(
+            f"wanted a state of arrays of {len(rows)} rows, one of each "
+            f"hypothesis, got {got}: give reorder= for another"
+        )
+    if type(state).__module__.partition(".")[0] == "tensorflow":
+        return sys.modules["tensorflow"].gather(state, rows)
     return state[rows]
 
 
@@ -60,20 +74,21 @@ def beam_search(
     ``step(ids, position, state)`` is given the last token of each of N = B *
     beams hypotheses, int64 [N] (0 at the start; those of a source stand
     together), how many tokens each has, and the state; it gives the logits
-    float [N, V] of the next token, and the state.
+    float [N, V] of the next token, and the state. A logit of -inf is of a token
+    that may not come.
 
     Args:
         step: as above, in inference mode.
-        state: what ``step`` takes first, with N rows; None for none.
+        state: what ``step`` takes last, with N rows; None for none.
         max_lengths: int [B], the most tokens of each, ``eos`` included; 0
             skips a source.
         beams: hypotheses kept alive; 1 is greedy.
         alpha: exponent of the length penalty, 0 or more.
         temperature: divides the logits.
         n_best: hypotheses to return of each source.
-        eos: the token that ends a hypothesis.
+        eos: the token that ends a hypothesis, from 0 to V - 1.
         reorder: gives the state whose row i is row ``rows[i]`` of a state;
-            default: ``take_rows``. For TensorFlow map ``tf.gather``.
+            default: ``take_rows``.
 
     Returns:
         dict, falling along n_best: ``ids`` int64 [B, n_best, longest], 0
@@ -83,12 +98,18 @@ def beam_search(
         log-probabilities.
 
     Raises:
-        ValueError: a size out of range, or logits of another shape.
+        ValueError: a size out of range, logits of another shape, with NaN or
+            without a token that may come, or a state of another number of
+            rows.
+
+    Warns:
+        ProbabilityWarning: the step gives probabilities.
 
     Source: see ``search``.
     """
     limits = _limits(max_lengths)
     _check(beams, alpha, temperature, n_best)
+    outputs.check_count(eos, "a token eos", 0)
     batch, longest = len(limits), int(limits.max(initial=0))
     scores = np.full((batch, beams), -np.inf)  # of those alive
     scores[:, 0] = 0.0
@@ -99,8 +120,18 @@ def beam_search(
     for position in range(longest):
         if done.all():
             break
-        logits, state = step(last.reshape(-1), position, state)
+        answer = step(last.reshape(-1), position, state)
+        if not isinstance(answer, tuple | list) or len(answer) != 2:
+            raise ValueError(
+                "wanted logits and a state of the step, got "
+                f"{type(answer).__name__}"
+            )
+        logits, state = answer
         log_p = _log_p(logits, batch, beams, temperature)
+        if eos >= log_p.shape[-1]:
+            raise ValueError(
+                f"wanted a token eos from 0 to {log_p.shape[-1] - 1}, got {eos}"
+            )
         found, parent, token = _continuations(scores, log_p)
         penalty = ((6.0 + position) / 6.0) ** alpha
         grown = np.take_along_axis(ids, parent[..., None], axis=1)
@@ -179,19 +210,29 @@ def _check(beams: int, alpha: float, temperature: float, n_best: int) -> None:
     outputs.check_count(n_best, "n_best", 1)
     if n_best > beams:
         raise ValueError(f"wanted n_best of 1 to {beams} beams, got {n_best}")
-    if not alpha >= 0:
+    exponent = outputs.real(alpha, "alpha")
+    if exponent.ndim or not 0 <= exponent < np.inf:
         raise ValueError(f"wanted alpha of 0 or more, got {alpha}")
     outputs.check_temperature(temperature)
 
 
 def _log_p(logits: Any, batch: int, beams: int, temperature: float) -> Array:
-    rows = given.array(logits, "the step's logits").astype(np.float64)
+    rows = given.scores(logits, name="step's logits").astype(np.float64)
     if rows.ndim != 2 or len(rows) != batch * beams:
         raise ValueError(
             f"wanted logits [{batch * beams}, V] of the step, got shape "
             f"{rows.shape}"
         )
-    return log_softmax(rows / temperature).reshape(batch, beams, -1)
+    most = rows.max(axis=1, keepdims=True)
+    if not np.isfinite(most).all():  # NaN too
+        raise ValueError(
+            "wanted logits of the step without NaN and infinity, and of each "
+            "hypothesis one above -inf"
+        )
+    shifted = (rows - most) / temperature  # -inf stays
+    total = np.exp(shifted).sum(axis=1, keepdims=True)
+    log_p: Array = shifted - np.log(total)
+    return log_p.reshape(batch, beams, -1)
 
 
 def _continuations(alive: Array, log_p: Array) -> tuple[Array, Array, Array]:

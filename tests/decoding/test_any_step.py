@@ -119,3 +119,75 @@ def test_bad_input_is_one_line(options, said):
             lambda ids, position, state: (np.zeros((2, 3)), state),
             **{"max_lengths": [2], **options},
         )
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "said"),
+    [
+        (None, {"alpha": "a"}, "alpha as real numbers"),
+        (None, {"alpha": np.inf}, "alpha of 0 or more"),
+        (None, {"eos": None}, "eos as whole numbers"),
+        (None, {"eos": -1}, "eos of 0 or more"),
+        (None, {"eos": 3}, "eos from 0 to 2, got 3"),
+        (None, {"state": np.zeros((2, 3))}, "arrays of 4 rows.*reorder="),
+        (None, {"state": ["abc"]}, "arrays of 4 rows.*got str"),
+        (np.zeros((4, 3)), {}, "logits and a state of the step, got ndarray"),
+        ((np.full((4, 3), np.nan), None), {}, "without NaN"),
+        ((np.full((4, 3), -np.inf), None), {}, "one above -inf"),
+        ((np.full((4, 3), np.inf), None), {}, "without NaN and infinity"),
+    ],
+)
+def test_a_step_or_a_state_that_cannot_be_meant_is_one_line(
+    answer, options, said
+):
+    def step(ids, position, state):
+        return (np.zeros((4, 3)), state) if answer is None else answer
+
+    with pytest.raises(ValueError, match=said) as error:
+        ls_tf.decoding.beam_search(step, max_lengths=[2], **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_token_of_minus_infinity_never_comes():
+    table = tables(1, 1)[0, 0]
+    closed = table.copy()
+    closed[:, 2] = -np.inf
+    found, wanted = (
+        ls_tf.decoding.beam_search(
+            lambda ids, position, state, rows=rows: (rows[ids], state),
+            max_lengths=[6],
+            n_best=4,
+        )
+        for rows in (closed, np.where(np.isinf(closed), -1e9, closed))
+    )
+    assert 2 not in found["ids"]
+    np.testing.assert_array_equal(found["ids"], wanted["ids"])
+    np.testing.assert_allclose(found["scores"], wanted["scores"])
+
+
+def test_probabilities_of_a_step_are_noticed():
+    rows = np.full((4, 4), 0.25)
+    with pytest.warns(ls_tf.calibration.ProbabilityWarning, match="step's"):
+        ls_tf.decoding.beam_search(
+            lambda ids, position, state: (rows, state), max_lengths=[2]
+        )
+
+
+def test_a_state_of_tensorflow_follows_its_hypotheses():
+    tf = pytest.importorskip("tensorflow")
+    table = tables(2, 1)[0]
+
+    def step(ids, position, before):
+        before = np.asarray(before)
+        return tf.constant(table[before, ids]), tf.constant(ids)
+
+    found, wanted = (
+        ls_tf.decoding.beam_search(
+            step, make(np.zeros(4, int)), max_lengths=[6], reorder=reorder
+        )
+        for make, reorder in (
+            (tf.constant, ls_tf.decoding.any_step.take_rows),
+            (np.asarray, lambda state, rows: np.asarray(state)[rows]),
+        )
+    )
+    np.testing.assert_array_equal(found["ids"], wanted["ids"])
