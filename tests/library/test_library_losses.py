@@ -213,8 +213,135 @@ def test_every_loss_has_a_keras_form_or_says_why_not():
         if name in OPTIONS:
             keras_loss(name)
         else:
-            with pytest.raises(ValueError, match="draws or learns"):
-                ls_tf.losses.KerasLoss(name, **IN_A_RUN[name])
+            assert name in IN_A_RUN
+    with pytest.raises(ValueError, match="learns its targets from epoch"):
+        ls_tf.losses.KerasLoss("online_label_smoothing", alpha=0.5)
+
+
+def disturbed(epochs, run_eagerly, **options):
+    """The losses of a network that stays as it is, epoch by epoch."""
+    labels, logits, _ = arrays((4000,))
+    net = keras.Sequential([keras.Input((K,)), keras.layers.Identity()])
+    loss = ls_tf.losses.KerasLoss("disturb_label", alpha=0.4, **options)
+    net.compile("sgd", loss, run_eagerly=run_eagerly)
+    seen = net.fit(
+        logits,
+        labels,
+        batch_size=2000,
+        epochs=epochs,
+        shuffle=False,
+        verbose=0,
+    )
+    return seen.history["loss"]
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="refused there")
+def test_labels_are_disturbed_anew_at_every_step_eager_or_compiled():
+    eager, compiled = (disturbed(3, how, seed=7) for how in (True, False))
+    assert eager == pytest.approx(compiled, rel=1e-5)
+    assert len(set(compiled)) == 3
+    assert disturbed(3, False, seed=8) != compiled
+    # Its mean over the draws is the loss of smoothed labels.
+    labels, logits, _ = arrays((4000,))
+    smooth = ls_tf.losses.numpy_loss(
+        "label_smoothing", logits, labels, alpha=0.4
+    )
+    assert np.mean(compiled) == pytest.approx(smooth.mean(), abs=0.06)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="refused there")
+def test_a_loss_that_draws_is_saved_with_its_seed():
+    loss = ls_tf.losses.KerasLoss("disturb_label", alpha=0.4, seed=7)
+    again = ls_tf.losses.KerasLoss.from_config(loss.get_config())
+    labels, logits, _ = arrays()
+    assert float(loss(labels, logits)) == float(again(labels, logits))
+    with pytest.raises(ValueError, match="draws nothing"):
+        ls_tf.losses.KerasLoss("focal", seed=7)
+    with pytest.raises(ValueError, match="seed of 0"):
+        ls_tf.losses.KerasLoss("disturb_label", alpha=0.4, seed=-1)
+
+
+def test_a_loss_that_draws_is_refused_with_jax(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="TensorFlow or PyTorch"):
+        ls_tf.losses.KerasLoss("disturb_label", alpha=0.4)
+
+
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean"])
+@pytest.mark.parametrize("is_same", [True, False])
+def test_a_mask_of_keras_and_an_ignored_class_go_together(reduction, is_same):
+    labels, logits, _ = arrays((3, 8))
+    labels[:, 5:] = -1
+    mask = labels >= 0
+    if not is_same:
+        mask[0] = ~mask[0]
+        mask[1, :2] = False
+    predictions = ops.convert_to_tensor(logits)
+    predictions._keras_mask = ops.convert_to_tensor(mask)
+    loss = ls_tf.losses.KerasLoss(
+        "label_smoothing", alpha=0.1, ignore_class=-1, reduction=reduction
+    )
+    counted = mask & (labels >= 0)
+    wanted = ls_tf.losses.numpy_loss(
+        "label_smoothing", logits[counted], labels[counted], alpha=0.1
+    )
+    found = float(loss(labels, predictions))
+    assert found == pytest.approx(wanted.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "mixed_bfloat16"])
+def test_class_ids_stay_exact_where_half_precision_is_asked_for(dtype):
+    logits = np.random.default_rng(0).normal(size=(9, 3000)).astype(np.float32)
+    labels = np.arange(2991, 3000)
+    loss = ls_tf.losses.KerasLoss("label_smoothing", alpha=0.1, dtype=dtype)
+    wanted = ls_tf.losses.numpy_loss(
+        "label_smoothing", logits, labels, alpha=0.1
+    )
+    assert float(loss(labels, logits)) == pytest.approx(wanted.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_a_softmax_at_the_end_is_noticed(run_eagerly):
+    labels, logits, _ = arrays()
+    net = keras.Sequential(
+        [keras.Input((K,)), keras.layers.Dense(K, activation="softmax")]
+    )
+    net.compile("sgd", keras_loss("focal"), run_eagerly=run_eagerly)
+    with pytest.warns(ls_tf.calibration.ProbabilityWarning, match="softmax"):
+        net.fit(logits, labels, verbose=0)
+
+
+def test_numbers_and_lists_of_a_user_are_taken():
+    labels, logits, _ = arrays()
+    loss = ls_tf.losses.KerasLoss(
+        "label_smoothing",
+        alpha=np.float32(0.25),
+        spread="prior",
+        prior=Tensor(PRIOR),
+        ignore_class=np.int64(-1),
+    )
+    config = loss.get_config()
+    assert type(config["alpha"]) is float
+    assert type(config["ignore_class"]) is int
+    assert config["prior"] == PRIOR.tolist()
+    found = float(loss(labels.tolist(), logits.tolist()))
+    assert found == pytest.approx(float(loss(labels, logits)))
+
+
+@pytest.mark.parametrize(
+    ("options", "labels", "shape", "said"),
+    [
+        ({"ignore_class": 1.5}, [0, 1], (2, K), "ignore_class as whole"),
+        ({"ignore_class": "a"}, [0, 1], (2, K), "ignore_class as whole"),
+        ({"dtype": "int32"}, [0, 1], (2, K), "float32 or float64"),
+        ({}, [0, 0], (2, 1), "2 classes or more"),
+        ({}, [0.0, 1.7], (2, K), "class ids as whole numbers, got 1.7"),
+        ({"ignore_class": -1}, [0.0, np.nan], (2, K), "whole numbers, got nan"),
+    ],
+)
+def test_keras_forms_refuse_what_cannot_be_meant(options, labels, shape, said):
+    with pytest.raises(ValueError, match=said):
+        keras_loss("focal", **options)(np.array(labels), np.ones(shape))
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONS))
