@@ -14,6 +14,7 @@ w copies. All raise ``ValueError``, one line that says what was wanted and what
 came. NumPy and SciPy are all that is needed.
 """
 
+import inspect
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 
 from ls_tf.analysis import calibration as _calibration
 from ls_tf.analysis import calibration_bias as _bias
-from ls_tf.analysis import given, probabilities, scores
+from ls_tf.analysis import given, outputs, probabilities, scores
 from ls_tf.analysis.calibration import Bins, Edge
 from ls_tf.analysis.given import ProbabilityWarning
 
@@ -350,15 +351,32 @@ def interval(
         (low, high) of the basic bootstrap interval, which takes off the bias
         that drawing again adds to a binned error.
 
+    Raises:
+        ValueError: see the module; also for a measure that gives no number or
+            does not take what it is given.
+
     Source: Davison and Hinkley 1997.
     """
+    if not callable(measure):
+        raise ValueError(f"wanted a function as the measure, got {measure!r}")
+    outputs.check_count(seed, "a seed", 0)
     rows, ids, mass = _examples(
         logits, labels, weight, mask, from_probabilities
     )
 
     def statistic(index: np.ndarray) -> dict[str, float]:
         mine = {} if weight is None else {"weight": mass[index]}
-        return {"": measure(rows[index], ids[index], **mine, **options)}
+        found = measure(rows[index], ids[index], **mine, **options)
+        try:
+            return {"": float(found)}
+        except TypeError:
+            raise ValueError(
+                "wanted a measure that gives a number, got "
+                f"{type(found).__name__} of {_name(measure)}"
+            ) from None
+
+    names = [*options, *(() if weight is None else ("weight",))]
+    _check_options(measure, names)
 
     with warnings.catch_warnings():  # it has been said once
         warnings.simplefilter("ignore", ProbabilityWarning)
@@ -369,6 +387,22 @@ def interval(
             resamples=resamples,
             level=level,
         )[""]
+
+
+def _name(measure: Callable[..., float]) -> str:
+    return str(getattr(measure, "__name__", measure))
+
+
+def _check_options(measure: Callable[..., float], names: list[str]) -> None:
+    """Refuses what a measure does not take, where it says what it takes."""
+    try:
+        signature = inspect.signature(measure)
+    except (TypeError, ValueError):  # one of C
+        return
+    try:
+        signature.bind(None, None, **dict.fromkeys(names))
+    except TypeError as error:
+        raise ValueError(f"{_name(measure)}: {error}") from None
 
 
 def _examples(

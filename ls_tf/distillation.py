@@ -107,27 +107,38 @@ def other_classes(
     return _others.forecasts(rows, ids, seed)
 
 
-def packed(labels: Any, teacher_logits: Any) -> Array:
+def packed(
+    labels: Any, teacher_logits: Any, *, from_probabilities: bool = False
+) -> Array:
     """Labels and a teacher's logits as one array of targets for Keras.
 
     Args:
         labels: int [...].
         teacher_logits: float [..., K].
+        from_probabilities: whether probabilities are given.
 
     Returns:
         float32 [..., 1 + K]: ``y_true`` of a student's ``KerasLoss``.
 
     Raises:
-        ValueError: shapes that do not fit, or labels that are no integers.
+        ValueError: shapes that do not fit, labels that are no integers, or
+            logits that are no finite numbers of float32.
 
     Source: ours.
     """
     ids = given.array(labels, "labels")
-    rows = given.array(teacher_logits, "the teacher's logits")
-    if rows.ndim == 0 or rows.shape[:-1] != ids.shape:
+    rows = given.scores(
+        teacher_logits,
+        from_probabilities=from_probabilities,
+        name="teacher's logits",
+    )
+    given.check_pair(rows, ids)
+    largest = float(np.finfo(np.float32).max)
+    least, most = float(rows.min()), float(rows.max())
+    if not (-largest <= least and most <= largest):  # NaN neither
         raise ValueError(
-            "wanted labels [...] and logits [..., K], got shapes "
-            f"{ids.shape} and {rows.shape}"
+            "wanted finite teacher's logits of float32, got NaN, infinity or "
+            "a larger number"
         )
     if ids.dtype.kind not in "iu" or np.abs(ids).max(initial=0) > _MOST_CLASSES:
         raise ValueError("wanted labels of integers up to 2**24")

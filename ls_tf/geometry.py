@@ -7,12 +7,12 @@ the two follows from the features, unless D is K.
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 
-from ls_tf.analysis import given
+from ls_tf.analysis import given, outputs
 from ls_tf.analysis import neural_collapse as _collapse
 from ls_tf.analysis import projection as _projection
 from ls_tf.analysis.outputs import Array
@@ -57,7 +57,8 @@ def kernel(
         float [D, K].
 
     Raises:
-        ValueError: no side is D, or both are and no order is given.
+        ValueError: no side is D, or both are and no order is given; NaN,
+            infinity or a number beyond 1e100.
 
     Source: ours.
     """
@@ -86,6 +87,7 @@ def kernel(
             f"wanted weights of {num_features} features, {order}, got shape "
             f"{matrix.shape}"
         )
+    _check_finite(turned, "weights")
     return turned
 
 
@@ -120,9 +122,16 @@ def distances(
     points = given.array(features, "features")
     if points.ndim != 2:
         raise ValueError(f"wanted features [N, D], got shape {points.shape}")
-    matrix = kernel(weights, points.shape[1], order)
-    offsets = None if bias is None else given.array(bias, "a bias")
-    return np.sqrt(_projection.squared_distances(points, matrix, offsets))
+    matrix = kernel(weights, points.shape[1], order).astype(np.float64)
+    # Seen from the middle of the templates: far from the origin the squares
+    # would leave few digits to the differences.
+    middle = matrix.mean(axis=1)
+    squares = _projection.squared_distances(
+        points - middle, matrix - middle[:, None]
+    )
+    if bias is not None:
+        squares += (1 - _bias(bias, matrix.shape[1])) ** 2
+    return np.sqrt(squares)
 
 
 def project(
@@ -130,7 +139,7 @@ def project(
     labels: Any,
     weights: Any,
     *,
-    classes: Sequence[int],
+    classes: Any,
     bias: Any = None,
     order: Order | None = None,
     per_class: int | None = None,
@@ -142,7 +151,7 @@ def project(
         features: float [N, D], what the last layer multiplies.
         labels: int [N].
         weights: float [D, K] or [K, D].
-        classes: three different class ids.
+        classes: three different class ids, [3] of any kind.
         bias: float [K], which becomes the last entry of each template; None
             to leave it out.
         order: of the weights, see ``kernel``.
@@ -161,7 +170,8 @@ def project(
     """
     points, ids = _features(features, labels)
     matrix = kernel(weights, points.shape[1], order)
-    offsets = None if bias is None else given.array(bias, "a bias")
+    offsets = None if bias is None else _bias(bias, matrix.shape[1])
+    classes = _ids(classes)
     templates = _projection.templates(
         matrix, offsets, classes, use_bias=offsets is not None
     )
@@ -240,6 +250,23 @@ def collapse(
     return found
 
 
+def _bias(bias: Any, count: int) -> Array:
+    offsets = given.array(bias, "a bias").astype(np.float64)
+    if offsets.shape != (count,):
+        raise ValueError(f"wanted a bias [{count}], got shape {offsets.shape}")
+    if not np.isfinite(offsets).all():
+        raise ValueError("wanted a finite bias, got NaN or infinity")
+    return offsets
+
+
+def _ids(classes: Any) -> list[Any]:
+    """Class ids as a list, of a set or an array of any framework too."""
+    if isinstance(classes, list | tuple | set | frozenset | range):
+        return list(classes)
+    ids: list[Any] = given.array(classes, "classes").reshape(-1).tolist()
+    return ids
+
+
 def _features(features: Any, labels: Any) -> tuple[Array, Array]:
     points, ids = (
         given.array(features, "features"),
@@ -252,6 +279,12 @@ def _features(features: Any, labels: Any) -> tuple[Array, Array]:
         )
     if ids.dtype.kind not in "iu" or ids.min() < 0:
         raise ValueError("wanted labels of integers from 0 on")
-    if not np.isfinite(points).all():
-        raise ValueError("wanted finite features, got NaN or infinity")
+    _check_finite(points, "features")
     return points.astype(np.float64), ids.astype(np.int64)
+
+
+def _check_finite(values: Array, name: str) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(f"wanted finite {name}, got NaN or infinity")
+    if max(-float(values.min()), float(values.max())) > outputs.LARGEST:
+        raise ValueError(f"wanted {name} of {outputs.LARGEST:g} or less")

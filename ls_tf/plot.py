@@ -89,10 +89,21 @@ def risk_coverage(
 
     Source: El-Yaniv and Wiener 2010; Geifman and El-Yaniv 2017.
     """
+    if not isinstance(networks, Mapping):
+        raise ValueError(
+            "wanted networks as a dict, name -> (logits, labels), got "
+            f"{type(networks).__name__}"
+        )
     if not networks:
         raise ValueError("wanted a network or more, got none")
     curves = {}
-    for name, (logits, labels) in networks.items():
+    for name, pair in networks.items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise ValueError(
+                f"wanted (logits, labels) of '{name}', got "
+                f"{type(pair).__name__}"
+            )
+        logits, labels = pair
         rows, ids, _ = given.examples(
             logits, labels, from_probabilities=from_probabilities
         )
@@ -119,8 +130,21 @@ def projection(
     Returns:
         Axes.
 
+    Raises:
+        ValueError: no projection, or names that are no dict; one line.
+
     Source: Mueller et al. 2019, figure 1.
     """
+    if not isinstance(plane, Projection):
+        raise ValueError(
+            "wanted what ls_tf.geometry.project gives, got "
+            f"{type(plane).__name__}"
+        )
+    if names is not None and not isinstance(names, Mapping):
+        raise ValueError(
+            "wanted names as a dict, class id -> name, got "
+            f"{type(names).__name__}"
+        )
     axes = _axes(ax)
     _projection.plane(
         plane.points, plane.labels, plane.templates, plane.classes, axes, names
@@ -129,8 +153,12 @@ def projection(
 
 
 def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
+    if isinstance(ax, Axes):
         return ax
+    if ax is not None:
+        raise ValueError(
+            f"wanted the axes of matplotlib as ax, got {type(ax).__name__}"
+        )
     from matplotlib import pyplot
 
     axes: Axes = pyplot.subplots(layout="constrained")[1]

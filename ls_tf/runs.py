@@ -20,6 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "frame", "network", "records"]
 
+# Of every run, and of an empty folder too.
+_COLUMNS = [
+    "folder",
+    "experiment",
+    "seed",
+    "smoke",
+    "engine",
+    "steps",
+    "train_seconds",
+    "digest",
+]
+
 
 def records(runs_dir: str | os.PathLike[str] = "runs") -> list[Record]:
     """Reads the finished records of a folder.
@@ -61,16 +73,14 @@ def frame(runs_dir: str | os.PathLike[str] = "runs") -> "pd.DataFrame":
     """
     with extras.needed("ls_tf.runs.frame"):
         import pandas as pd
-    return pd.DataFrame([_row(record) for record in records(runs_dir)])
+    rows = [_row(record) for record in records(runs_dir)]
+    return pd.DataFrame(rows, columns=None if rows else _COLUMNS)
 
 
 def _row(record: Record) -> dict[str, Any]:
     run = record.run
     row: dict[str, Any] = {"folder": str(record.path)}
-    for name in ("experiment", "seed", "smoke", "engine", "steps"):
-        row[name] = run.get(name)
-    row["train_seconds"] = run.get("train_seconds")
-    row["digest"] = run["digest"]
+    row |= {name: run.get(name) for name in _COLUMNS[1:]}
     row |= {f"set/{path}": value for path, value in run["changes"].items()}
     for stem in record.existing():
         evaluator, _, role = stem.rpartition("_")

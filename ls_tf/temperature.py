@@ -83,12 +83,16 @@ def fit(
     )
 
 
-def apply(logits: Any, temperature: float | Fit) -> Array:
+def apply(
+    logits: Any, temperature: Any, *, from_probabilities: bool = False
+) -> Array:
     """Divides logits by a temperature.
 
     Args:
         logits: float [..., K].
-        temperature: T > 0, or what ``fit`` gave.
+        temperature: T > 0, a number of any framework, or what ``fit`` gave.
+        from_probabilities: whether probabilities are given; what is returned
+            are logits.
 
     Returns:
         float64 [..., K].
@@ -100,7 +104,15 @@ def apply(logits: Any, temperature: float | Fit) -> Array:
     """
     if isinstance(temperature, Fit):
         temperature = temperature.temperature
-    return _temperature.apply(given.array(logits, "logits"), temperature)
+    elif not isinstance(temperature, float | int):
+        number = given.array(temperature, "a temperature")
+        if number.shape:
+            raise ValueError(
+                f"wanted one temperature, got an array of shape {number.shape}"
+            )
+        temperature = float(number)
+    rows = given.scores(logits, from_probabilities=from_probabilities)
+    return _temperature.apply(rows, temperature)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -119,15 +131,15 @@ class VectorScaling:
     before: float
     after: float
 
-    def apply(self, logits: Any) -> Array:
+    def apply(self, logits: Any, *, from_probabilities: bool = False) -> Array:
         """Scales logits: float [..., K] -> float64 [..., K]."""
-        rows = given.array(logits, "logits").astype(np.float64)
-        if rows.ndim == 0 or rows.shape[-1] != len(self.scale):
+        rows = given.scores(logits, from_probabilities=from_probabilities)
+        if rows.shape[-1] != len(self.scale):
             raise ValueError(
                 f"wanted logits of {len(self.scale)} classes, got shape "
                 f"{rows.shape}"
             )
-        scaled: Array = rows * self.scale + self.offset
+        scaled: Array = rows.astype(np.float64) * self.scale + self.offset
         return scaled
 
 
@@ -210,7 +222,7 @@ class Isotonic:
         """Gives calibrated probabilities.
 
         Args:
-            logits: float [N, K].
+            logits: float [..., K].
             from_probabilities: whether probabilities are given.
 
         Returns:
@@ -221,16 +233,17 @@ class Isotonic:
             ValueError: another number of classes, or bad values.
         """
         rows = given.scores(logits, from_probabilities=from_probabilities)
-        if rows.ndim != 2 or rows.shape[1] != len(self.curves):
+        if rows.shape[-1] != len(self.curves):
             raise ValueError(
-                f"wanted logits [N, {len(self.curves)}], got shape {rows.shape}"
+                f"wanted logits of {len(self.curves)} classes, got shape "
+                f"{rows.shape}"
             )
-        probs = probabilities.softmax(rows)
+        probs = probabilities.softmax(rows.reshape(-1, rows.shape[-1]))
         columns = [c.predict(probs[:, k]) for k, c in enumerate(self.curves)]
         found = np.stack(columns, axis=1).astype(np.float64)
         total = found.sum(axis=1, keepdims=True)
         fitted: Array = np.divide(found, total, out=probs, where=total > 0)
-        return fitted
+        return fitted.reshape(rows.shape)
 
 
 def fit_isotonic(

@@ -3,6 +3,7 @@
 No framework is imported: an array says itself how it becomes one of NumPy.
 """
 
+import sys
 import warnings
 from typing import Any
 
@@ -10,8 +11,6 @@ import numpy as np
 
 from ls_tf.analysis import outputs
 from ls_tf.analysis.outputs import Array
-
-_SUM_TOLERANCE = 1e-3  # of rows that look like probabilities
 
 
 class ProbabilityWarning(UserWarning):
@@ -32,7 +31,8 @@ def array(values: Any, name: str) -> Array:
         lacks, such as bfloat16, becomes float32.
 
     Raises:
-        ValueError: it is no array of numbers; one line.
+        ValueError: it is no array of numbers, or one of NumPy's masked arrays
+            with masked values, which would count; one line.
 
     Source: ours.
     """
@@ -45,7 +45,14 @@ def array(values: Any, name: str) -> Array:
         raise ValueError(
             f"wanted {name} as an array, got {type(values).__name__}: {reason}"
         ) from None
-    if found.dtype.kind == "V" and found.dtype.names is None:
+    if isinstance(found, np.ma.MaskedArray):
+        if np.ma.is_masked(found):
+            raise ValueError(
+                f"wanted {name} without masked values: give its .data, and "
+                "what counts as mask="
+            )
+        found = found.data
+    if found.dtype.kind == "V" and found.dtype.type is not np.void:
         found = found.astype(np.float32)
     if found.dtype.kind not in "biuf":
         raise ValueError(
@@ -60,9 +67,15 @@ def _converted(values: Any) -> Array:
         return values
     if hasattr(values, "detach"):  # PyTorch
         values = values.detach().cpu()
-        if "bfloat16" in str(getattr(values, "dtype", "")):
+        if any(kind in str(values.dtype) for kind in ("bfloat16", "float8")):
             values = values.float()
+        if hasattr(values, "resolve_neg"):  # a part of a conjugate
+            values = values.resolve_neg()
         return np.asarray(values.numpy())
+    if isinstance(values, list | tuple) and any(
+        hasattr(value, "detach") for value in values
+    ):
+        return np.stack([_converted(value) for value in values])
     if hasattr(values, "__array__") or not hasattr(values, "__dlpack__"):
         return np.asarray(values)
     return np.from_dlpack(values)
@@ -110,23 +123,79 @@ def scores(
         # In float64: in half precision a logarithm has three digits.
         logs: Array = np.log(np.maximum(found, least).astype(np.float64))
         return logs
-    if _look_like_probabilities(found):
-        warnings.warn(
+    if look_like_probabilities(found):
+        warn(
             f"all rows of the {name} lie in [0, 1] and sum to 1: if they are "
-            "probabilities, say from_probabilities=True",
-            ProbabilityWarning,
-            stacklevel=4,
+            "probabilities, say from_probabilities=True"
         )
     return found
 
 
-def _look_like_probabilities(rows: Array) -> bool:
-    if rows.shape[-1] < 2 or rows.dtype.kind != "f":
+def warn(message: str) -> None:
+    """Warns of probabilities, at the line outside of ls_tf that gave them.
+
+    So each such line is named, and none is passed over for another.
+
+    Args:
+        message: one line.
+
+    Warns:
+        ProbabilityWarning: always.
+
+    Source: ours.
+    """
+    level, frame = 1, sys._getframe()
+    while frame.f_back and _is_ours(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, ProbabilityWarning, stacklevel=level)
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == __name__.partition(".")[0]
+
+
+def look_like_probabilities(rows: Array) -> bool:
+    """Whether rows [..., K] are such as ``from_probabilities`` takes.
+
+    Args:
+        rows: numbers of any type.
+
+    Returns:
+        bool; False of no rows, and of one class.
+
+    Source: ours.
+    """
+    if not rows.size or rows.shape[-1] < 2:
         return False
     if not (rows.min() >= 0 and rows.max() <= 1):  # NaN fails both
         return False
     sums = rows.sum(axis=-1, dtype=np.float64)
-    return bool(np.abs(sums - 1).max() <= _SUM_TOLERANCE)
+    return bool(np.abs(sums - 1).max() <= outputs.ROW_SUM_TOLERANCE)
+
+
+def check_pair(rows: Array, ids: Array) -> None:
+    """Refuses labels that are not one for each row of logits.
+
+    Args:
+        rows: logits.
+        ids: labels.
+
+    Raises:
+        ValueError: they are not [..., K] and [...]; one line.
+
+    Source: ours.
+    """
+    if rows.ndim and ids.shape == rows.shape[:-1]:
+        return
+    hint = ""
+    if ids.shape == rows.shape:
+        hint = "; of one-hot labels give .argmax(axis=-1)"
+    elif rows.ndim and ids.shape == (*rows.shape[:-1], 1):
+        hint = "; leave out the last axis of the labels"
+    raise ValueError(
+        "wanted logits [..., K] and labels [...], got shapes "
+        f"{rows.shape} and {ids.shape}{hint}"
+    )
 
 
 def examples(
@@ -160,10 +229,11 @@ def examples(
     Source: ours.
     """
     rows, ids = array(logits, "logits"), array(labels, "labels")
-    if rows.ndim < 2 or ids.shape != rows.shape[:-1]:
+    check_pair(rows, ids)
+    if rows.ndim < 2 or 0 in rows.shape:
         raise ValueError(
-            "wanted logits [..., K] and labels [...], got shapes "
-            f"{rows.shape} and {ids.shape}"
+            "wanted logits [..., K] of an example and a class or more, got "
+            f"shape {rows.shape}"
         )
     mass = np.ones(ids.shape)
     if weight is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from ls_tf.analysis import given
+from ls_tf.analysis import given, outputs
 from ls_tf.analysis.outputs import Array
 from ls_tf.analysis.probabilities import log_softmax
 
@@ -53,16 +53,12 @@ def numpy_loss(
 
     Source: ours; the formulas: see the loss.
     """
-    if name not in _LOSSES:
+    if not isinstance(name, str) or name not in _LOSSES:
         raise ValueError(
             f"no loss '{name}' in NumPy; existing: {', '.join(_LOSSES)}"
         )
     z, ids = given.array(logits, "logits"), given.array(labels, "labels")
-    if z.ndim == 0 or ids.shape != z.shape[:-1]:
-        raise ValueError(
-            "wanted logits [..., K] and labels [...], got shapes "
-            f"{z.shape} and {ids.shape}"
-        )
+    given.check_pair(z, ids)
     if z.shape[-1] < 2:
         raise ValueError(f"wanted logits of 2 classes or more, got {z.shape}")
     flat = z.reshape(-1, z.shape[-1])
@@ -70,12 +66,13 @@ def numpy_loss(
     more: dict[str, Any] = {}
     wanted = inspect.signature(_LOSSES[name]).parameters
     if teacher_logits is not None and "taught" in wanted:
-        taught = given.array(teacher_logits, "the teacher's logits")
+        taught = given.scores(teacher_logits, name="teacher's logits")
         if taught.shape != z.shape:
             raise ValueError(
                 f"wanted the teacher's logits of shape {z.shape}, got "
                 f"{taught.shape}"
             )
+        outputs.finite(taught, "teacher's logits")
         more["taught"] = taught.reshape(flat.shape).astype(np.float64)
     if prior is not None and "prior" in wanted:
         more["prior"] = _distributions(prior, "a prior", z.shape[-1:])
@@ -114,11 +111,7 @@ def learnt_targets(logits: Any, labels: Any, *, before: Any = None) -> Array:
     Source: Zhang et al. 2021 (arXiv 2011.12562), section 3.
     """
     z, ids = given.array(logits, "logits"), given.array(labels, "labels")
-    if z.ndim == 0 or ids.shape != z.shape[:-1]:
-        raise ValueError(
-            "wanted logits [..., K] and labels [...], got shapes "
-            f"{z.shape} and {ids.shape}"
-        )
+    given.check_pair(z, ids)
     classes = z.shape[-1]
     rows, own, _ = given.examples(z.reshape(-1, classes), ids.reshape(-1))
     targets = np.full((classes, classes), 1 / classes)
@@ -151,16 +144,26 @@ def _distributions(values: Any, what: str, shape: tuple[int, ...]) -> Array:
 def _words(draws: Any, shape: tuple[int, ...]) -> Array:
     words = given.array(draws, "draws")
     is_right = words.dtype.kind in "iu" and words.shape == (*shape, 2)
-    if not is_right or (words.size and not 0 <= words.min() <= words.max()):
+    if not is_right:
         raise ValueError(
-            f"wanted draws, integers of shape {(*shape, 2)} from 0, got "
-            f"{words.dtype} of shape {words.shape}"
+            f"wanted draws, integers of shape {(*shape, 2)}, got {words.dtype} "
+            f"of shape {words.shape}"
+        )
+    if words.size and not 0 <= words.min() <= words.max() < 2**31:
+        raise ValueError(
+            f"wanted draws from 0 to {2**31 - 1}, got {words.min()} to "
+            f"{words.max()}"
         )
     return words.astype(np.int64)
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high or not math.isfinite(value):
+    number = outputs.real(value, name)
+    if number.ndim:
+        raise ValueError(
+            f"wanted {name} as one number, got shape {number.shape}"
+        )
+    if not low <= number <= high or not np.isfinite(number):
         raise ValueError(f"wanted {name} from {low:g} to {high:g}, got {value}")
 
 

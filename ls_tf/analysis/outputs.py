@@ -16,7 +16,7 @@ from ls_tf import stopping
 Array = npt.NDArray[Any]
 
 _BLOCK_ELEMENTS = 1 << 22  # 32 MiB of float64 per temporary
-_ROW_SUM_TOLERANCE = 1e-2  # wide enough for a softmax in half precision
+ROW_SUM_TOLERANCE = 1e-2  # wide enough for a softmax in half precision
 # Squares, sums and quotients of numbers up to here are numbers too.
 LARGEST = 1e100
 
@@ -290,7 +290,7 @@ def check_probs(rows: Array) -> None:
             f"wanted probabilities in [0, 1], got {rows.min()} to {rows.max()}"
         )
     sums = rows.sum(axis=-1, dtype=np.float64)
-    if np.abs(sums - 1).max() > _ROW_SUM_TOLERANCE:
+    if np.abs(sums - 1).max() > ROW_SUM_TOLERANCE:
         raise ValueError(
             "wanted rows of probabilities that sum to 1, "
             f"got sums from {sums.min()} to {sums.max()}"

@@ -131,7 +131,7 @@ def fit(
 
 
 def _check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    if len(bounds) != 2:
+    if np.shape(bounds) != (2,):
         raise ValueError(f"wanted two bounds, got {bounds}")
     low, high = bounds
     outputs.check_temperature(low)

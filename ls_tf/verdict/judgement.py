@@ -33,15 +33,17 @@ _MEASURES = (
 
 
 def _signed(number: float, form: str) -> str:
-    shown = format(number, f"+{form}")
     # A number that is shown as 0 has no sign.
-    if float(shown) == 0:
-        shown = format(0.0, form)
-    return shown.replace("-", "−")
+    shown = _plain(number, form)
+    is_above = number > 0 and float(format(number, form)) != 0
+    return f"+{shown}" if is_above else shown
 
 
 def _plain(number: float, form: str) -> str:
-    return format(number, form).replace("-", "−")
+    shown = format(number, form)
+    if float(shown) == 0:
+        shown = format(0.0, form)
+    return shown.replace("-", "−")
 
 
 def between(estimate: Estimate, form: str, scale: float = 1) -> str:

@@ -80,3 +80,11 @@ def test_a_finished_run_is_a_model_with_the_logits_that_were_measured(tmp_path):
         weights = found.model.get_layer("logits").get_weights()
         assert weights[0].shape[1] == 10
         assert np.isfinite(weights[0]).all()
+
+
+def test_a_folder_without_runs_has_the_columns_of_every_run(tmp_path):
+    pytest.importorskip("pandas")
+    empty, full = ls_tf.runs.frame(tmp_path), ls_tf.runs.frame(RECORDED)
+    assert len(empty) == 0
+    assert list(full.columns)[: len(empty.columns)] == list(empty.columns)
+    assert empty["experiment"].tolist() == []

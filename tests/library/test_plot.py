@@ -71,3 +71,17 @@ def test_new_axes_are_made_where_none_are_given():
     axes = ls_tf.plot.reliability(*answers())
     assert axes.figure in map(pyplot.figure, pyplot.get_fignums())
     pyplot.close(axes.figure)
+
+
+@pytest.mark.parametrize(
+    ("draw", "said"),
+    [
+        (lambda: ls_tf.plot.reliability(*answers(), ax=3), "axes.*got int"),
+        (lambda: ls_tf.plot.risk_coverage([answers()]), "dict.*got list"),
+        (lambda: ls_tf.plot.risk_coverage({"a": 3}), "of 'a', got int"),
+        (lambda: ls_tf.plot.projection(np.ones(3)), "project.*got ndarray"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_line(draw, said):
+    with pytest.raises(ValueError, match=said):
+        draw()
