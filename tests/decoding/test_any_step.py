@@ -174,6 +174,8 @@ def test_probabilities_of_a_step_are_noticed():
 
 
 def test_a_state_of_tensorflow_follows_its_hypotheses():
+    from ls_tf.decoding.any_step import take_rows
+
     tf = pytest.importorskip("tensorflow")
     table = tables(2, 1)[0]
 
@@ -186,7 +188,7 @@ def test_a_state_of_tensorflow_follows_its_hypotheses():
             step, make(np.zeros(4, int)), max_lengths=[6], reorder=reorder
         )
         for make, reorder in (
-            (tf.constant, ls_tf.decoding.any_step.take_rows),
+            (tf.constant, take_rows),
             (np.asarray, lambda state, rows: np.asarray(state)[rows]),
         )
     )
