@@ -140,6 +140,8 @@ def train(engine: Any) -> Work:
 
 def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
     """Beam search over one batch; a unit is one call."""
+    from keras import ops
+
     from ls_tf.decoding import search
 
     model, beams = trained.task.model, settings["beams"]
@@ -147,11 +149,13 @@ def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
 
     def translated(batch: Mapping[str, Any]) -> dict[str, Any]:
         memory = model.encode(batch["source"])
+        # As in a run: TensorFlow without XLA knows it late.
+        longest = ops.shape(batch["positions"])[0]
         found: dict[str, Any] = search.beam_search(
             model.step,
-            model.start(memory, beams, length, None),
+            model.start(memory, beams, longest, None),
             max_lengths=batch["max_lengths"],
-            max_length=length,
+            max_length=longest,
             beams=beams,
             alpha=0.6,
             eos=-1,  # what no model says
@@ -161,6 +165,7 @@ def decode(trained: Any, settings: Mapping[str, Any], length: int) -> Work:
     batch = {
         "source": source,
         "max_lengths": np.full(len(source), length, np.int32),
+        "positions": np.arange(length, dtype=np.int32),
     }
 
     def work(count: int) -> float:
