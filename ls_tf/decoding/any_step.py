@@ -14,7 +14,6 @@ import numpy as np
 
 from ls_tf.analysis import given, outputs
 from ls_tf.analysis.outputs import Array
-from ls_tf.analysis.probabilities import log_softmax
 
 Step = Callable[[Array, int, Any], tuple[Any, Any]]
 Reorder = Callable[[Any, Array], Any]
