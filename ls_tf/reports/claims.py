@@ -181,7 +181,7 @@ _PAIRS = (
         rises=True,
     ),
     _of_alpha(
-        "though its likelihood is worse",
+        "Smoothing makes the likelihood of translations worse",
         "3, figure 4",
         _CAPTIONED,
         "NLL of a subword, nats",
@@ -198,7 +198,7 @@ _PAIRS = (
         "re_table4_mnist",
     ),
     _Pair(
-        "and teaches worse",
+        "A smoothed teacher teaches worse",
         "4",
         _MNIST.label,
         "error, %",
@@ -257,8 +257,8 @@ def build(records: Records) -> Iterable[Block]:
         ("section", lambda c: c.of.section, ""),
         ("our network", lambda c: c.of.network, ""),
         ("compared", lambda c: c.of.measure, ""),
-        ("claimed less", lambda c: declared.or_no_run(c.low), ".4g"),
-        ("claimed more", lambda c: c.high, ".4g"),
+        ("claimed less", lambda c: declared.or_no_run(c.low), "#.4g"),
+        ("claimed more", lambda c: c.high, "#.4g"),
         declared.interval("+.3g"),
         declared.verdict(),
         ("report", lambda c: c.of.report, ""),

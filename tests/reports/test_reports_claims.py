@@ -44,7 +44,7 @@ def test_the_committed_records_by_hand(tmp_path):
         (r["claim"], r["our network"]): r
         for r in rows(tmp_path / "claims", "claims")
     }
-    row = found["and teaches worse", "MNIST, fully connected"]
+    row = found["A smoothed teacher teaches worse", "MNIST, fully connected"]
     hard, smoothed = (
         sum(_error(f"{name}/paper/seed={s}") for s in range(3)) / 3
         for name in ("fc_mnist_student", "fc_mnist_student_of_smoothed")
