@@ -131,9 +131,10 @@ def fit(
 
 
 def _check_bounds(bounds: tuple[float, float]) -> tuple[float, float]:
-    if np.shape(bounds) != (2,):
-        raise ValueError(f"wanted two bounds, got {bounds}")
-    low, high = bounds
+    try:
+        low, high = bounds
+    except (TypeError, ValueError):
+        raise ValueError(f"wanted two bounds, got {bounds}") from None
     outputs.check_temperature(low)
     outputs.check_temperature(high)
     if not low <= 1.0 <= high or low == high:

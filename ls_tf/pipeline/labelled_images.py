@@ -37,12 +37,18 @@ class LabelledImages:
             like: those of a run on the same data, to share its arrays.
 
         Raises:
-            SpecError: the data set or its labels cannot be had as is wanted,
-                or the augmentation is for the other kind of images.
+            SpecError: the data set holds text, it or its labels cannot be had
+                as is wanted, or the augmentation is for the other kind of
+                images.
         """
         self.spec = spec
         self._data_dir = data_dir
         self._data = own.of(spec.data, data_dir)
+        if not isinstance(self._data.INFO, contract.DatasetInfo):
+            raise SpecError(
+                f"data.name: wanted images with labels, '{spec.data.name}' "
+                "holds text"
+            )
         info = class_subset.info(spec.data, self._data.INFO)
         self._num_classes = info.num_classes
         self.class_names: tuple[str, ...] = info.class_names

@@ -98,6 +98,8 @@ class _Words(html.parser.HTMLParser):
         self.close()
 
     def handle_starttag(self, tag, attrs):
+        if tag == "wbr":  # where a long word may be broken; no tag around it
+            return
         self.tags.append(tag)
         self.texts += [value or "" for _, value in attrs]
         self.texts.append("")

@@ -72,7 +72,7 @@ def test_resnets_of_the_replication_by_hand(quick, built):
         )
     )
     (crops,) = [e for code, e, _ in found if "crops of 24 x 24" in code]
-    assert crops == "accuracy: as M 80.00 %, 24 x 24 79.00 % (-1.00)"
+    assert crops == "accuracy: as M 80.00 %, 24 x 24 79.00 % (−1.00)"
     (stem,) = [e for code, e, _ in found if "filters are 7 x 7" in code]
     assert stem == "accuracy: as M 80.00 %, 7 x 7 81.50 % (+1.50)"
 

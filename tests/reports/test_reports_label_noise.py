@@ -72,10 +72,10 @@ def test_the_landscapes_of_two_classes():
     p, a = 0.7, 0.2
     expected = -a * np.log(p) - (1 - a) * np.log(1 - p)
     assert shown[70, 20] == pytest.approx(expected)
-    # A white line below a dark one: alpha has one best p, gamma two.
+    # Dark with a white edge: alpha has one best p, gamma two.
     lines = [len(axes.lines) for axes in (alpha, beta, gamma)]
-    assert lines == [2, 2, 4]
-    upper, lower = gamma.lines[0].get_ydata(), gamma.lines[2].get_ydata()
+    assert lines == [1, 1, 2]
+    upper, lower = gamma.lines[0].get_ydata(), gamma.lines[1].get_ydata()
     np.testing.assert_allclose(upper + lower, 1)
 
 

@@ -315,7 +315,7 @@ def test_the_claims_of_figure_4_flip(quick, built):
     assert claims[NLL]["seeds for it"] == claims[NLL]["seeds"] == "1"
     assert close(claims[NEAR_BLEU]["smoothed"], 36.75)
     assert claims[NEAR_BLEU]["what it is"] == (
-        "BLEU at T = 1; the best is 37 at T = 0.841"
+        "BLEU at T = 1; the best is 37.00 at T = 0.841"
     )
 
 

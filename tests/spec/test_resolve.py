@@ -372,7 +372,7 @@ def random_changes(rng, experiment):
             "teacher.changes.alpha": [0, 0.3, "0.1"],
             "teacher.changes.train.steps": [5],
         }
-        if spec.loss is not None:  # it stands for this
+        if spec.loss is not None or spec.teacher.translates:  # without a use
             del possible["teacher.scale_by_temperature_squared"]
     if experiment.startswith("transformer_"):
         possible["train.global_batch_tokens"] = possible.pop(
