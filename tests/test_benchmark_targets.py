@@ -46,6 +46,12 @@ def test_an_accelerator_s_table_shows_its_record(targets):
     assert targets["replaced"](page, table, "accelerator") == page
 
 
+def test_the_five_doors_show_their_record(targets):
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    table = targets["doors"](ROOT / "results" / "benchmarks")
+    assert targets["replaced"](page, table, "doors") == page
+
+
 def test_an_accelerator_s_program_is_shown_once(targets, tmp_path):
     row = {"ms": 2.0, "examples_per_second": 1_234_567.0, "compiling_s": 3.0}
     record = {
