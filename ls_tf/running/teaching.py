@@ -1,12 +1,13 @@
 """Finds a student's teacher through the records, and what it has answered."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ls_tf.protocols import Classifier, Task
+from ls_tf.protocols import Classifier, Task, View
 from ls_tf.records import runs
 from ls_tf.records.arrays import digest
 from ls_tf.running.session import Session
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from ls_tf.measuring.translator import ModelTranslator
     from ls_tf.pipeline.corpus import Corpus
     from ls_tf.tasks.distillation import Teacher
-    from ls_tf.training.engine import Network
 
 
 # A teacher's folder, and the seed that chooses the images that it answers to.
@@ -266,12 +266,15 @@ def _with_translations(
         length_penalty=how.length_penalty,
         extra_length=how.extra_length,
     )
-    inference = _TextInference(student, teacher, corpus, session)
+    # Built where something is missing, and once.
+    translator = functools.cache(
+        lambda: _translator(student, teacher, corpus, session)
+    )
     found = translations.obtain(
         translations.folder(record.path, student, how),
         key,
         sources,
-        lambda some: inference().translate(some, how),
+        lambda some: translator().translate(some, how),
         title=_title(record),
     )
     return dataclasses.replace(teacher, corpus=corpus, translations=found)
@@ -299,13 +302,13 @@ def _as_student(
     )
 
 
-def _network(
+def _view(
     spec: ExperimentSpec,
     teacher: "Teacher",
     session: Session,
     make_task: Callable[[Task | None], Task],
-) -> "Network":
-    """A teacher's network in an engine, which compiles and has the devices."""
+) -> View:
+    """What a teacher can be asked; in an engine, which has the devices."""
     import keras
 
     from ls_tf.training.engine import Recipe
@@ -314,47 +317,31 @@ def _network(
     engine.build([Recipe(make_task, lambda task: keras.optimizers.SGD())])
     (network,) = engine.networks
     teacher.load(network.task.model)
-    return network
+    return network.task.view(network)
 
 
-class _TextInference:
+def _translator(
+    student: ExperimentSpec,
+    teacher: "Teacher",
+    corpus: "Corpus",
+    session: Session,
+) -> "ModelTranslator":
     """The teacher as a translator of the student's corpus."""
+    from ls_tf.measuring.translator import ModelTranslator
+    from ls_tf.tasks.translation import Translation
 
-    def __init__(
-        self,
-        student: ExperimentSpec,
-        teacher: "Teacher",
-        corpus: "Corpus",
-        session: Session,
-    ) -> None:
-        """Takes the parts; nothing is built before the first call."""
-        self._spec = _as_student(teacher.spec, student, "translation")
-        self._teacher, self._corpus = teacher, corpus
-        self._session = session
-        self._translator: ModelTranslator | None = None
+    spec = _as_student(teacher.spec, student, "translation")
 
-    def __call__(self) -> "ModelTranslator":
-        """The same at every call."""
-        if self._translator is None:
-            self._translator = self._build()
-        return self._translator
+    def make_task(like: Task | None) -> Task:
+        data_dir = session.machine.data_dir
+        made: Any = Translation(spec, data_dir, opened=corpus)
+        task: Task = made
+        return task
 
-    def _build(self) -> "ModelTranslator":
-        from ls_tf.measuring.translator import ModelTranslator
-        from ls_tf.tasks.translation import Translation
-
-        data_dir = self._session.machine.data_dir
-
-        def make_task(like: Task | None) -> Task:
-            made: Any = Translation(self._spec, data_dir, opened=self._corpus)
-            task: Task = made
-            return task
-
-        network = _network(self._spec, self._teacher, self._session, make_task)
-        view = network.task.view(network)
-        if not isinstance(view, ModelTranslator):
-            raise TypeError("task translation gives no translator")
-        return view
+    view = _view(spec, teacher, session, make_task)
+    if not isinstance(view, ModelTranslator):
+        raise TypeError("task translation gives no translator")
+    return view
 
 
 class _Inference:
@@ -384,8 +371,7 @@ class _Inference:
         def make_task(like: Task | None) -> Task:
             return classification.build(spec, data_dir=data_dir)
 
-        network = _network(spec, self._teacher, self._session, make_task)
-        view = network.task.view(network)
+        view = _view(spec, self._teacher, self._session, make_task)
         if not isinstance(view, Classifier):
             raise TypeError(f"task {spec.task} gives no classifier")
         return view
