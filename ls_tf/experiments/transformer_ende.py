@@ -49,7 +49,7 @@ SPEC = ExperimentSpec(
         smoothing="others",  # tensor2tensor's form, see docs/deviations.md
         log_every_steps=100,
         checkpoint_every_steps=1000,
-        xla=False,  # faster on a CPU, and one program for all shapes
+        xla=False,  # one program for all shapes: docs/design.md
     ),
     # transformer_base (version 3)
     optimizer=Part(
