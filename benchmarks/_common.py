@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 RECORD_VERSION = 1
 # Flags that say where something lies on this machine, which no record keeps.
-_PATHS = {"data_dir", "out", "peer_python"}
+_PATHS = {"before", "data_dir", "out", "peer_python"}
 
 # Does some work and returns the seconds that one unit of it took.
 Case = Callable[[], float]

@@ -1,4 +1,4 @@
-"""How long a user waits: for the help, for a specification, for step one.
+r"""How long a user waits: for the help, for a specification, for step one.
 
 The first training step is seen from outside: the run is told to log every
 step, and its row in ``metrics.csv`` is waited for. A default run does the
@@ -6,10 +6,13 @@ same work up to there, in a program that holds more steps.
 
 With ``--engine=jax``: until the first and the hundredth step of a network with
 one program and of a Transformer with many, from an empty folder of compiled
-programs and from the one that the run before has filled.
+programs and from the one that the run before has filled. With ``--before``, a
+folder with an older version of this project, its starts too, in the same
+rounds: what a user has waited until then, each time.
 
 Run: python benchmarks/start_up.py --data_dir=DIR --out=results/benchmarks
-     python benchmarks/start_up.py --engine=jax --data_dir=DIR --out=...
+     python benchmarks/start_up.py --engine=jax --data_dir=DIR \
+       --out=results/benchmarks [--before=FOLDER]
 """
 
 import argparse
@@ -40,6 +43,7 @@ _STOPPED = 3  # the exit code of a run that SIGTERM ended with its state saved
 
 
 COLD, WARM = "nothing compiled", "all compiled"
+BEFORE = "the older version"
 _MANY = 100  # the step by which a run has met most of its shapes
 
 
@@ -76,9 +80,14 @@ def answering(words: Sequence[str]) -> Case:
 class Training:
     """Starts a run, sees some of its steps, and stops it."""
 
-    def __init__(self, *flags: str, steps: Sequence[int] = (1,)) -> None:
-        """Takes the flags of the run, and which steps are waited for."""
-        self._flags, self._steps = flags, steps
+    def __init__(
+        self,
+        *flags: str,
+        steps: Sequence[int] = (1,),
+        root: Path = _common.ROOT,
+    ) -> None:
+        """Takes the flags, which steps are waited for, and whose program."""
+        self._flags, self._steps, self._root = flags, steps, root
         self.empties: Path | None = None  # a folder, before each call
         self.built: list[float] = []  # seconds until all was built, per call
         # Step -> seconds until it was done, per call.
@@ -108,7 +117,7 @@ class Training:
             began = time.perf_counter()
             process = subprocess.Popen(
                 words,
-                cwd=_common.ROOT,
+                cwd=self._root,
                 env=_environment(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
@@ -201,7 +210,26 @@ def _flags() -> argparse.Namespace:
     parser.add_argument(
         "--steps", type=int, default=_MANY, help="with --engine=jax: the last"
     )
+    parser.add_argument(
+        "--before",
+        type=_checkout,
+        help="with --engine=jax: a clean checkout of an older version",
+    )
     return parser.parse_args()
+
+
+def _checkout(text: str) -> Path:
+    """The folder of an older version, whose commit the record can name."""
+    folder = Path(text).expanduser().resolve()
+    if not (folder / "run_experiment.py").is_file():
+        raise argparse.ArgumentTypeError(
+            f"wanted a folder with run_experiment.py, got {folder}"
+        )
+    if _common.commit(folder) is None:
+        raise argparse.ArgumentTypeError(
+            f"wanted a checkout of git, got {folder}"
+        )
+    return folder
 
 
 def main() -> int:
@@ -281,6 +309,14 @@ def _main_jax(flags: argparse.Namespace, about: Mapping[str, Any]) -> int:
                     steps=(1, flags.steps),
                 )
             trainings[name, COLD].empties = Path(kept, "programs")
+            if flags.before is not None:
+                trainings[name, BEFORE] = Training(
+                    f"--experiment={name}",
+                    "--engine=jax",
+                    *data,
+                    steps=(1, flags.steps),
+                    root=flags.before,
+                )
         _common.interleaved(
             {" ".join(k): case for k, case in trainings.items()},
             repeats=flags.repeats,
@@ -288,7 +324,8 @@ def _main_jax(flags: argparse.Namespace, about: Mapping[str, Any]) -> int:
         )
     timings = {}
     for (name, start), training in trainings.items():
-        seconds = {BUILT: training.built}
+        # An older version's words of being ready are not known.
+        seconds = {} if start == BEFORE else {BUILT: training.built}
         for step, took in training.reached.items():
             seconds[f"until step {step}"] = took
         for what, took in seconds.items():
@@ -304,10 +341,24 @@ def _main_jax(flags: argparse.Namespace, about: Mapping[str, Any]) -> int:
         quicker[f"{name}, from all built to step 1: {COLD} / {WARM}"] = _ratio(
             cold.compiling, warm.compiling
         )
+    wanted = {f"until step 1: {COLD} / {WARM}": 3.0}
+    others = {}
+    if flags.before is not None:
+        others[BEFORE] = _common.commit(flags.before)
+        wanted[f"until step 1: {BEFORE} / {WARM}"] = 3.0
+        wanted[f"until step {flags.steps}: {BEFORE} / {COLD}"] = 2.0
+        wanted[f"until step {flags.steps}: {BEFORE} / {WARM}"] = 2.0
+        for name in names:
+            before = trainings[name, BEFORE].reached
+            for step in (1, flags.steps):
+                for start in (COLD, WARM):
+                    after = trainings[name, start].reached[step]
+                    what = f"until step {step}: {BEFORE} / {start}"
+                    quicker[f"{name}, {what}"] = _ratio(before[step], after)
     targets = [
-        Target(name, 3.0, ratio)
+        Target(name, wanted[what], ratio)
         for name, ratio in quicker.items()
-        if "until step 1:" in name
+        if (what := name.partition(", ")[2]) in wanted
     ]
     _common.finish(
         "start_up_jax",
@@ -316,6 +367,7 @@ def _main_jax(flags: argparse.Namespace, about: Mapping[str, Any]) -> int:
         timings=timings,
         results={**{k: t.median for k, t in timings.items()}, **quicker},
         targets=targets,
+        others=others,
     )
     return 0
 
