@@ -7,9 +7,11 @@ JPEG = (
     "The records committed in results/ were made on a copy of CIFAR-10 whose "
     "images went through JPEG once; other copies give other numbers."
 )
-SPLIT = "Reported on the last 10,000 training images, which are not trained on."
-# Of tables with numbers of MNIST too.
-SPLITS = f"MNIST: the test images. CIFAR-10: {SPLIT}"
+_IMAGES = "the last 10,000 training images, which are not trained on."
+SPLIT = f"Reported on {_IMAGES}"
+# Of tables with numbers of other data sets too.
+AMONG = f"CIFAR: on {_IMAGES}"
+SPLITS = f"MNIST: the test images. CIFAR-10: {_IMAGES}"
 SHORTENED = (
     "A schedule “steps / n” is the paper's with all step counts divided by n: "
     "its numbers are not to be compared with printed ones."

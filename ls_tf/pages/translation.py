@@ -45,10 +45,13 @@ SPLIT = (
     "Measured on newstest2013 (EN-DE), test_2016_flickr (Multi30k) or the test "
     "split (numbers)."
 )
-TOKENS = (
-    "Of the next subword, given the right ones before it; the end mark counts, "
+_NEXT = (
+    "the next subword, given the right ones before it; the end mark counts, "
     "padding does not."
 )
+TOKENS = f"Of {_NEXT}"
+# Of tables with numbers of images too.
+AMONG = f"Translations: of {_NEXT}"
 FITTED = (
     "T minimizes the NLL of the first 10,000 subwords of the validation split, "
     "which for EN-DE is newstest2013 itself; how the paper chose T is not said."

@@ -99,7 +99,7 @@ def build(records: declared.Records) -> Iterable[Block]:
         "line. Müller et al. show ResNet-56 on CIFAR-100 with alpha 0 at T = "
         "1, with alpha 0 at the fitted T, and with alpha 0.05 at T = 1, and "
         "Inception-v4 on ImageNet with 0.1; Wagner et al. add other alphas and "
-        f"CIFAR-10. {cifar.SHORTENED} {networks.COMMANDS} CIFAR: {cifar.SPLIT} "
+        f"CIFAR-10. {cifar.SHORTENED} {networks.COMMANDS} {cifar.AMONG} "
         f"{photographs.SPLIT} {cifar.JPEG}"
     )
     yield from _PAGE.pictures(records)

@@ -109,7 +109,7 @@ def build(records: Records) -> Iterable[Block]:
     )
     yield declared.table(
         "accuracy",
-        f"Accuracy, %. CIFAR: {cifar.SPLIT} {photographs.SPLIT} Printed: "
+        f"Accuracy, %. {cifar.AMONG} {photographs.SPLIT} Printed: "
         "Müller et al. 2019, table 2, mean and spread over five seeds; which "
         "images their AlexNet sees, 32 x 32 or 24 x 24, is not said. "
         f"{cifar.JPEG}",

@@ -237,10 +237,10 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "ece",
         "Expected calibration error, 15 bins (fraction); means over seeds. "
-        f"CIFAR: {cifar.SPLIT} Our T minimizes the NLL of the test images, "
+        f"{cifar.AMONG} Our T minimizes the NLL of the test images, "
         "which are neither trained nor reported on; how the paper chose T is "
-        f"not said. {photographs.SPLIT} T is fitted on the same. Translations: "
-        f"{translation.TOKENS} {translation.SPLIT} "
+        f"not said. {photographs.SPLIT} T is fitted on the same. "
+        f"{translation.AMONG} {translation.SPLIT} "
         f"{translation.FITTED} The paper takes about 10,000 subwords; so do "
         "the rows that say so, in whole sentences. Printed: Müller et al. "
         f"2019, table 3. {cifar.JPEG}",

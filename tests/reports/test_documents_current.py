@@ -54,3 +54,12 @@ def test_the_results_have_every_table_with_a_row(of_reports):
             if has_rows and not marked & names:
                 lost.append(f"{report}/{name}")
     assert lost == []
+
+
+def test_a_caption_goes_on_in_small_letters_behind_the_name_of_a_data_set():
+    text = (ROOT / "docs/results.md").read_text("utf-8")
+    after = re.findall(
+        r"(?:CIFAR(?:-10)?|MNIST|ImageNet|Translations): (\w+)", text
+    )
+    assert {"on", "of", "the"} <= set(after)
+    assert {word for word in after if word[0].isupper()} <= {"PyTorch"}
