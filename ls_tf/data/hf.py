@@ -3,9 +3,10 @@
 ``data.source`` is a folder that ``save_to_disk`` wrote, or a name such as
 ``ylecun/mnist``, with a configuration behind a colon: ``name:configuration``.
 It has one column of images and one of class labels; where there are several
-of these, that called ``label``. With an augmentation of photographs the images
-are streamed, as they are, from records that are written once; else all are
-held in memory, as large as ``data.image_size`` says.
+of these, that called ``label``, or what ``data.label_column`` says. With an
+augmentation of photographs the images are streamed, as they are, from records
+that are written once; else all are held in memory, as large as
+``data.image_size`` says.
 """
 
 from types import ModuleType
@@ -22,6 +23,7 @@ INFO = DatasetInfo(
     licence="see the card of the set, https://huggingface.co/datasets",
     source="A Hugging Face data set, named by data.source.",
 )
+HAS_COLUMNS = True  # data.label_column names one
 WANTS = "a folder or the name of a Hugging Face data set"
 
 

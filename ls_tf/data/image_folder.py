@@ -1,4 +1,4 @@
-"""Pictures of the user's own: PNG and JPEG files, a folder a class.
+"""Pictures of the user's own: PNG, JPEG and WEBP files, a folder a class.
 
 ``data.source`` names a folder. Below it are ``train/CLASS/*.png`` and so on,
 with ``test``, ``val`` or ``validation`` in the place of ``train``, each with

@@ -1,4 +1,4 @@
-"""Images of many sizes made alike, and read from PNG and JPEG files."""
+"""Images of many sizes made alike, and read from PNG, JPEG and WEBP files."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,7 @@ _CHANNELS = {1: "L", 3: "RGB"}
 def decode(
     encoded: bytes, where: str, size: Sequence[int] = (), channels: int = 0
 ) -> np.ndarray:
-    """Decodes a PNG or a JPEG.
+    """Decodes a PNG, a JPEG or a WEBP.
 
     Args:
         encoded: the file's bytes.
@@ -37,13 +37,13 @@ def decode(
     Source: ours.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+        with _opened(encoded) as image:
             mode = (_GREY | _COLOURS).get(image.mode)
             image.load()
             picture = _upright(image)
             picture = picture if mode is None else _as(picture, mode)
     except Exception as error:  # Pillow raises nearly anything.
-        raise _no_picture(where, error) from None
+        raise _no_picture(where, encoded, error) from None
     is_deep = files.is_deep(encoded)
     if mode is None or is_deep:
         came = "16" if is_deep else f"Pillow's mode {picture.mode}"
@@ -54,21 +54,31 @@ def decode(
     return _fitted(picture, size, channels)
 
 
-def _no_picture(where: str, error: Exception) -> DataError:
+def _opened(encoded: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(encoded), formats=files.formats())
+
+
+def _no_picture(where: str, encoded: bytes, error: Exception) -> DataError:
+    form = files.kind(encoded)
+    if form not in files.formats():
+        return DataError(
+            f"{where} is a {form}, which the installed Pillow cannot read; "
+            "wanted PNG or JPEG, or a Pillow with it"
+        )
     # Pillow would name the object that the bytes are in.
     said = (
-        "its first bytes are of neither"
+        "its first bytes are of none"
         if isinstance(error, UnidentifiedImageError)
         else line(error)
     )
-    return DataError(f"{where} is damaged, or no PNG or JPEG: {said}")
+    return DataError(f"{where} is damaged, or no PNG, JPEG or WEBP: {said}")
 
 
 def upright(encoded: bytes, where: str) -> bytes:
     """Gives a picture that is streamed as it is seen, without loss.
 
     Args:
-        encoded: bytes of a PNG or a JPEG.
+        encoded: bytes of a PNG, a JPEG or a WEBP.
         where: of the file, for the message.
 
     Returns:
@@ -76,15 +86,15 @@ def upright(encoded: bytes, where: str) -> bytes:
         the turned picture.
 
     Raises:
-        DataError: it is no PNG or JPEG, or a turned one is damaged.
+        DataError: it is none of these, or a turned one is damaged.
 
     Source: ours.
     """
     try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG", "JPEG")) as image:
+        with _opened(encoded) as image:
             direction = _direction(image)
     except Exception as error:  # Pillow raises nearly anything.
-        raise _no_picture(where, error) from None
+        raise _no_picture(where, encoded, error) from None
     if direction in (0, 1):
         return encoded
     return files.png(decode(encoded, where))

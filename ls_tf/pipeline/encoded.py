@@ -1,19 +1,34 @@
-"""Encoded pictures, one at a time, on the host: JPEG and PNG."""
+"""Encoded pictures, one at a time, on the host: JPEG, PNG and WEBP."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 from ls_tf.pipeline import jpeg
 
 _PNG = b"\x89PNG"
+_RIFF, _WEBP, _FORM = b"RIFF", b"WEBP", slice(8, 12)
 _PLACE, _DEPTH = slice(16, 24), 24  # of width and height, of bits a channel
 
 
 def kind(encoded: bytes) -> str:
-    """Says what a file is by its first bytes: PNG, or else JPEG."""
-    return "PNG" if encoded.startswith(_PNG) else "JPEG"
+    """Says what a file is by its first bytes: PNG or WEBP, or else JPEG."""
+    if encoded.startswith(_PNG):
+        return "PNG"
+    is_webp = encoded.startswith(_RIFF) and encoded[_FORM] == _WEBP
+    return "WEBP" if is_webp else "JPEG"
+
+
+def formats() -> tuple[str, ...]:
+    """The kinds of pictures that this machine's Pillow decodes.
+
+    Source: ours.
+    """
+    has_webp = features.check("webp")
+    return ("PNG", "JPEG", "WEBP") if has_webp else ("PNG", "JPEG")
 
 
 def is_deep(encoded: bytes) -> bool:
@@ -43,8 +58,12 @@ def size(encoded: bytes) -> tuple[int, int]:
 
     Source: ours.
     """
-    if kind(encoded) != "PNG":
+    form = kind(encoded)
+    if form == "JPEG":
         return jpeg.size(encoded)
+    if form == "WEBP":
+        with _opened(encoded, form) as image:
+            return image.height, image.width
     place = encoded[_PLACE]
     if len(place) < 8:
         raise jpeg.DamagedImageError("its header is cut short")
@@ -56,7 +75,7 @@ def decode(encoded: bytes, least: tuple[float, float] = (0, 0)) -> np.ndarray:
 
     Args:
         encoded: the file's bytes.
-        least: of a JPEG, see ``jpeg.decode``; a PNG is decoded as a whole.
+        least: of a JPEG, see ``jpeg.decode``; others are decoded as a whole.
 
     Returns:
         uint8 [H, W, 3], RGB; what is transparent has the colour behind that.
@@ -67,17 +86,25 @@ def decode(encoded: bytes, least: tuple[float, float] = (0, 0)) -> np.ndarray:
 
     Source: ours.
     """
-    if kind(encoded) != "PNG":
+    form = kind(encoded)
+    if form == "JPEG":
         return jpeg.decode(encoded, least)
-    try:
-        with Image.open(io.BytesIO(encoded), formats=("PNG",)) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except Exception as error:  # Pillow raises nearly anything.
-        said = " ".join(str(error).split())
-        raise jpeg.DamagedImageError(said) from error
+    with _opened(encoded, form) as image:
+        pixels = np.asarray(image.convert("RGB"))
     if is_deep(encoded):
         raise jpeg.DamagedImageError("it has 16 bits a channel, wanted 8")
     return pixels
+
+
+@contextlib.contextmanager
+def _opened(encoded: bytes, form: str) -> Iterator[Image.Image]:
+    """Opens a picture; what goes wrong until it is closed is damage."""
+    try:
+        with Image.open(io.BytesIO(encoded), formats=(form,)) as image:
+            yield image
+    except Exception as error:  # Pillow raises nearly anything.
+        said = " ".join(str(error).split())
+        raise jpeg.DamagedImageError(said) from error
 
 
 def png(image: np.ndarray) -> bytes:

@@ -16,10 +16,10 @@ from ls_tf.pipeline.contract import Arrays, DataError, line
 from ls_tf.pipeline.shards import Example
 
 _JPEG = (".jpg", ".jpeg", ".jpe", ".jfif")
-_READ = (".png", *_JPEG)
+_READ = (".png", ".webp", *_JPEG)
 # Endings of pictures that are not read: to pass over them might surprise.
 _OTHERS = (
-    *(".bmp", ".gif", ".tif", ".tiff", ".webp", ".avif", ".heic", ".jp2"),
+    *(".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic", ".jp2"),
     *(".ppm", ".pgm", ".pnm", ".tga"),
 )
 _NO_CLASSES = ("__MACOSX", "__pycache__")
@@ -195,14 +195,14 @@ def _of_split(
     }
     if not any(kinds.values()):
         raise DataError(
-            f"{where}: wanted PNG or JPEG files in a folder for each class, "
-            f"got none in {folder}"
+            f"{where}: wanted PNG, JPEG or WEBP files in a folder for each "
+            f"class, got none in {folder}"
         )
     for kind, files in kinds.items():
         if not files:
             raise DataError(
-                f"{where}: wanted PNG or JPEG files of every class, got none "
-                f"in {folder / kind}"
+                f"{where}: wanted PNG, JPEG or WEBP files of every class, got "
+                f"none in {folder / kind}"
             )
     return kinds
 
@@ -228,7 +228,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
             ending = os.path.splitext(name)[1].lower()
             if ending in _OTHERS:
                 raise DataError(
-                    f"wanted PNG or JPEG files, got {Path(parent, name)}"
+                    f"wanted PNG, JPEG or WEBP files, got {Path(parent, name)}"
                 )
             if ending in _READ and not name.startswith("."):
                 yield _named(Path(parent, name))

@@ -35,7 +35,7 @@ def opened(source: str, how: own.Reading) -> ModuleType:
     Source: ours.
     """
     name = own.title("hf", source)
-    splits, names = _splits(name, source)
+    splits, names = _splits(name, source, how.label_column)
     if how.streams:
         return _streamed(name, splits, names, how)
     total = sum(len(split.table) for split in splits.values())
@@ -108,13 +108,15 @@ class _Split:
         return np.array(values)
 
 
-def _splits(name: str, source: str) -> tuple[dict[str, _Split], list[str]]:
+def _splits(
+    name: str, source: str, label_column: str
+) -> tuple[dict[str, _Split], list[str]]:
     """Split -> where it has images and labels; and the names of classes."""
     splits: dict[str, _Split] = {}
     names: list[str] = []
     for base, table in _tables(source).items():
         where = f"{name}/{base}"
-        image, label = _columns(where, table.features)
+        image, label = _columns(where, table.features, label_column)
         if base != "train" and _lacks_labels(table, label):
             continue
         names = names or [str(n) for n in table.features[label].names]
@@ -177,30 +179,57 @@ def _tables(source: str) -> dict[str, Any]:
     return dict(sorted(named.items(), key=lambda item: item[0] != "train"))
 
 
-def _columns(where: str, features: Any) -> tuple[str, str]:
-    """Finds the columns of images and of labels."""
+def _columns(where: str, features: Any, label: str) -> tuple[str, str]:
+    """Finds the columns of images and of labels; ``label`` may name that."""
     datasets = _library()
-    columns_of = []
-    for kind, called, word in (
-        (datasets.Image, "image", "images"),
-        (datasets.ClassLabel, "label", "class labels"),
-    ):
-        columns = [c for c, f in features.items() if isinstance(f, kind)]
-        if len(columns) != 1 and called not in columns:
-            how = (
-                "remove_columns(...) takes the others out"
-                if columns
-                else "class_encode_column(...) makes one of numbers or words"
-                if kind is datasets.ClassLabel
-                else "cast_column(..., datasets.Image()) makes one of files"
-            )
-            raise DataError(
-                f"{where}: wanted one column of {word}, got "
-                f"{', '.join(columns) or 'none'} among {', '.join(features)}; "
-                f"in datasets {how}, and save_to_disk(FOLDER) keeps it"
-            )
-        columns_of.append(called if called in columns else columns[0])
-    return columns_of[0], columns_of[1]
+    images, labels = (
+        [name for name, kind in features.items() if isinstance(kind, wanted)]
+        for wanted in (datasets.Image, datasets.ClassLabel)
+    )
+    if label and label not in labels:
+        raise DataError(
+            f"{where}: data.label_column: wanted a column of class labels, "
+            f"{', '.join(labels) or 'none is there'}, got {label}"
+        )
+    keeping = "save_to_disk(FOLDER) keeps it"
+    return (
+        _one(
+            f"{where}: wanted one column of images",
+            images,
+            "image",
+            features,
+            "in datasets remove_columns(...) takes the others out, and "
+            f"{keeping}"
+            if images
+            else "in datasets cast_column(..., datasets.Image()) makes one of "
+            f"files, and {keeping}",
+        ),
+        label
+        or _one(
+            f"{where}: wanted one column of class labels",
+            labels,
+            "label",
+            features,
+            f"say which, as --set=data.label_column={labels[0]}"
+            if labels
+            else "in datasets class_encode_column(...) makes one of numbers or "
+            f"words, and {keeping}",
+        ),
+    )
+
+
+def _one(
+    wanted: str, columns: list[str], called: str, features: Any, how: str
+) -> str:
+    """The only column of a kind, or the one that is called so."""
+    if called in columns:
+        return called
+    if len(columns) == 1:
+        return columns[0]
+    raise DataError(
+        f"{wanted}, got {', '.join(columns) or 'none'} among "
+        f"{', '.join(features)}; {how}"
+    )
 
 
 def _encoded(

@@ -35,7 +35,10 @@ SPLITS = {
     "validation": "validation",
 }
 # Fields of the specification that say how a set is read.
-_FIELDS = ("source", "image_size", "channels", "held_out", "held_out_seed")
+_FIELDS = (
+    *("source", "image_size", "channels", "held_out", "held_out_seed"),
+    "label_column",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Reading:
         held_out: the share of ``train`` that is another split; see
             ``hold_out``.
         held_out_seed: likewise.
+        label_column: of a set that has columns, that of its labels; "": the
+            only one, or that called ``label``.
         streams: whether the images stay encoded and are read when they are
             needed; else they are held in memory.
         data_dir: where TFDS data lies, and arrays or records are kept; None
@@ -62,6 +67,7 @@ class Reading:
     channels: int = 0
     held_out: float = 0.0
     held_out_seed: int = 0
+    label_column: str = ""
     streams: bool = False
     data_dir: str | None = None
     is_foreign: bool = False
@@ -86,7 +92,8 @@ def of(
         need of it.
 
     Raises:
-        SpecError: no such data set, or no source.
+        SpecError: no such data set, no source, or a column of labels of a set
+            that has none.
         DataError: the user's own data is missing, damaged, or none that can
             be learnt from.
 
@@ -99,18 +106,33 @@ def of(
         raise SpecError(
             f"data.source: '{data.name}' wants {module.WANTS}, got nothing"
         )
+    if data.label_column and not getattr(module, "HAS_COLUMNS", False):
+        raise SpecError(
+            f"data.label_column: wanted nothing, '{data.name}' has no columns, "
+            f"got {data.label_column}"
+        )
     if data_dir is not None and prepared.is_prepared(data_dir):
         info = prepared.own(module.INFO, told(data), data_dir)
         return as_module(info)
-    how = Reading(
+    how = _reading(data, data_dir, is_foreign=is_foreign)
+    made: ModuleType = module.opened(data.source, how)
+    vars(made)["INFO"] = _named(made.INFO, told(data))
+    return made
+
+
+def _reading(
+    data: DataSpec,
+    data_dir: str | os.PathLike[str] | None,
+    *,
+    is_foreign: bool = False,
+) -> Reading:
+    """How an experiment's images are read."""
+    return Reading(
         **{field: getattr(data, field) for field in _FIELDS[1:]},
         streams=_streams(data.augmentation),
         is_foreign=is_foreign,
         data_dir=None if data_dir is None else os.fspath(data_dir),
     )
-    made: ModuleType = module.opened(data.source, how)
-    vars(made)["INFO"] = _named(made.INFO, told(data))
-    return made
 
 
 def _streams(augmentation: str) -> bool:

@@ -42,7 +42,7 @@ class Recipe(Protocol):
         """Decodes and augments.
 
         Args:
-            encoded: the bytes of a JPEG or PNG file.
+            encoded: the bytes of a JPEG, PNG or WEBP file.
             draws: the chance of this example in this epoch.
 
         Returns:

@@ -1,9 +1,9 @@
 """Splits of encoded photographs in ArrayRecord files, read one by one.
 
 The files are those that TFDS prepares with ``file_format=array_record``: a
-record is a ``tf.train.Example`` with the bytes of a JPEG or PNG, a label and
-the name of the file that it came from. Any record is read without those before
-it, and without TensorFlow.
+record is a ``tf.train.Example`` with the bytes of a JPEG, PNG or WEBP, a label
+and the name of the file that it came from. Any record is read without those
+before it, and without TensorFlow.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Example:
     """A record.
 
     Attributes:
-        encoded: bytes of a JPEG or PNG.
+        encoded: bytes of a JPEG, PNG or WEBP.
         label: class id.
         file_name: where the picture came from; empty if that is not known.
     """

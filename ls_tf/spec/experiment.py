@@ -77,6 +77,8 @@ class DataSpec:
     # runs have the same, a student and its teacher too.
     held_out: float = 0.0
     held_out_seed: int = 0
+    # Of a set with several columns of class labels: which is learnt.
+    label_column: str = ""
 
     @property
     def has_label_noise(self) -> bool:

@@ -255,7 +255,7 @@ def _of_16_bits(top):
 
 
 def _other_format(top):
-    Image.fromarray(X[0]).save(top / "train/dog/1.webp")
+    Image.fromarray(X[0]).save(top / "train/dog/1.gif")
 
 
 def _unknown_split(top):
@@ -265,12 +265,12 @@ def _unknown_split(top):
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_empty_class, "/train: wanted PNG or JPEG files of every class, got "),
+        (_empty_class, "/train: wanted PNG, JPEG or WEBP files of every "),
         (_other_class, "/test: wanted the classes of train, 'dog' is missing"),
         (_lacking_class, "/test: wanted the classes of train, 'dog' is missi"),
-        (_cut_short, "train/dog/1.png is damaged, or no PNG or JPEG: "),
+        (_cut_short, "train/dog/1.png is damaged, or no PNG, JPEG or WEBP: "),
         (_of_16_bits, "train/dog/1.png: wanted 8 bits a channel"),
-        (_other_format, "got {top}/train/dog/1.webp"),
+        (_other_format, "got {top}/train/dog/1.gif"),
         (_unknown_split, "wanted beside train the folders test and validation"),
     ],
 )
@@ -286,7 +286,9 @@ def test_folders_that_are_none(tmp_path):
     refused(spec, "data.source: wanted a folder,", "no is not there")
     (tmp_path / "no").write_text("")
     refused(spec, "no is none")
-    refused(data("image_folder", tmp_path), "wanted PNG or JPEG files in a fo")
+    refused(
+        data("image_folder", tmp_path), "wanted PNG, JPEG or WEBP files in a fo"
+    )
     folder(tmp_path, "train", {"cat": X})
     refused(data("image_folder", tmp_path), "wanted 2 classes or more")
     refused(data("image_folder", "gs://x/y"), "wanted a folder on a local")

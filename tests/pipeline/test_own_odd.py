@@ -63,7 +63,7 @@ def test_what_only_ends_as_a_picture_is_told_in_plain_words(tmp_path):
     folder(tmp_path, "train", two())
     (tmp_path / "train/dog/1.png").write_bytes(b"GIF89a")
     spec = data("image_folder", tmp_path, held_out=0.2)
-    refused(spec, "dog/1.png is damaged, or no PNG or JPEG: its first bytes")
+    refused(spec, "dog/1.png is damaged, or no PNG, JPEG or WEBP: its first")
     folder(tmp_path, "val", {"cat": X[:1, ..., 0], "dog": X[6:7]})
     Image.fromarray(X[1]).convert("RGBA").save(tmp_path / "train/dog/1.png")
     spec = data("image_folder", tmp_path)
@@ -168,7 +168,7 @@ def test_columns_that_might_be_meant_are_told(tmp_path):
     features = {"img": datasets.Image(), "fine_label": kinds, "coarse": kinds}
     for name, changed, says in (
         ("both", {}, "got fine_label, coarse among img, fine_label, coarse; "
-         "in datasets remove_columns("),
+         "say which, as --set=data.label_column=fine_label"),
         ("none", {"fine_label": datasets.Value("int64"),
                   "coarse": datasets.Value("int64")},
          "class labels, got none among img, fine_label, coarse; in datasets "
@@ -179,3 +179,40 @@ def test_columns_that_might_be_meant_are_told(tmp_path):
         )
         table.save_to_disk(tmp_path / name)
         refused(data("hf", tmp_path / name, held_out=0.2), says)
+
+
+@pytest.mark.slow
+def test_the_column_that_is_named_is_learnt(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    fine = datasets.ClassLabel(names=["a", "b", "c"])
+    coarse = datasets.ClassLabel(names=["x", "y"])
+    features = {"img": datasets.Image(), "fine_label": fine, "coarse": coarse}
+    table = datasets.Dataset.from_dict(
+        {
+            "img": [Image.fromarray(x) for x in X],
+            "fine_label": Y.tolist(),
+            "coarse": (Y % 2).tolist(),
+        },
+        features=datasets.Features(features),
+    )
+    parts = {"train": table, "test": table}
+    datasets.DatasetDict(parts).save_to_disk(tmp_path / "two")
+    for column, labels, names in (
+        ("fine_label", Y, ("a", "b", "c")),
+        ("coarse", Y % 2, ("x", "y")),
+    ):
+        spec = data("hf", tmp_path / "two", label_column=column)
+        info = own.of(spec, None).INFO
+        assert info.class_names == names
+        assert info.source.endswith(f"label_column={column}")  # as recorded
+        np.testing.assert_array_equal(loaded(spec, "test")["label"], labels)
+    refused(
+        data("hf", tmp_path / "two", label_column="img"),
+        "data.label_column: wanted a column of class labels, fine_label, "
+        "coarse, got img",
+    )
+
+
+def test_a_column_of_labels_is_of_sets_with_columns_alone(tmp_path):
+    spec = data("npz", npz(tmp_path, **KERAS), label_column="y")
+    refused(spec, "data.label_column: wanted nothing, 'npz' has no columns")

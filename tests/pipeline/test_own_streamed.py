@@ -10,16 +10,18 @@ from own_sets import (
     KERAS,
     X,
     Y,
+    by_pixels,
     data,
     folder,
     hugging_face,
+    loaded,
     npz,
     refused,
     two,
 )
 from PIL import Image
 
-from ls_tf.pipeline import encoded, jpeg, own, photographs, shards
+from ls_tf.pipeline import alike, encoded, jpeg, own, photographs, shards
 from ls_tf.pipeline.contract import DataError
 from ls_tf.pipeline.stream import SplitBatches
 
@@ -162,6 +164,62 @@ def test_pngs_of_every_kind_become_colours():
             encoded.size(damaged)
             encoded.decode(damaged)
         assert "\n" not in str(caught.value)
+
+
+def _webp(image, **how):
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", **how)
+    return buffer.getvalue()
+
+
+def test_webps_are_decoded_as_they_were_made():
+    picture = Image.fromarray(X[0])
+    kept = _webp(picture, lossless=True)
+    assert (encoded.kind(kept), encoded.size(kept)) == ("WEBP", (6, 5))
+    np.testing.assert_array_equal(encoded.decode(kept), X[0], strict=True)
+    np.testing.assert_array_equal(alike.decode(kept, "x"), X[0], strict=True)
+    assert alike.upright(kept, "x") == kept
+    for damaged in (kept[:30], kept[:14]):
+        with pytest.raises(jpeg.DamagedImageError) as caught:
+            encoded.size(damaged)
+            encoded.decode(damaged)
+        assert "\n" not in str(caught.value)
+    # Lossy ones may be read by another decoder of the same library, cv2's or
+    # TensorFlow's; Pillow's own is what both ways of reading share.
+    lossy = _webp(Image.fromarray(np.tile(X[0], (9, 9, 1))), quality=60)
+    both = encoded.decode(lossy), alike.decode(lossy, "x")
+    np.testing.assert_array_equal(*both, strict=True)
+
+
+def test_a_webp_without_its_decoder_is_told(monkeypatch):
+    kept = _webp(Image.fromarray(X[0]), lossless=True)
+    monkeypatch.setattr(encoded, "formats", lambda: ("PNG", "JPEG"))
+    for read in (alike.decode, alike.upright):
+        with pytest.raises(DataError, match=r"^a\.x is a WEBP, which the inst"):
+            read(kept, "a.x")
+
+
+@pytest.mark.parametrize("recipe", [None, RECIPE])
+def test_a_folder_of_webps_gives_their_pixels(tmp_path, recipe):
+    for base, part in (("train", slice(None)), ("test", slice(3))):
+        for name, images in two(X[:6][part], X[6:][part]).items():
+            place = tmp_path / "set" / base / name
+            place.mkdir(parents=True)
+            for i, image in enumerate(images):
+                made = _webp(Image.fromarray(image), lossless=True)
+                (place / f"{i}.webp").write_bytes(made)
+    spec = data("image_folder", tmp_path / "set")
+    wanted = {(x.tobytes(), int(i > 5)) for i, x in enumerate(X)}
+    if recipe is None:
+        assert by_pixels(loaded(spec, "train")) == wanted
+        return
+    read = records(
+        dataclasses.replace(spec, augmentation=recipe), tmp_path / "data"
+    )
+    seen = {
+        (encoded.decode(e.encoded).tobytes(), e.label) for e in read["train"]
+    }
+    assert seen == wanted
 
 
 def test_all_splits_together_have_to_fit_in_memory(tmp_path, monkeypatch):

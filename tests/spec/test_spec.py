@@ -442,6 +442,7 @@ DEFAULTS = {
         "channels": 0,
         "held_out": 0.0,
         "held_out_seed": 0,
+        "label_column": "",
     },
     TrainSpec: {
         "global_batch_size": None,
