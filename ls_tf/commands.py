@@ -92,6 +92,7 @@ def _check(
 
         for identity in wanted:
             checking.check(identity, machine_of(values, argv))
+        checking.check_data(wanted, values.data_dir, trains=False)
 
 
 def _check_data(values: Flags, wanted: Sequence[RunIdentity]) -> None:

@@ -54,6 +54,40 @@ def opened(source: str, how: own.Reading) -> ModuleType:
     return own.in_memory(name, stored, names, how)
 
 
+def glance(source: str, how: own.Reading) -> Mapping[str, int]:
+    """Refuses a set on disk by its columns and labels.
+
+    Args:
+        source: a folder, or a name on the hub, of which nothing is fetched.
+        how: it is read.
+
+    Returns:
+        Split -> how many examples it has; empty of a name on the hub.
+
+    Raises:
+        DataError: one line.
+
+    Source: ours.
+    """
+    if not os.path.isdir(os.path.expanduser(source)):
+        return {}
+    name = own.title("hf", source)
+    splits, names = _splits(name, source, how.label_column)
+    labels, _ = own.classes(name, _labels(name, splits), names)
+    parts = own.hold_out(name, labels, how)
+    return {base: len(rows) for base, (_, rows) in parts.items()}
+
+
+def _labels(name: str, splits: Mapping[str, "_Split"]) -> dict[str, np.ndarray]:
+    """Split -> checked labels, int32 [N]."""
+    return {
+        base: own.check_labels(
+            f"{name}/{base}", split.labels(f"{name}/{base}"), len(split.table)
+        )
+        for base, split in splits.items()
+    }
+
+
 def _streamed(
     name: str,
     splits: Mapping[str, "_Split"],
@@ -61,13 +95,7 @@ def _streamed(
     how: own.Reading,
 ) -> ModuleType:
     """The set, its pictures read from Arrow row by row."""
-    labels = {
-        base: own.check_labels(
-            f"{name}/{base}", split.labels(f"{name}/{base}"), len(split.table)
-        )
-        for base, split in splits.items()
-    }
-    labels, called_as = own.classes(name, labels, names)
+    labels, called_as = own.classes(name, _labels(name, splits), names)
 
     def pictures(base: str, rows: np.ndarray) -> Iterator[Example]:
         encoded = _encoded(splits[base], f"{name}/{base}", rows)

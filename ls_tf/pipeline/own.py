@@ -3,6 +3,7 @@
 The module of such a data set has ``opened(source, how)``, which reads what the
 experiment names as ``data.source`` as ``how`` says (``Reading``), and gives a
 module as those of other sets are, with ``INFO`` and ``load`` or ``prepare``.
+Where that takes long, ``glance(source, how)`` refuses what is seen at once.
 """
 
 import dataclasses
@@ -102,6 +103,50 @@ def of(
     module = registry.get("ls_tf.data", data.name, "data set")
     if not hasattr(module, "opened"):
         return module
+    _refuse_fields(data, module)
+    if data_dir is not None and prepared.is_prepared(data_dir):
+        info = prepared.own(module.INFO, told(data), data_dir)
+        return as_module(info)
+    how = _reading(data, data_dir, is_foreign=is_foreign)
+    made: ModuleType = module.opened(data.source, how)
+    vars(made)["INFO"] = _named(made.INFO, told(data))
+    return made
+
+
+def glance(
+    data: DataSpec, data_dir: str | os.PathLike[str] | None
+) -> Mapping[str, int]:
+    """Refuses what can be refused of an experiment's images without long work.
+
+    Pictures are not decoded and nothing is fetched or written; a NumPy file
+    is read as ``of`` reads it.
+
+    Args:
+        data: see ``of``.
+        data_dir: likewise.
+
+    Returns:
+        Split -> how many examples it has; empty where that is not known yet.
+
+    Raises:
+        SpecError, DataError: as ``of`` says it; one line.
+
+    Source: ours.
+    """
+    module = registry.get("ls_tf.data", data.name, "data set")
+    is_prepared = data_dir is not None and prepared.is_prepared(data_dir)
+    if is_prepared or not hasattr(module, "glance"):
+        sizes: Mapping[str, int] = of(data, data_dir).INFO.sizes
+        return sizes
+    _refuse_fields(data, module)
+    found: Mapping[str, int] = module.glance(
+        data.source, _reading(data, data_dir)
+    )
+    return found
+
+
+def _refuse_fields(data: DataSpec, module: ModuleType) -> None:
+    """Refuses a set without a source, and a column of what has none."""
     if not data.source:
         raise SpecError(
             f"data.source: '{data.name}' wants {module.WANTS}, got nothing"
@@ -111,13 +156,6 @@ def of(
             f"data.label_column: wanted nothing, '{data.name}' has no columns, "
             f"got {data.label_column}"
         )
-    if data_dir is not None and prepared.is_prepared(data_dir):
-        info = prepared.own(module.INFO, told(data), data_dir)
-        return as_module(info)
-    how = _reading(data, data_dir, is_foreign=is_foreign)
-    made: ModuleType = module.opened(data.source, how)
-    vars(made)["INFO"] = _named(made.INFO, told(data))
-    return made
 
 
 def _reading(

@@ -1,4 +1,4 @@
-"""What the training would refuse of a run, as far as that takes no data."""
+"""What the training would refuse of a run, as far as that is seen at once."""
 
 import sys
 from collections.abc import Sequence
@@ -51,7 +51,12 @@ def _check_splits(identity: RunIdentity) -> None:
         contract.parse_split(split, sizes)
 
 
-def check_data(identities: Sequence[RunIdentity], data_dir: str | None) -> None:
+def check_data(
+    identities: Sequence[RunIdentity],
+    data_dir: str | None,
+    *,
+    trains: bool = True,
+) -> None:
     """Refuses data of the user's own, before an engine is loaded.
 
     Images that are held in memory are read here, and not again when the runs
@@ -59,8 +64,10 @@ def check_data(identities: Sequence[RunIdentity], data_dir: str | None) -> None:
     looked at.
 
     Args:
-        identities: runs that are to be trained.
+        identities: the runs.
         data_dir: where TFDS data lies, or a prepared file.
+        trains: whether they are to be trained; else pictures in files of their
+            own are not decoded, see ``own.glance``.
 
     Raises:
         SpecError, DataError: one line.
@@ -77,10 +84,15 @@ def check_data(identities: Sequence[RunIdentity], data_dir: str | None) -> None:
         if hasattr(module, "check") and not is_prepared:
             module.check(data.source, splits, data_dir=data_dir)
         elif hasattr(module, "opened"):
-            streams.say(f"reading {own.told(data)}")
+            if trains:
+                streams.say(f"reading {own.told(data)}")
             with stopping.doing("reading data"):
-                sizes = own.of(data, data_dir).INFO.sizes
-            for split in splits:
+                sizes = (
+                    own.of(data, data_dir).INFO.sizes
+                    if trains
+                    else own.glance(data, data_dir)
+                )
+            for split in splits if sizes else ():
                 contract.parse_split(split, sizes)
 
 

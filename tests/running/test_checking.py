@@ -2,8 +2,11 @@
 
 import json
 import re
+import sys
 
+import numpy as np
 import pytest
+from own_sets import hugging_face
 
 from ls_tf import cli
 
@@ -60,14 +63,106 @@ def test_what_is_refused_without_data_is_refused_in_print(printed, flags, says):
     assert re.search(says, err.splitlines()[-1]), err
 
 
-def test_data_of_ones_own_is_not_read(printed):
-    code, out, err = printed(
-        *(DIGITS, "--set=data.name=npz", "--set=data.source=not_yet.npz"),
-        *("--set=data.calibrate=test", "--set=model.options.hidden=8"),
-        *("--set=data.report=test", "--set=data.same_split_reason=tried"),
+ARRAYS = {
+    "x_train": np.zeros((60, 6, 7), np.uint8),
+    "y_train": np.arange(60) % 3,
+    "x_test": np.zeros((12, 6, 7), np.uint8),
+    "y_test": np.arange(12) % 3,
+}
+
+
+def own(name, source):
+    return (
+        *(DIGITS, f"--set=data.name={name}", f"--set=data.source={source}"),
+        *("--set=data.calibrate=test", "--set=data.report=test"),
+        "--set=data.same_split_reason=tried",
     )
+
+
+@pytest.fixture
+def elsewhere(tmp_path_factory):
+    return tmp_path_factory.mktemp("own")
+
+
+def test_a_numpy_file_that_can_be_learnt_from_is_printed(printed, elsewhere):
+    file = elsewhere / "own.npz"
+    np.savez(file, **ARRAYS)
+    code, out, err = printed(*own("npz", file))
     assert (code, err) == (0, "")
-    assert json.loads(out)["spec"]["data"]["source"] == "not_yet.npz"
+    assert json.loads(out)["spec"]["data"]["source"] == str(file)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"y_train": np.arange(9)}, "got 60 images and 9 labels"),
+        ({"x_test": np.zeros((12, 6, 6), np.uint8)}, "images of train's size"),
+        ({"x_train": np.zeros((60, 6, 7))}, "wanted images as uint8"),
+        ({"y_test": np.arange(12) % 4}, "wanted the classes of train, 0 to 2"),
+        ({}, "Bad CRC-32"),
+    ],
+)
+def test_a_numpy_file_is_refused_as_training_refuses_it(
+    printed, elsewhere, changed, says, capsys
+):
+    file = elsewhere / "own.npz"
+    np.savez(file, **(ARRAYS | changed))
+    if not changed:
+        data = bytearray(file.read_bytes())
+        data[400] ^= 1  # a pixel of x_train; the archive has its checksum
+        file.write_bytes(data)
+    code, out, err = printed(*own("npz", file))
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert says in err
+    assert cli.main(["x", *own("npz", file)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == err.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "says"),
+    [
+        ("npz", "not_yet.npz", "data.source: there is no file not_yet.npz"),
+        ("image_folder", "nowhere", "wanted a folder, nowhere is not there"),
+    ],
+)
+def test_data_that_is_not_there_is_refused(printed, name, source, says):
+    code, out, err = printed(*own(name, source))
+    assert (code, out) == (2, "") and says in err
+
+
+def test_a_folder_is_listed_and_no_picture_of_it_decoded(printed, elsewhere):
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (elsewhere / place).mkdir(parents=True)
+        (elsewhere / place / "1.png").write_bytes(b"of no format")
+    code, _, err = printed(*own("image_folder", elsewhere))
+    assert (code, err) == (0, "")
+    (elsewhere / "test/dog/1.png").unlink()
+    code, out, err = printed(*own("image_folder", elsewhere))
+    assert (code, out) == (2, "") and "of every class, got none in" in err
+    code, _, err = printed(
+        *own("image_folder", elsewhere / "train"), "--set=data.held_out=0.5"
+    )
+    assert code == 2 and "wanted 2 examples or more of every class" in err
+
+
+def test_a_hugging_face_name_is_not_fetched(printed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)  # as if not installed
+    code, out, err = printed(*own("hf", "ylecun/mnist"))
+    assert (code, err) == (0, "") and json.loads(out)
+
+
+@pytest.mark.slow
+def test_the_columns_of_a_hugging_face_folder_are_looked_at(printed, elsewhere):
+    images = np.zeros((6, 4, 4), np.uint8)
+    part = (images, np.arange(6) % 3)
+    spec = hugging_face(elsewhere / "set", label="kind", train=part, test=part)
+    assert printed(*own("hf", spec.source))[0] == 0
+    code, out, err = printed(
+        *own("hf", spec.source), "--set=data.label_column=kinds"
+    )
+    assert (code, out) == (2, "") and "a column of class labels, kind" in err
+    code, out, err = printed(*own("hf", spec.source), "--set=data.report=tset")
+    assert (code, out) == (2, "") and "tset" in err
 
 
 def test_what_can_be_built_is_printed(printed):
