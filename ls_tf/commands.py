@@ -391,9 +391,11 @@ def _launcher(values: Flags, place: Place) -> "Choice":
 
 
 def _make_missing(
-    values: Flags, argv: Sequence[str], wanted: list[RunIdentity]
-) -> None:
-    """Trains a report's runs."""
+    values: Flags,
+    argv: Sequence[str],
+    wanted: list[RunIdentity],
+) -> bool:
+    """Trains a report's runs; says whether there was one to train."""
     with importing():
         from ls_tf.launchers import choice, jobs
         from ls_tf.running import session, sweep
@@ -401,16 +403,19 @@ def _make_missing(
     machine = machine_of(values, argv)
     place = session.check(machine)
     launcher = _launcher(values, place)
+    if sweep.is_finished(wanted, values.runs_dir):
+        return False
     if not launcher.is_here:
         program = started.after_interpreter(argv[0])
         choice.carry_out(launcher, jobs.of(wanted), machine, program)
-        return
+        return True
     # With JAX, runs that differ in a few numbers train together.
     sweep.make_missing(
         wanted,
         machine,
         stacked=values.engine == "jax" and place.count == 1,
     )
+    return True
 
 
 def _all_reports(values: Flags) -> int:
@@ -482,7 +487,11 @@ def report(values: Flags, argv: Sequence[str]) -> int:
         return _bundle(values, wanted, values.report)
     if values.run_missing:
         wanted = builder.identities(module, smoke=values.smoke)
-        _make_missing(values, argv, wanted)
+        if not _make_missing(values, argv, wanted):
+            from ls_tf.pages import lacking
+
+            where, smoke = values.runs_dir, values.smoke
+            say(lacking.sentence(values.report, module, where, smoke=smoke))
     page = builder.build(
         values.report,
         module,

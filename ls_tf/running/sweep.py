@@ -43,6 +43,15 @@ def plan(wanted: Sequence[RunIdentity], *, stacked: bool) -> list[Group]:
     return groups
 
 
+def is_finished(wanted: Sequence[RunIdentity], runs_dir: str) -> bool:
+    """Whether runs and all of their teachers have finished records.
+
+    Source: ours.
+    """
+    every = [run for group in plan(wanted, stacked=False) for run in group]
+    return all(runs.find(runs_dir, run) is not None for run in every)
+
+
 def _runs_beside(identity: RunIdentity) -> bool:
     """Whether a run's teacher answers while it trains."""
     teacher = identity.spec.teacher
