@@ -1,6 +1,7 @@
 """The page of a verdict: the words, one table, three pictures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from ls_tf.pages.canvas import Panel
 from ls_tf.pages.projection import projection_figure
 from ls_tf.pages.reliability import reliability_figure
 from ls_tf.pages.risk_coverage import risk_coverage_figure
-from ls_tf.pages.tables import AsPrinted
+from ls_tf.pages.tables import AsPrinted, Interval
 from ls_tf.verdict.judgement import HOW_TEACHERS_ARE_JUDGED
 from ls_tf.verdict.measures import Measured
 from ls_tf.verdict.rows import Rows
@@ -58,7 +59,7 @@ def write(
         Table(
             "verdict",
             caption,
-            rows.headings,
+            _told_apart(rows.headings),
             ("",) * len(rows.headings),
             tuple(tuple(map(_number, row)) for row in rows.cells),
         )
@@ -74,12 +75,37 @@ def write(
     )
 
 
+@dataclass(frozen=True)
+class _Between(Interval):
+    """An interval that keeps the digits it is shown with."""
+
+    text: str
+
+    def shown(self, form: str) -> str:
+        """The text."""
+        del form
+        return self.text
+
+
 def _number(shown: str) -> object:
     """A cell that keeps its words, and stands as a number where it is one."""
+    low, to, high = shown.partition(" to ")
     try:
+        if to:
+            return _Between(AsPrinted(low), AsPrinted(high), shown)
         return AsPrinted(shown)
     except ValueError:
         return shown
+
+
+def _told_apart(headings: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of each interval also what it is of, for the table's files."""
+    first, *others = headings
+    pairs = zip(others[::2], others[1::2], strict=True)
+    return (
+        first,
+        *(h for of, between in pairs for h in (of, f"{of}, {between}")),
+    )
 
 
 def _pictures(measured: Mapping[str, Measured]) -> list[Block]:

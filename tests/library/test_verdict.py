@@ -202,6 +202,20 @@ def test_the_command_writes_a_page_a_table_and_pictures(line, tmp_path):
     hits = network()["logits"].argmax(axis=1) == network()["labels"]
     shown = {row[0]: row[1] for row in rows}
     assert shown["accuracy, %"] == f"{100 * hits.mean():.2f}"
+    numbers = (tmp_path / "x/verdict_numbers.csv").read_text("utf-8")
+    headings, *rows = csv.reader(numbers.splitlines())
+    assert headings[:4] == [
+        "measure",
+        "hard",
+        "hard, 95% interval from",
+        "to",
+    ]
+    assert headings[5] == "smoothed, 95% interval from"
+    for row in rows:  # floats, or nothing; no words
+        assert all(math.isfinite(float(cell)) for cell in row[1:] if cell)
+    (accuracy,) = (row[1:4] for row in rows if row[0] == "accuracy, %")
+    value, low, high = map(float, accuracy)
+    assert low < value < high and f"{low:.2f} to {high:.2f}" in page
 
 
 GOOD = network(60)
