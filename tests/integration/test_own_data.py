@@ -73,7 +73,8 @@ def test_a_prepared_file_stands_for_the_source(line, tmp_path):
     path = tmp_path / "prepared.npz"
     line(*said, "--mode=prepare", f"--prepared={path}")
     file.unlink()
-    line(*said, f"--data_dir={path}")
+    said = (*said, f"--data_dir={path}")
+    line(*said)
     run = json.loads((line.folder_of(*said) / "run.json").read_bytes())
     image, label = IMAGE["train"][..., None], LABEL["train"].astype(np.int32)
     assert run["data"]["train"]["sha256"] == usage.digest(image, label)
