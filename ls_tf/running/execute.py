@@ -52,6 +52,26 @@ def record_of(identity: RunIdentity, runs_dir: str) -> Record:
     return record
 
 
+def refuse_without_network(identity: RunIdentity, runs_dir: str) -> None:
+    """Refuses a run of which no weights are kept, before an engine is loaded.
+
+    Raises:
+        MissingRunError: it is not finished, or has no checkpoint; one line.
+    """
+    from ls_tf.training import checkpoints
+
+    record_of(identity, runs_dir)
+    if not checkpoints.steps(runs.checkpoint_folder(runs_dir, identity)):
+        raise _without_checkpoint(identity)
+
+
+def _without_checkpoint(identity: RunIdentity) -> MissingRunError:
+    return MissingRunError(
+        f"the record of run {identity.title} has no checkpoint; make it "
+        f"with: {identity.command()}"
+    )
+
+
 def run(
     identities: Sequence[RunIdentity],
     session: Session,
@@ -269,9 +289,6 @@ def trained(identity: RunIdentity, session: Session) -> Iterator["View"]:
     finished = Run(identity, network, session.machine.runs_dir)
     _restore([finished])
     if not finished.is_over:
-        raise MissingRunError(
-            f"the record of run {identity.title} has no checkpoint; make it "
-            f"with: {identity.command()}"
-        )
+        raise _without_checkpoint(identity)
     with network.measuring():
         yield finished.task.view(network)

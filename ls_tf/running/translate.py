@@ -28,13 +28,14 @@ def check(identity: RunIdentity, runs_dir: str) -> None:
     """Refuses a run that cannot translate.
 
     Raises:
-        SpecError: it is of another task, or not finished; one line.
+        SpecError: it is of another task; one line.
+        MissingRunError: it is not finished, or has no checkpoint; likewise.
     """
     if identity.spec.task != "translation":
         raise SpecError(
             f"--mode=translate: {identity.experiment} is no translation"
         )
-    execute.record_of(identity, runs_dir)
+    execute.refuse_without_network(identity, runs_dir)
 
 
 def blocks(descriptor: int) -> Iterator[list[str]]:

@@ -88,6 +88,21 @@ def test_translate_is_given_the_folders_run(line, monkeypatch):
     assert given == [("transformer_multi30k alpha=0.0 seed=0", str(RUNS))]
 
 
+def test_a_record_without_weights_is_refused_before_an_engine(
+    line, monkeypatch
+):
+    def started(_):
+        raise AssertionError("an engine was started")
+
+    monkeypatch.setattr("ls_tf.running.session.Session", started)
+    folder = RUNS / "transformer_multi30k/alpha=0/seed=0"
+    with (folder / "run.json").open() as text:
+        monkeypatch.setattr("sys.stdin", text)
+        code, out, (said,) = line(f"--run={folder}", "--mode=translate")
+    assert (code, out) == (2, "")
+    assert "has no checkpoint; make it with: " in said
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
