@@ -41,6 +41,22 @@ class Loss:
                 f"wanted kept or a transition, got kept={self.kept} and both"
             )
 
+    def check(self, num_classes: int) -> None:
+        """Refuses a transition between other classes.
+
+        Args:
+            num_classes: K.
+
+        Raises:
+            ValueError: it has another number of rows.
+        """
+        rows = len(self.transition)
+        if rows not in (0, num_classes):
+            raise ValueError(
+                f"wanted a transition of {num_classes} x {num_classes} "
+                f"probabilities, one row a class, got {rows} x {rows}"
+            )
+
     def __call__(self, answers: Answers) -> Tensor:
         """See ``objective.loss.Loss``."""
         return noisy_labels.forward_loss(

@@ -63,7 +63,8 @@ class Loss(Protocol):
     It may say three things more: ``num_draws``, how many numbers of
     ``Answers.draws`` each example has; ``needs_frequencies``, whether it
     reads ``Answers.prior``, which takes a pass over streamed labels; and
-    ``learns_targets``, whether it reads ``Answers.learnt``.
+    ``learns_targets``, whether it reads ``Answers.learnt``. A method
+    ``check(num_classes)`` refuses options that are for other classes.
     """
 
     # Whether it is one of a student, who has a teacher's logits.
@@ -104,6 +105,27 @@ def build(spec: ExperimentSpec, default: Part) -> Loss:
     except (TypeError, ValueError) as error:
         raise SpecError(f"loss '{part.name}': {error}") from error
     return loss
+
+
+def check_classes(loss: Any, num_classes: int) -> None:
+    """Refuses a loss whose options are for another number of classes.
+
+    Args:
+        loss: of ``build``.
+        num_classes: K.
+
+    Raises:
+        SpecError: one line.
+
+    Source: ours.
+    """
+    check = getattr(loss, "check", None)
+    if check is None:
+        return
+    try:
+        check(num_classes)
+    except ValueError as error:
+        raise SpecError(f"loss.options: {error}") from error
 
 
 def num_draws(loss: Any) -> int:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 from ls_tf import stopping, streams
 from ls_tf.running.machine import Machine
-from ls_tf.spec import EvaluatorSpec, registry
+from ls_tf.spec import EvaluatorSpec, ExperimentSpec, registry
 from ls_tf.spec.resolve import RunIdentity
 
 # Changed fields of whose values the parts themselves are the judges.
-_OF_PARTS = ("model.", "optimizer.", "schedule.", "evaluators.")
-_OF_DATA = ("data.name", "data.train", "data.calibrate", "data.report")
+_OF_PARTS = ("model.", "optimizer.", "schedule.", "loss.", "evaluators.")
 _STEPS = 10**9  # of a run whose length only its data says
 
 
@@ -34,21 +33,24 @@ def check(identity: RunIdentity, machine: Machine) -> None:
         from ls_tf.running import teaching
 
         teaching.run_of(identity)
-    if any(path.startswith(_OF_DATA) for path in changed):
-        _check_splits(identity)
+    if any(path.startswith("data.") for path in changed):
+        _check_data(identity)
     if any(path.startswith(_OF_PARTS) for path in changed):
         _check_parts(identity, machine)
 
 
-def _check_splits(identity: RunIdentity) -> None:
-    from ls_tf.pipeline import contract
+def _check_data(identity: RunIdentity) -> None:
+    from ls_tf.pipeline import class_subset, contract, label_noise
 
-    data = identity.spec.data
-    sizes = registry.get("ls_tf.data", data.name).INFO.sizes
-    if not sizes:  # the user's own files say that
+    spec = identity.spec
+    data, whole = spec.data, registry.get("ls_tf.data", spec.data.name).INFO
+    if not whole.sizes:  # the user's own files say that
         return
     for split in (data.train, data.calibrate, data.report):
-        contract.parse_split(split, sizes)
+        contract.parse_split(split, whole.sizes)
+    if spec.task != "translation":
+        kept = class_subset.info(data, whole)
+        label_noise.LabelNoise(data, kept, spec.seed)
 
 
 def check_data(
@@ -118,6 +120,22 @@ def _check_parts(identity: RunIdentity, machine: Machine) -> None:
             from ls_tf.tasks import classification
 
             classification.build_model(spec)
+        _check_loss(spec)
+
+
+def _check_loss(spec: ExperimentSpec) -> None:
+    if spec.loss is None:
+        return
+    from ls_tf.objective import loss as objective
+    from ls_tf.pipeline import class_subset
+
+    loss = objective.build(spec, spec.loss)
+    whole = registry.get("ls_tf.data", spec.data.name).INFO
+    if spec.task == "translation":
+        objective.check_classes(loss, spec.data.vocabulary_size)
+    elif whole.sizes:
+        classes = class_subset.info(spec.data, whole).num_classes
+        objective.check_classes(loss, classes)
 
 
 def _check_evaluator(evaluator: EvaluatorSpec) -> None:

@@ -166,6 +166,7 @@ class Classification(LabelledImages):
         # First, since what does not fit is refused before data is read.
         self._loss = objective.build(spec, self.own_loss(spec))
         super().__init__(spec, data_dir, like)
+        objective.check_classes(self._loss, self._num_classes)
         if self._streamed:
             self.own_resident = ()  # labels come with the photographs
         elif self._splits.cuts(spec.data.train):

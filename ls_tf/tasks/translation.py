@@ -188,6 +188,7 @@ class Translation:
             self._loss
         )
         self._vocabulary_size = self._corpus.vocabulary_size
+        objective.check_classes(self._loss, self._vocabulary_size)
         self.model = build_model(spec, self._vocabulary_size)
         self._teacher: keras.Model | None = (
             self._taught_by(teacher)

@@ -12,6 +12,8 @@ from ls_tf import cli
 
 DIGITS = "--experiment=fc_digits"
 STUDENT = "--experiment=fc_digits_student"
+FOCAL = ("--alpha=0", "--set=loss.name=focal")
+FORWARD = ("--alpha=0", "--set=loss.name=forward_correction")
 
 
 @pytest.fixture
@@ -49,6 +51,27 @@ def printed(tmp_path, monkeypatch, capsys):
         (
             [DIGITS, "--set=evaluators.1.options.num_bins=0"],
             "wanted 1 or more, got 0",
+        ),
+        (
+            [DIGITS, *FOCAL, "--set=loss.options.gamma=-1"],
+            "loss 'focal': wanted gamma of 0 or more, got -1.0",
+        ),
+        (
+            [DIGITS, *FORWARD, "--set=loss.options.transition=(.5,.6),(.5,.5)"],
+            "wanted probabilities that sum to 1 in row 0",
+        ),
+        (
+            [DIGITS, *FORWARD, "--set=loss.options.transition=(.5,.5),(.5,.5)"],
+            "wanted a transition of 10 x 10 probabilities.*, got 2 x 2",
+        ),
+        (
+            [DIGITS, "--set=data.label_transition=(.5,.5),(.5,.5)"],
+            "wanted 10 x 10 probabilities for the classes of digits, got 2 x 2",
+        ),
+        ([DIGITS, "--set=data.classes=4,10"], "wanted classes 0 to 9"),
+        (
+            ["--experiment=resnet50_imagenet_lt", "--set=data.label_kept=.5"],
+            "wanted images in memory, the photographs of imagenet_lt",
         ),
         (
             [STUDENT, "--set=teacher.experiment=fc_emnist"],

@@ -200,3 +200,17 @@ def test_a_student_that_teaches_is_asked_as_a_plain_classifier():
     assert inference._spec == dataclasses.replace(
         inference._spec, task="classification", teacher=None
     )
+
+
+@pytest.mark.parametrize("classes", [(), (4, 9)])
+def test_a_transition_between_other_classes_is_refused(classes):
+    wanted = len(classes) or 10
+    rows = np.full((3, 3), 1 / 3).tolist()
+    forward = {
+        "alpha": 0.0,
+        "loss.name": "forward_correction",
+        "loss.options.transition": tuple(map(tuple, rows)),
+        "data.classes": classes,
+    }
+    with pytest.raises(SpecError, match=f"{wanted} x {wanted}.*got 3 x 3"):
+        classifier(**forward)
