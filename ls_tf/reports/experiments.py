@@ -19,6 +19,7 @@ from ls_tf import started
 from ls_tf.pages import declared
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import Records
+from ls_tf.pages.networks import Network
 from ls_tf.pages.tables import counted
 from ls_tf.records.runs import Record
 from ls_tf.spec import ExperimentSpec, registry
@@ -33,9 +34,8 @@ _REPORTS = "ls_tf.reports"
 _PROGRAM = "python run_experiment.py"
 # What of a model's options says how large it is.
 _SIZES = ("hidden", "filters", "blocks", "widths", "layers")
-# How the docstring of a shortened experiment says so.
-_SHORT = "Its numbers are"
-_LENGTHS = {"train.epochs", "train.steps"}
+# What makes a run longer or shorter than its experiment.
+_LENGTHS = {"train.epochs", "train.steps", "data.train", "data.classes"}
 _MOST_NAMED = 4  # settings that are named one by one
 
 
@@ -48,7 +48,7 @@ class _Row:
 
     @property
     def is_short(self) -> bool:
-        return _SHORT in " ".join(self.words.values())
+        return Network("", self.name).is_short
 
 
 def _words(name: str) -> dict[str, str]:
@@ -136,28 +136,40 @@ def _settings(names: Sequence[str]) -> str:
 
 
 def _measured(row: _Row) -> str | None:
-    """How long its runs took and on what; None without a run."""
-    seconds: dict[str, list[float]] = defaultdict(list)
+    """How long its runs took and on what; None without a run.
+
+    Of networks that were trained together nobody knows each one's time: the
+    program's is said, once for all of them, and how many they are.
+    """
+    seconds: dict[tuple[int, str], dict[object, float]] = defaultdict(dict)
     for need, record in row.runs.items():
         run = record.run
         is_whole = not _LENGTHS & need.changes.keys()
-        # Of networks that were trained together nobody knows each one's time.
-        is_alone = run.get("networks", 1) == 1
-        if is_whole and is_alone and run.get("train_seconds"):
-            seconds[_device(record)].append(float(run["train_seconds"]))
+        if is_whole and run.get("train_seconds"):
+            took = float(run["train_seconds"])
+            together = int(run.get("networks") or 1)
+            program = need if together == 1 else (run["started"], took)
+            seconds[together, _device(record)][program] = took
     words = [
-        f"{_time(statistics.median(values))} on {device} "
-        f"(median of {counted(len(values), 'run')})"
-        for device, values in sorted(seconds.items())
+        f"{_together(together)}{_time(statistics.median(programs.values()))} "
+        f"on {device} (median of "
+        f"{counted(len(programs), 'run' if together == 1 else 'program')})"
+        for (together, device), programs in sorted(seconds.items())
     ]
     return "; ".join(words) or None
+
+
+def _together(networks: int) -> str:
+    return "" if networks == 1 else f"{networks} networks in one program "
 
 
 def _device(record: Record) -> str:
     run = record.run
     kind = str(run.get("device_kind") or "a device that is not recorded")
-    if kind.upper() == "CPU" and run.get("host_cpus"):
-        return f"a CPU, {counted(run['host_cpus'], 'core')}"
+    # The process may have been kept to some of the machine's processors.
+    cores = run.get("surroundings", {}).get("cpus") or run.get("host_cpus")
+    if kind.upper() == "CPU" and cores:
+        return f"a CPU, {counted(cores, 'core')}"
     return kind
 
 
@@ -216,7 +228,8 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "sources",
         "Source and cost: the docstring of the experiment. Measured: training "
-        "time of the recorded runs, those of one network each.",
+        "time of the recorded runs of the declared length; of networks in "
+        "one program (--stack) that of all together.",
         rows,
         ("experiment", lambda row: row.name, ""),
         ("source, and what is printed", lambda row: row.words["Source"], ""),

@@ -86,12 +86,49 @@ def test_time_is_the_median_of_whole_runs_of_one_network(rows):
         for need, each in zip(needs, seconds, strict=True)
     }
     facts[needs[3]]["networks"] = 8
+    facts[needs[3]]["started"] = "2026-01-01T00:00:00Z"
     facts[short] = {**on_cpu, "train_seconds": 2.0}
     found = rows(*needs, short, facts=facts)
     assert found["fc_digits"]["measured"] == (
-        "11 min on a CPU, 2 cores (median of 3 runs)"
+        "11 min on a CPU, 2 cores (median of 3 runs); "
+        "8 networks in one program 1 s on a CPU, 2 cores (median of 1 program)"
     )
     assert found["fc_mnist"]["measured"] is None
+
+
+def test_a_program_of_several_networks_counts_once(rows):
+    needs = [Need("fc_digits", HARD, seed=seed) for seed in range(6)]
+    some = Need("fc_digits", {"data.classes": (4, 9)})
+    together = {"device_kind": "cpu", "host_cpus": 2, "networks": 2}
+    took = (100.0, 100.0, 110.0, 110.0, 112.0, 112.0)
+    facts = {
+        need: {
+            **together,
+            "surroundings": {"cpus": 1},
+            "train_seconds": seconds,
+            "started": f"2026-01-01T00:00:0{k // 2}Z",
+        }
+        for k, (need, seconds) in enumerate(zip(needs, took, strict=True))
+    }
+    facts[some] = {**together, "networks": 1, "train_seconds": 1.0}
+    found = rows(*needs, some, facts=facts)
+    assert found["fc_digits"]["measured"] == (
+        "2 networks in one program 110 s on a CPU, 1 core "
+        "(median of 3 programs)"
+    )
+
+
+def test_what_its_docstring_says_is_shortened_is_listed_so(rows):
+    found = rows()
+    for name in registry.names("ls_tf.experiments"):
+        row = found[name]
+        module = registry.get("ls_tf.experiments", name)
+        is_short = getattr(module, "FACTOR", 1) > 1
+        says = "umbers are" in row["source, and what is printed"]
+        says = says and "not the paper's" in row["source, and what is printed"]
+        cut = "not trained to their end" in row["source, and what is printed"]
+        assert (says or cut) == is_short, name
+        assert row["length"].endswith(", shortened") == is_short, name
 
 
 def test_times_are_said_in_what_suits_them():
