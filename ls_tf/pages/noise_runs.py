@@ -38,8 +38,8 @@ def protocol(records: Records) -> str:
     seeds = tables.counted(len({need.seed for need in records}), "seed")
     return (
         "Behind LeNet stand the filters of its two convolutions and its hidden "
-        f"units. The runs at hand have {seeds}. {cifar.SHORTENED} "
-        f"{networks.COMMANDS}"
+        f"units. The runs at hand have {seeds}; means are over those that all "
+        f"p of an a have. {cifar.SHORTENED} {networks.COMMANDS}"
     )
 
 
@@ -85,21 +85,25 @@ class Sweep:
         Args:
             records: of the report.
             read: gives the number of a record.
-            seed: which; None for the mean over all there are.
+            seed: which; None for the mean over those that all p of an a have,
+                of those p that have a run: over all of each where there is no
+                such seed.
 
         Returns:
             float64 [P, A]; NaN without a run.
         """
         values = np.full((len(self.targets), len(self.rates)), np.nan)
         name = self.network.experiment
-        for i, p in enumerate(self.targets):
-            for j, a in enumerate(self.rates):
-                runs = tables.by_seed(records, name, self.changes(a, p))
-                numbers = [
-                    read(record)
-                    for of, record in runs.items()
-                    if seed in (None, of)
-                ]
+        for j, a in enumerate(self.rates):
+            column = [
+                tables.by_seed(records, name, self.changes(a, p))
+                for p in self.targets
+            ]
+            seeds = [set(runs) for runs in column if runs]
+            shared = set.intersection(*seeds) if seeds else set()
+            for i, runs in enumerate(column):
+                wanted = (shared or set(runs)) if seed is None else {seed}
+                numbers = [read(runs[s]) for s in sorted(wanted & set(runs))]
                 if numbers:
                     values[i, j] = np.mean(numbers)
         return values

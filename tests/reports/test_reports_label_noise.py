@@ -276,3 +276,26 @@ def test_a_page_without_any_run_can_be_built(number):
     for table in tables.values():
         for row in table.rows:
             assert not any(isinstance(v, float) and np.isnan(v) for v in row)
+
+
+def test_p_are_compared_over_the_seeds_that_all_have():
+    # At seed 1, which p = 1 alone has, the loss is low whatever p is.
+    def make(a, p, seed):
+        if p < 0.9 or (seed == 1 and p != 1) or a not in (0.5, 0.6):
+            return None
+        if a == 0.6 and p == 1 and seed == 0:  # no seed in common: all of each
+            return None
+        return Run({0.9: 2.0, 0.95: 1.0, 1.0: 1.5}[p] - 2 * seed, 0.9)
+
+    found = records("g_fig5", make, seeds=(0, 1))
+    rows = [
+        row
+        for row in dicts(blocks("g_fig5", found)[0]["minima"])
+        if row["network"].startswith("MNIST LeNet 10/20/50")
+    ]
+    best = {
+        row["a"]: (row["best p, measured"], row["loss there, nats"])
+        for row in rows
+    }
+    assert best[0.5] == (0.95, pytest.approx(1.0))
+    assert best[0.6] == (1.0, pytest.approx(-0.5))
