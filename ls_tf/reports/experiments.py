@@ -34,8 +34,10 @@ _REPORTS = "ls_tf.reports"
 _PROGRAM = "python run_experiment.py"
 # What of a model's options says how large it is.
 _SIZES = ("hidden", "filters", "blocks", "widths", "layers")
-# What makes a run longer or shorter than its experiment.
-_LENGTHS = {"train.epochs", "train.steps", "data.train", "data.classes"}
+# What makes a run cost more or less than its experiment.
+_COSTS = {"train.epochs", "train.steps", "data.train", "data.classes"} | {
+    f"model.options.{name}" for name in _SIZES
+}
 _MOST_NAMED = 4  # settings that are named one by one
 
 
@@ -144,7 +146,7 @@ def _measured(row: _Row) -> str | None:
     seconds: dict[tuple[int, str], dict[object, float]] = defaultdict(dict)
     for need, record in row.runs.items():
         run = record.run
-        is_whole = not _LENGTHS & need.changes.keys()
+        is_whole = not _COSTS & need.changes.keys()
         if is_whole and run.get("train_seconds"):
             took = float(run["train_seconds"])
             together = int(run.get("networks") or 1)
@@ -228,8 +230,8 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "sources",
         "Source and cost: the docstring of the experiment. Measured: training "
-        "time of the recorded runs of the declared length; of networks in "
-        "one program (--stack) that of all together.",
+        "time of the recorded runs of the declared length and size; of "
+        "networks in one program (--stack) that of all together.",
         rows,
         ("experiment", lambda row: row.name, ""),
         ("source, and what is printed", lambda row: row.words["Source"], ""),

@@ -99,6 +99,7 @@ def test_time_is_the_median_of_whole_runs_of_one_network(rows):
 def test_a_program_of_several_networks_counts_once(rows):
     needs = [Need("fc_digits", HARD, seed=seed) for seed in range(6)]
     some = Need("fc_digits", {"data.classes": (4, 9)})
+    narrow = Need("fc_digits", {"model.options.hidden": (8, 8)})
     together = {"device_kind": "cpu", "host_cpus": 2, "networks": 2}
     took = (100.0, 100.0, 110.0, 110.0, 112.0, 112.0)
     facts = {
@@ -110,8 +111,9 @@ def test_a_program_of_several_networks_counts_once(rows):
         }
         for k, (need, seconds) in enumerate(zip(needs, took, strict=True))
     }
-    facts[some] = {**together, "networks": 1, "train_seconds": 1.0}
-    found = rows(*needs, some, facts=facts)
+    for need in (some, narrow):
+        facts[need] = {**together, "networks": 1, "train_seconds": 1.0}
+    found = rows(*needs, some, narrow, facts=facts)
     assert found["fc_digits"]["measured"] == (
         "2 networks in one program 110 s on a CPU, 1 core "
         "(median of 3 programs)"
