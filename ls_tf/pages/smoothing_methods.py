@@ -179,7 +179,8 @@ class Measure:
         heading: of its column.
         number: where it stands.
         form: of its numbers.
-        lower: whether less is better.
+        lower: whether less is better; below 0, as an error less its bias may
+            be, what is nearer to 0.
         of_students: whether it is one of the students.
     """
 
@@ -200,7 +201,7 @@ class Measure:
         """The methods and their means, the best first."""
         means = [(m, tables.mean(self.of(m).values())) for m in methods]
         found = [(m, mean) for m, mean in means if mean is not None]
-        return sorted(found, key=lambda f: f[1] if self.lower else -f[1])
+        return sorted(found, key=lambda f: self._worse(f[1]))
 
     def like_the_best(self, methods: Iterable[Chosen]) -> list[Chosen]:
         """The best method and those that are within noise of it."""
@@ -212,5 +213,13 @@ class Measure:
         ]
 
     def _is_noise(self, one: Chosen, best: Chosen) -> bool:
-        apart = seed_differences.paired(self.of(one), self.of(best))
+        ours, theirs = (
+            {seed: self._worse(value) for seed, value in self.of(m).items()}
+            for m in (one, best)
+        )
+        apart = seed_differences.paired(ours, theirs)
         return apart is None or apart.is_noise
+
+    def _worse(self, value: float) -> float:
+        """The more, the worse."""
+        return abs(value) if self.lower else -value

@@ -176,6 +176,22 @@ def test_noise_is_an_interval_over_seeds(monkeypatch):
     assert words.endswith("the only one that has runs")
 
 
+def test_an_error_below_0_is_as_good_as_one_as_far_above(monkeypatch):
+    measure = next(
+        m
+        for m in smoothing_bench.measures([], students=False)
+        if m.heading == "debiased ECE"
+    )
+    monkeypatch.setattr(type(measure), "of", lambda self, m: dict(m.runs))
+    least = made(SMOOTHED, {0: 0.001, 1: -0.001, 2: 0.002})
+    below = made(smoothing_methods.HARD, {0: -0.03, 1: -0.031, 2: -0.03})
+    above = made(smoothing_methods.METHODS[2], {0: 0.03, 1: 0.031, 2: 0.03})
+    ranked = [method for method, _ in measure.ranked([below, above, least])]
+    assert ranked[0] is least
+    assert measure.like_the_best([below, above, least]) == [least]
+    assert measure.like_the_best([below, above]) == [below, above]
+
+
 def test_a_part_of_the_runs_gives_a_part_of_the_page(built):
     folder = built(
         "smoothing_bench",
