@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from ls_tf.analysis import given, outputs
 from ls_tf.analysis.outputs import Array
@@ -230,7 +229,8 @@ def _log_p(logits: Any, batch: int, beams: int, temperature: float) -> Array:
             "hypothesis one above -inf"
         )
     shifted = (rows - most) / temperature  # -inf stays
-    log_p: Array = special.log_softmax(shifted, axis=1)
+    total = np.exp(shifted).sum(axis=1, keepdims=True)
+    log_p: Array = shifted - np.log(total)
     return log_p.reshape(batch, beams, -1)
 
 
