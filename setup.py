@@ -104,6 +104,7 @@ setup(
         "dev": [
             *("tensorflow>=2.21", *_WITH_TENSORFLOW),
             *("jax>=0.8", *_PANDAS),  # the tests run both engines
+            *_HF,  # and read sets of Hugging Face
             *(*_SLURM, *_RAY),  # and both launchers
             "pytest>=8.0",
             "pytest-xdist>=3.5",
