@@ -391,9 +391,7 @@ def _launcher(values: Flags, place: Place) -> "Choice":
 
 
 def _make_missing(
-    values: Flags,
-    argv: Sequence[str],
-    wanted: list[RunIdentity],
+    values: Flags, argv: Sequence[str], wanted: list[RunIdentity]
 ) -> bool:
     """Trains a report's runs; says whether there was one to train."""
     with importing():

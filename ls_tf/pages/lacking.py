@@ -2,6 +2,7 @@
 
 from types import ModuleType
 
+from ls_tf.pages import tables
 from ls_tf.pages.builder import Report
 from ls_tf.records import runs
 from ls_tf.spec.resolve import Resolver
@@ -47,9 +48,8 @@ def sentence(
     else:
         said = f"it trains no run for {name}"
     if lacking:
-        words = "1 run" if lacking == 1 else f"{lacking} runs"
         said += (
-            f"; {words} that would add seeds or rows: not finished, the "
-            "commands are on the page"
+            f"; {tables.counted(lacking, 'run')} that would add seeds or "
+            "rows: not finished, the commands are on the page"
         )
     return f"--run_missing: {said}"

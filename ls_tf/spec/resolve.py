@@ -48,10 +48,7 @@ _PARTS = {
     "loss": ("ls_tf.losses", "Loss", tuple(LOSS_NUMBERS)),
 }
 # Fields that only data sets of the user's own images take.
-_OWN = (
-    *("image_size", "channels", "held_out", "held_out_seed"),
-    "label_column",
-)
+_OWN = ("image_size", "channels", "held_out", "held_out_seed", "label_column")
 
 
 # The same of parts whose functions are Keras's, or hold to its form.

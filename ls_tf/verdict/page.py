@@ -1,7 +1,6 @@
 """The page of a verdict: the words, one table, three pictures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -75,24 +74,12 @@ def write(
     )
 
 
-@dataclass(frozen=True)
-class _Between(Interval):
-    """An interval that keeps the digits it is shown with."""
-
-    text: str
-
-    def shown(self, form: str) -> str:
-        """The text."""
-        del form
-        return self.text
-
-
 def _number(shown: str) -> object:
     """A cell that keeps its words, and stands as a number where it is one."""
     low, to, high = shown.partition(" to ")
     try:
         if to:
-            return _Between(AsPrinted(low), AsPrinted(high), shown)
+            return Interval(AsPrinted(low), AsPrinted(high))
         return AsPrinted(shown)
     except ValueError:
         return shown
