@@ -96,7 +96,7 @@ ACCURACY = Number("classification", "accuracy", "%")
 WITHIN_NOISE = "within noise"
 INTERVAL = (
     "“Within noise”: the 95 % interval (Student's) of the difference over the "
-    "seeds holds 0, as it does for one seed."
+    "seeds holds 0; one seed has none."
 )
 
 
@@ -173,7 +173,8 @@ class Claim(Generic[Subject]):
         printed: the two numbers as the paper that makes it prints them;
             ``holds_in_paper`` is None if one is missing.
         by_interval: whether ``holds`` says "within noise" where the interval
-            holds 0, as that of one seed does.
+            holds 0. Of one seed nothing is known of noise, and the verdict
+            counts it.
     """
 
     of: Subject
@@ -201,7 +202,8 @@ class Claim(Generic[Subject]):
             self.rise = self.high - self.low
             self.difference = self.low - self.high
         self.apart = seed_differences.paired(self.higher, self.lower)
-        if self.by_interval and self.apart and self.apart.is_noise:
+        several = self.by_interval and self.seeds > 1
+        if several and self.apart and self.apart.is_noise:
             self.holds = WITHIN_NOISE
 
     @property

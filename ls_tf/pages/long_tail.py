@@ -245,9 +245,8 @@ def build(records: Records) -> Iterable[Block]:
         "have a long tail: it takes from few-shot classes, the shrinking of "
         "the last layer's weights is lost, and a smoothed teacher teaches "
         "worse. Each seed has a tail of its own, of which the classes and the "
-        "images are drawn; what is compared has the same seed. A claim is "
-        "within noise if the 95 % interval (Student's) of the difference over "
-        f"the seeds holds 0. {networks.COMMANDS}"
+        "images are drawn; what is compared has the same seed. "
+        f"{declared.INTERVAL} {networks.COMMANDS}"
     )
     sentence = "{of}: {text} ({whose}): " + declared.compared("#.4g")
     yield declared.findings((found, sentence))

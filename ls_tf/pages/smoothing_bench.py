@@ -71,7 +71,7 @@ _COMMON = (
     Measure("ECE at T", Number("reliability", "ece_scaled"), ".4f"),
     AURC,
     NORMALISED,
-    Measure("NC1", Number("neural_collapse", "nc1", role="train"), ".3g"),
+    Measure("NC1", Number("neural_collapse", "nc1", role="train"), "#.3g"),
     _NC2,
     Measure("NC3", Number("neural_collapse", "nc3", role="train"), ".3f"),
     SEPARATION,
@@ -99,14 +99,18 @@ def measures(foreign: Sequence[str], *, students: bool) -> list[Measure]:
     return [*_COMMON, *others, *([STUDENT] if students else [])]
 
 
-def _marked(measure: Measure, method: Chosen, best: Sequence[Chosen]) -> str:
+def _marked(
+    measure: Measure, method: Chosen, best: Sequence[Chosen]
+) -> tables.AsPrinted | str:
     over = tables.spread(measure.of(method).values())
     if over is None:
         return NO_RUN
     text = tables.cell(over.mean, measure.form)
     if method is best[0]:
-        return f"{text} ★"
-    return f"{text} ≈" if method in best else text
+        text += " ★"
+    elif method in best:
+        text += " ≈"
+    return tables.AsPrinted(text, over.mean)
 
 
 def _words(methods: Sequence[Chosen], measure: Measure) -> str:
@@ -355,9 +359,9 @@ def build(
         "frequencies it differs on long tails (report long_tail) and hardly "
         "where classes are as frequent; a target below 1/K, negative "
         "smoothing, is for wrong labels (reports g_fig5 to g_fig11): these "
-        "have no rows. ★ marks the best mean of a column; ≈ what is within "
-        "noise of it: the 95 % interval (Student's) of the difference over the "
-        "seeds that both have holds 0, as it does for one seed."
+        "have no rows. ★ marks the best mean of a column; ≈ what is not "
+        "known to differ from it: the 95 % interval (Student's) of the "
+        "difference over the seeds that both have holds 0, or they have one."
     )
     best = {m.heading: m.like_the_best(methods) for m in wanted}
 

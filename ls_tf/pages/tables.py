@@ -19,13 +19,19 @@ _NAMED = 8  # of the rows without a run, before "more"
 
 
 class AsPrinted(float):
-    """A number with digits of its own, as those that a paper prints."""
+    """A number with digits of its own, as those that a paper prints.
+
+    Args:
+        text: the number as it is printed.
+        value: the number itself, where the text has more than it.
+    """
 
     text: str
 
-    def __new__(cls, text: str) -> "AsPrinted":
+    def __new__(cls, text: str, value: float | None = None) -> "AsPrinted":
         """Takes the number as it is printed."""
-        number = super().__new__(cls, text.replace("−", "-"))
+        exact = text.replace("−", "-") if value is None else value
+        number = super().__new__(cls, exact)
         number.text = text
         return number
 

@@ -68,9 +68,7 @@ class _Pair:
             side.number.of(side.runs(records))
             for side in (self.lower, self.higher)
         )
-        # Of one seed nothing is known of noise, and the verdict counts it.
-        by_interval = len(set(lower) & set(higher)) > 1
-        return Claim(self, lower, higher, self.text, by_interval=by_interval)
+        return Claim(self, lower, higher, self.text, by_interval=True)
 
 
 def _translated(records: Records) -> Iterable[Pair]:

@@ -86,8 +86,7 @@ def build(records: Records) -> Iterable[Block]:
             _ERROR.of(rows[better].runs),
             _ERROR.of(rows[worse].runs),
             printed=(rows[better].printed("M"), rows[worse].printed("M")),
-            # Of one seed nothing is known of noise, and the verdict counts it.
-            by_interval=len(set(rows[better].runs) & set(rows[worse].runs)) > 1,
+            by_interval=True,
         )
         for text, (better, worse) in _CLAIMS.items()
     ]

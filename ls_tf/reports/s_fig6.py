@@ -224,9 +224,8 @@ def build(records: Records) -> Iterable[Block]:
     yield declared.table(
         "claims",
         "Claims, accuracy of students in %, means over the seeds that both "
-        "have, within noise if the 95 % interval (Student's) of the difference "
-        "holds 0, as that of one seed does; as printed: Shen et al.'s numbers "
-        "of ImageNet.",
+        "have; as printed: Shen et al.'s numbers of ImageNet. "
+        f"{declared.INTERVAL}",
         claims,
         ("teacher", lambda c: c.of, ""),
         ("claim", lambda c: c.text, ""),

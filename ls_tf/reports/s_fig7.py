@@ -199,9 +199,8 @@ def build(records: Records) -> Iterable[Block]:
     )
     yield declared.table(
         "claims",
-        "BLEU, cased, means over the seeds that both have. Within noise: the "
-        "95 % interval (Student's) of the difference over the seeds holds 0, "
-        "which that of one seed always does.",
+        "BLEU, cased, means over the seeds that both have. "
+        f"{declared.INTERVAL}",
         claims,
         ("claim", lambda c: c.text, ""),
         ("whose", lambda c: c.whose, ""),

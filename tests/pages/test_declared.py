@@ -177,7 +177,9 @@ def test_a_claim_may_be_judged_by_an_interval_over_seeds():
         assert Claim("it", *pair, by_interval=True).holds == word
     assert Claim("it", *pairs["within noise"]).holds == "no"
     alone = Claim("it", {0: 1.0}, {0: 2.0}, by_interval=True)
-    assert alone.holds == "within noise"
+    assert str(alone.verdict) == "holds in 1 of 1 seed"
+    alone = Claim("it", {0: 3.0}, {0: 2.0}, by_interval=True)
+    assert str(alone.verdict) == "fails: holds in 0 of 1 seed"
 
 
 def test_the_interval_of_a_claim_stands_in_its_table():

@@ -48,10 +48,12 @@ def test_three_seeds_that_agree_are_no_noise(quick, built):
     )
 
 
-def test_one_seed_is_noise(quick, built):
+def test_of_one_seed_nothing_is_said_of_noise(quick, built):
     folder = built("s_fig7", lambda need: need.seed == 0)
-    holds = {r["holds"] for r in rows(folder, "claims")}
-    assert holds == {"within noise"}
+    found = rows(folder, "claims")
+    # Students have the numbers of their teachers here: no difference.
+    assert [r["holds"] for r in found] == ["yes", "yes", "no", "no"]
+    assert {r["seeds"] for r in found} == {"1"}
 
 
 def test_the_curves_are_those_of_the_metrics(store):
