@@ -365,7 +365,7 @@ def build(
     )
     best = {m.heading: m.like_the_best(methods) for m in wanted}
 
-    def marked(method: Chosen, measure: Measure) -> str:
+    def marked(method: Chosen, measure: Measure) -> tables.AsPrinted | str:
         return _marked(measure, method, best[measure.heading])
 
     yield declared.table(
