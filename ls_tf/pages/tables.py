@@ -86,8 +86,12 @@ class Interval:
         return f"{cell(self.low, form)} to {cell(self.high, form)}"
 
     def parts(self, heading: str) -> dict[str, object]:
-        """The columns that it is for programs."""
-        return {f"{heading} from": self.low, "to": self.high}
+        """The columns that it is for programs.
+
+        Both are named: a table may have several intervals, and a reader that
+        takes columns by their names would mix those of one name.
+        """
+        return {f"{heading} from": self.low, f"{heading} to": self.high}
 
 
 def counted(number: int, noun: str) -> str:

@@ -208,9 +208,10 @@ def test_the_command_writes_a_page_a_table_and_pictures(line, tmp_path):
         "measure",
         "hard",
         "hard, 95% interval from",
-        "to",
+        "hard, 95% interval to",
     ]
     assert headings[5] == "smoothed, 95% interval from"
+    assert len(set(headings)) == len(headings)
     for row in rows:  # floats, or nothing; no words
         assert all(math.isfinite(float(cell)) for cell in row[1:] if cell)
     (accuracy,) = (row[1:4] for row in rows if row[0] == "accuracy, %")

@@ -194,7 +194,7 @@ def test_the_interval_of_a_claim_stands_in_its_table():
     assert tables.aligned_right(table) == [True]
     # Programs get two columns.
     headings, (ends, *others) = tables.spelled(table)
-    assert headings == ["difference, 95 % from", "to"]
+    assert headings == ["difference, 95 % from", "difference, 95 % to"]
     assert ends == pytest.approx([2 - 12.706205, 2 + 12.706205])
     assert others == [[None, None]] * 2
     table = declared.table(

@@ -59,13 +59,14 @@ def test_the_committed_records_by_hand(tmp_path):
     ]
     low, high = stats.ttest_1samp(rises, 0).confidence_interval()
     assert float(row["difference, 95 % from"]) == pytest.approx(low)
-    assert float(row["to"]) == pytest.approx(high)
+    assert float(row["difference, 95 % to"]) == pytest.approx(high)
     assert low < 0 < high and row["holds"] == "within noise"
     # Its records are from before the sentences were counted.
     (test,) = rows(tmp_path / "claims", "bootstrap")
     assert test["p"] == "no counts kept"
     row = found["Smoothing translates better", "Multi30k, small Transformer"]
-    assert row["difference, 95 % from"] == row["to"] == ""
+    ends = [row[f"difference, 95 % {end}"] for end in ("from", "to")]
+    assert ends == ["", ""]
     rise = float(row["claimed more"]) - float(row["claimed less"])
     assert float(test["difference"]) == pytest.approx(rise)
     # One seed: nothing is said of noise.

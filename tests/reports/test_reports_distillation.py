@@ -393,8 +393,8 @@ def test_differences_within_noise_are_said_to_be_so(built):
     gains = [0.10 - spread for spread in spreads.values()]
     half = 4.302653 * statistics.stdev(gains) / math.sqrt(3)
     mean = statistics.fmean(gains)
-    found = float(row["difference, 95 % from"]), float(row["to"])
-    assert found == pytest.approx((mean - half, mean + half), rel=1e-6)
+    found = [float(row[f"difference, 95 % {end}"]) for end in ("from", "to")]
+    assert found == pytest.approx([mean - half, mean + half], rel=1e-6)
     assert (other["holds"], other["seeds"]) == ("yes", "3")
 
 

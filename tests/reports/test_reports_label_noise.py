@@ -266,8 +266,8 @@ def test_weak_smoothing_that_the_seeds_do_not_agree_on_is_noise():
     assert judged(tables) == ["within noise", "within noise"]
     first = dicts(tables["claims"])[0]
     # Mean 1/3, deviation 2/sqrt(3), t of 2 degrees 4.3027: -2.535 to 3.202.
-    ends = first["difference, 95 % from"], first["to"]
-    assert ends == pytest.approx((-2.535, 3.202), abs=1e-3)
+    ends = [first[f"difference, 95 % {end}"] for end in ("from", "to")]
+    assert ends == pytest.approx([-2.535, 3.202], abs=1e-3)
 
 
 @pytest.mark.parametrize("number", range(5, 12))

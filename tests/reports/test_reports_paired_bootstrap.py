@@ -44,6 +44,8 @@ def test_runs_are_compared_by_a_paired_bootstrap(quick, built):
         apart = found.difference
         assert close(row["difference"], apart.score)
         assert close(row["difference, 95 % from"], apart.low)
+        assert close(row["difference, 95 % to"], apart.high)
+        assert close(row["the system's 95 % to"], found.system.high)
         if score == "bleu_uncased":
             rises = apart
     page = page_of(folder)
@@ -59,7 +61,9 @@ def test_runs_are_compared_by_a_paired_bootstrap(quick, built):
     scores = {
         r["alpha"]: r for r in rows(folder, "scores") if r["network"] == SMALL
     }
-    ends = [scores["0.1"][k] for k in ("95 % of the first seed from", "to")]
+    ends = [
+        scores["0.1"][f"95 % of the first seed {end}"] for end in ("from", "to")
+    ]
     assert ends[0] == uncased["the system's 95 % from"]
     assert float(ends[0]) < counts[0.1].values["bleu_uncased"] < float(ends[1])
 
@@ -80,7 +84,7 @@ def test_records_without_counts_say_so_and_have_no_p(quick, built):
     # At T = 1 hard targets lose 4 * 0.5^2 BLEU, see ``translation_records``.
     for row in found:
         assert close(row["difference"], 2.0)
-        assert row["difference, 95 % from"] == row["to"] == ""
+        assert row["difference, 95 % from"] == row["difference, 95 % to"] == ""
 
 
 def of_one_less(need):
