@@ -55,6 +55,15 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
             f"{list(data[0].classes) or 'all'}, got "
             f"{list(data[1].classes) or 'all'}"
         )
+    if data[0].label_column != data[1].label_column and (
+        (names[0], data[0].source) == (names[1], data[1].source)
+    ):
+        raise SpecError(
+            "teacher: wanted data.label_column as the student's, "
+            f"{data[0].label_column or 'none named'}, got "
+            f"{data[1].label_column or 'none named'}; "
+            "teacher.changes.data.label_column says it"
+        )
     if None not in (ours, theirs) and ours != theirs:
         raise SpecError(
             f"teacher: wanted {ours} classes as the student's ({names[0]}), "

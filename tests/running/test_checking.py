@@ -188,6 +188,23 @@ def test_the_columns_of_a_hugging_face_folder_are_looked_at(printed, elsewhere):
     assert (code, out) == (2, "") and "tset" in err
 
 
+def test_a_teacher_of_another_column_of_labels_is_refused(printed):
+    hub = {"data.name": "hf", "data.source": "x/y"}
+    both = {**hub, **{f"teacher.changes.{k}": v for k, v in hub.items()}}
+    ours, theirs = "data.label_column", "teacher.changes.data.label_column"
+    for named, says in (
+        ({ours: "fine"}, "student's, fine, got none named"),
+        ({theirs: "fine"}, "student's, none named, got fine"),
+        ({ours: "fine", theirs: "coarse"}, "student's, fine, got coarse"),
+    ):
+        flags = [f"--set={k}={v}" for k, v in {**both, **named}.items()]
+        code, out, err = printed(STUDENT, *flags)
+        assert (code, out) == (2, "") and says in err
+    same = {ours: "fine", theirs: "fine"}
+    flags = [f"--set={k}={v}" for k, v in {**both, **same}.items()]
+    assert printed(STUDENT, *flags)[0] == 0
+
+
 def test_what_can_be_built_is_printed(printed):
     code, out, err = printed(
         DIGITS, "--set=optimizer.name=Adam", "--set=model.options.hidden=8"
