@@ -14,7 +14,7 @@ import functools
 from collections.abc import Mapping
 from types import ModuleType
 
-from ls_tf.pipeline import folders, own
+from ls_tf.pipeline import folders, own, own_records
 from ls_tf.pipeline.contract import Arrays, DatasetInfo
 
 INFO = DatasetInfo(
@@ -44,6 +44,8 @@ def glance(source: str, how: own.Reading) -> Mapping[str, int]:
 
     Source: ours.
     """
+    if how.streams:
+        own_records.refuse_size(how)
     listing = folders.listed(own.title("image_folder", source), source)
     parts = own.hold_out(listing.name, listing.labels, how)
     return {base: len(rows) for base, (_, rows) in parts.items()}

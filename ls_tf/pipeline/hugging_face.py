@@ -35,7 +35,7 @@ def opened(source: str, how: own.Reading) -> ModuleType:
     Source: ours.
     """
     name = own.title("hf", source)
-    splits, names = _splits(name, source, how.label_column)
+    splits, names = _splits(name, source, how)
     if how.streams:
         return _streamed(name, splits, names, how)
     total = sum(len(split.table) for split in splits.values())
@@ -69,10 +69,12 @@ def glance(source: str, how: own.Reading) -> Mapping[str, int]:
 
     Source: ours.
     """
+    if how.streams:
+        own_records.refuse_size(how)
     if not os.path.isdir(os.path.expanduser(source)):
         return {}
     name = own.title("hf", source)
-    splits, names = _splits(name, source, how.label_column)
+    splits, names = _splits(name, source, how)
     labels, _ = own.classes(name, _labels(name, splits), names)
     parts = own.hold_out(name, labels, how)
     return {base: len(rows) for base, (_, rows) in parts.items()}
@@ -137,14 +139,14 @@ class _Split:
 
 
 def _splits(
-    name: str, source: str, label_column: str
+    name: str, source: str, how: own.Reading
 ) -> tuple[dict[str, _Split], list[str]]:
     """Split -> where it has images and labels; and the names of classes."""
     splits: dict[str, _Split] = {}
     names: list[str] = []
     for base, table in _tables(source).items():
         where = f"{name}/{base}"
-        image, label = _columns(where, table.features, label_column)
+        image, label = _columns(where, table.features, how)
         if base != "train" and _lacks_labels(table, label):
             continue
         names = names or [str(n) for n in table.features[label].names]
@@ -207,9 +209,9 @@ def _tables(source: str) -> dict[str, Any]:
     return dict(sorted(named.items(), key=lambda item: item[0] != "train"))
 
 
-def _columns(where: str, features: Any, label: str) -> tuple[str, str]:
-    """Finds the columns of images and of labels; ``label`` may name that."""
-    datasets = _library()
+def _columns(where: str, features: Any, how: own.Reading) -> tuple[str, str]:
+    """Finds the columns of images and of labels; ``how`` may name that."""
+    datasets, label = _library(), how.label_column
     images, labels = (
         [name for name, kind in features.items() if isinstance(kind, wanted)]
         for wanted in (datasets.Image, datasets.ClassLabel)
@@ -220,6 +222,13 @@ def _columns(where: str, features: Any, label: str) -> tuple[str, str]:
             f"{', '.join(labels) or 'none is there'}, got {label}"
         )
     keeping = "save_to_disk(FOLDER) keeps it"
+    # Of a foreign set no field of the experiment says how it is read.
+    choosing = (
+        "in datasets rename_column(..., 'label') says which is meant, and "
+        f"{keeping}"
+        if how.is_foreign
+        else f"say which, as --set=data.label_column={(labels or [''])[0]}"
+    )
     return (
         _one(
             f"{where}: wanted one column of images",
@@ -238,7 +247,7 @@ def _columns(where: str, features: Any, label: str) -> tuple[str, str]:
             labels,
             "label",
             features,
-            f"say which, as --set=data.label_column={labels[0]}"
+            choosing
             if labels
             else "in datasets class_encode_column(...) makes one of numbers or "
             f"words, and {keeping}",

@@ -20,7 +20,8 @@ from own_sets import (
 )
 from PIL import Image
 
-from ls_tf.pipeline import own
+from ls_tf.pipeline import fitting, own
+from ls_tf.spec import SpecError
 
 _ORIENTATION = 0x112
 
@@ -211,6 +212,19 @@ def test_the_column_that_is_named_is_learnt(tmp_path):
         "data.label_column: wanted a column of class labels, fine_label, "
         "coarse, got img",
     )
+    # Of a set that is only measured on no field of the experiment says it.
+    foreign = f"hf:{tmp_path / 'two'}"
+    with pytest.raises(SpecError, match="rename_column") as caught:
+        fitting.load(foreign, "test", (6, 5, 3), data_dir=None)
+    assert "data.label_column" not in str(caught.value)
+    renamed = {
+        base: part.rename_column("coarse", "label")
+        for base, part in parts.items()
+    }
+    datasets.DatasetDict(renamed).save_to_disk(tmp_path / "renamed")
+    foreign = f"hf:{tmp_path / 'renamed'}"
+    found = fitting.load(foreign, "test", (6, 5, 3), data_dir=None)
+    np.testing.assert_array_equal(found["label"], Y % 2)
 
 
 def test_a_column_of_labels_is_of_sets_with_columns_alone(tmp_path):

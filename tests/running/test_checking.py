@@ -174,6 +174,20 @@ def test_a_hugging_face_name_is_not_fetched(printed, monkeypatch):
     assert (code, err) == (0, "") and json.loads(out)
 
 
+@pytest.mark.parametrize("name", ["image_folder", "hf"])
+def test_a_size_of_what_is_streamed_is_refused(printed, elsewhere, name):
+    for place in ("train/cat", "train/dog", "test/cat", "test/dog"):
+        (elsewhere / place).mkdir(parents=True)
+        (elsewhere / place / "1.png").write_bytes(b"of no format")
+    source = elsewhere if name == "image_folder" else "x/y"
+    words = own(name, source)[1:]
+    streamed = ("--experiment=resnet50_tiny_imagenet", *words)
+    assert printed(*streamed)[0] == 0
+    code, out, err = printed(*streamed, "--set=data.image_size=32,32")
+    assert (code, out) == (2, "")
+    assert err.endswith("the augmentation of photographs makes them alike\n")
+
+
 @pytest.mark.slow
 def test_the_columns_of_a_hugging_face_folder_are_looked_at(printed, elsewhere):
     images = np.zeros((6, 4, 4), np.uint8)
