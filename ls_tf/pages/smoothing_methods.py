@@ -201,7 +201,7 @@ class Measure:
         """The methods and their means, the best first."""
         means = [(m, tables.mean(self.of(m).values())) for m in methods]
         found = [(m, mean) for m, mean in means if mean is not None]
-        return sorted(found, key=lambda f: self._worse(f[1]))
+        return sorted(found, key=lambda f: self._turn(f[1]) * f[1])
 
     def like_the_best(self, methods: Iterable[Chosen]) -> list[Chosen]:
         """The best method and those that are within noise of it."""
@@ -213,13 +213,18 @@ class Measure:
         ]
 
     def _is_noise(self, one: Chosen, best: Chosen) -> bool:
+        # Turned as the means are, by which they were ranked: seeds on both
+        # sides of 0 cancel in these.
         ours, theirs = (
-            {seed: self._worse(value) for seed, value in self.of(m).items()}
-            for m in (one, best)
+            {
+                seed: self._turn(statistics.fmean(of.values())) * v
+                for seed, v in of.items()
+            }
+            for of in (self.of(one), self.of(best))
         )
         apart = seed_differences.paired(ours, theirs)
         return apart is None or apart.is_noise
 
-    def _worse(self, value: float) -> float:
-        """The more, the worse."""
-        return abs(value) if self.lower else -value
+    def _turn(self, mean: float) -> int:
+        """What numbers of a mean are multiplied by: the more, the worse."""
+        return 1 if self.lower and mean >= 0 else -1

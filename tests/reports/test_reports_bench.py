@@ -197,6 +197,10 @@ def test_an_error_below_0_is_as_good_as_one_as_far_above(monkeypatch):
     assert ranked[0] is least
     assert measure.like_the_best([below, above, least]) == [least]
     assert measure.like_the_best([below, above]) == [below, above]
+    # The mean ranks: one nearer to 0 in each seed is not told from it.
+    around = made(SMOOTHED, {0: 0.01, 1: -0.01})
+    nearer = made(smoothing_methods.HARD, {0: 0.005, 1: 0.005})
+    assert measure.like_the_best([nearer, around]) == [around, nearer]
 
 
 def test_a_part_of_the_runs_gives_a_part_of_the_page(built):
