@@ -34,10 +34,16 @@ _REPORTS = "ls_tf.reports"
 _PROGRAM = "python run_experiment.py"
 # What of a model's options says how large it is.
 _SIZES = ("hidden", "filters", "blocks", "widths", "layers")
-# What makes a run cost more or less than its experiment.
-_COSTS = {"train.epochs", "train.steps", "data.train", "data.classes"} | {
-    f"model.options.{name}" for name in _SIZES
-}
+# What makes a run cost more or less than its experiment: another length,
+# other data, another network; but not what of the data is only relabelled.
+_COSTS = (
+    "train.epochs",
+    "train.steps",
+    "train.global_batch",
+    "data.",
+    "model.",
+)
+_FREE = ("data.label_kept", "data.label_transition", "data.noisy_labels")
 _MOST_NAMED = 4  # settings that are named one by one
 
 
@@ -146,7 +152,10 @@ def _measured(row: _Row) -> str | None:
     seconds: dict[tuple[int, str], dict[object, float]] = defaultdict(dict)
     for need, record in row.runs.items():
         run = record.run
-        is_whole = not _COSTS & need.changes.keys()
+        is_whole = not any(
+            path.startswith(_COSTS) and path not in _FREE
+            for path in need.changes
+        )
         if is_whole and run.get("train_seconds"):
             took = float(run["train_seconds"])
             together = int(run.get("networks") or 1)

@@ -96,6 +96,23 @@ def test_time_is_the_median_of_whole_runs_of_one_network(rows):
     assert found["fc_mnist"]["measured"] is None
 
 
+def test_time_is_not_that_of_other_data_or_batches(rows):
+    others = [
+        {"data.name": "npz", "data.source": "mine.npz"},
+        {"data.tail_power": 6.0},
+        {"train.global_batch_size": 10},
+    ]
+    relabelled = Need("fc_digits", {"data.label_kept": 0.8})
+    needs = [Need("fc_digits", changed) for changed in others]
+    on_cpu = {"device_kind": "CPU", "host_cpus": 2}
+    facts = {need: {**on_cpu, "train_seconds": 9.0} for need in needs}
+    facts[relabelled] = {**on_cpu, "train_seconds": 60.0}
+    found = rows(*needs, relabelled, facts=facts)
+    assert found["fc_digits"]["measured"] == (
+        "60 s on a CPU, 2 cores (median of 1 run)"
+    )
+
+
 def test_a_program_of_several_networks_counts_once(rows):
     needs = [Need("fc_digits", HARD, seed=seed) for seed in range(6)]
     some = Need("fc_digits", {"data.classes": (4, 9)})
