@@ -191,5 +191,5 @@ class Pieces:
                     ) from error
                 damaged.append(at)
         raise DataError(
-            f"{self.shards.name}: of class {label} no record is a whole JPEG"
+            f"{self.shards.name}: of class {label} no record is a whole picture"
         )
