@@ -37,11 +37,9 @@ _SIZES = ("hidden", "filters", "blocks", "widths", "layers")
 # What makes a run cost more or less than its experiment: another length,
 # other data, another network; but not what of the data is only relabelled.
 _COSTS = (
-    "train.epochs",
-    "train.steps",
-    "train.global_batch",
-    "data.",
-    "model.",
+    *("train.epochs", "train.steps", "train.global_batch"),
+    *("data.", "model.name"),
+    *(f"model.options.{name}" for name in _SIZES),
 )
 _FREE = ("data.label_kept", "data.label_transition", "data.noisy_labels")
 _MOST_NAMED = 4  # settings that are named one by one
