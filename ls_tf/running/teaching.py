@@ -55,21 +55,33 @@ def run_of(identity: RunIdentity) -> RunIdentity | None:
             f"{list(data[0].classes) or 'all'}, got "
             f"{list(data[1].classes) or 'all'}"
         )
-    if data[0].label_column != data[1].label_column and (
-        (names[0], data[0].source) == (names[1], data[1].source)
-    ):
-        raise SpecError(
-            "teacher: wanted data.label_column as the student's, "
-            f"{data[0].label_column or 'none named'}, got "
-            f"{data[1].label_column or 'none named'}; "
-            "teacher.changes.data.label_column says it"
-        )
+    if (names[0], data[0].source) == (names[1], data[1].source):
+        _check_own(*data)
     if None not in (ours, theirs) and ours != theirs:
         raise SpecError(
             f"teacher: wanted {ours} classes as the student's ({names[0]}), "
             f"got {theirs} ({names[1]})"
         )
     return teacher
+
+
+def _check_own(student: DataSpec, teacher: DataSpec) -> None:
+    """Refuses another reading of the same set, as one that is held out from.
+
+    What a student is measured on its teacher has not seen either.
+    """
+    for field in ("label_column", "held_out", "held_out_seed"):
+        ours, theirs = getattr(student, field), getattr(teacher, field)
+        if ours != theirs:
+            raise SpecError(
+                f"teacher: wanted data.{field} as the student's, "
+                f"{_named(ours)}, got {_named(theirs)}; "
+                f"teacher.changes.data.{field} says it"
+            )
+
+
+def _named(value: object) -> str:
+    return "none named" if value == "" else str(value)
 
 
 def _num_classes(data: DataSpec) -> int | None:

@@ -219,6 +219,22 @@ def test_a_teacher_of_another_column_of_labels_is_refused(printed):
     assert printed(STUDENT, *flags)[0] == 0
 
 
+@pytest.mark.parametrize("field", ["held_out", "held_out_seed"])
+def test_a_teacher_that_saw_what_is_held_out_is_refused(printed, field):
+    hub = {"data.name": "hf", "data.source": "x/y", "data.held_out": 0.2}
+    flags = [
+        f"--set={start}{k}={v}"
+        for start in ("", "teacher.changes.")
+        for k, v in hub.items()
+    ]
+    assert printed(STUDENT, *flags)[0] == 0
+    value = {"held_out": 0.1, "held_out_seed": 1}[field]
+    code, out, err = printed(STUDENT, *flags, f"--set=data.{field}={value}")
+    assert (code, out) == (2, "")
+    assert f"teacher: wanted data.{field} as the student's, {value}, got" in err
+    assert f"teacher.changes.data.{field} says it" in err
+
+
 def test_what_can_be_built_is_printed(printed):
     code, out, err = printed(
         DIGITS, "--set=optimizer.name=Adam", "--set=model.options.hidden=8"
