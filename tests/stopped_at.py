@@ -30,10 +30,10 @@ def main(phase, number, *flags):
         compiled, take = stages.Lowered.compile, Run.take
         made, trained = [], threading.Event()
 
-        def compile_at_most(lowered):
+        def compile_at_most(lowered, options):
             made.append(lowered)
             if len(made) <= before:
-                return compiled(lowered)
+                return compiled(lowered, options)
             if before:
                 trained.wait()
             stopping.limit(0.0, "COMMAND")

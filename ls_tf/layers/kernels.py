@@ -51,6 +51,27 @@ def on_cpu() -> bool:
     return all(name.startswith("cpu:") for name in names)
 
 
+def stored(x: Any) -> Any:
+    """Has a program for processors keep a tensor, and its gradient, in memory.
+
+    XLA makes one loop of a product's operand and all the sums and factors that
+    lead to it, and computes a sum of several uses once more in each. Where the
+    gradients of a residual network add up, each layer would so compute those
+    of all that follow. ``training.jax_programs`` keeps what is asked for here.
+
+    Args:
+        x: any tensor.
+
+    Returns:
+        The same; on TensorFlow and on accelerators nothing is asked for.
+    """
+    if keras.backend.backend() != "jax" or not on_cpu():
+        return x
+    from jax import lax
+
+    return lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+
+
 def devices() -> Any:
     """The devices of the batch of the program that is being traced.
 

@@ -20,6 +20,7 @@ import keras
 from keras import ops
 
 from ls_tf import seeds
+from ls_tf.layers import kernels
 from ls_tf.layers.attention import Earlier, MemoryAttention, SelfAttention
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform, PhiloxNormal
@@ -234,7 +235,11 @@ class Residual(keras.layers.Layer):  # type: ignore[misc]
         Returns:
             float [B, T, D].
         """
-        x = ops.add(x, self.dropout(change, training=training))
+        if training:
+            change = self.dropout(kernels.stored(change), training=True)
+        x = ops.add(x, change)
+        if training:
+            x = kernels.stored(x)
         return x if self._norm_first else self.norm(x)
 
 

@@ -229,6 +229,8 @@ class Transformer(keras.Model):  # type: ignore[misc]
             x = block(x, bias, keys, memory["bias"], training=training)
         penultimate = self.decoder_norm(x)
         logits = self._logits(penultimate)
+        if training:
+            logits = kernels.stored(logits)
         return {"logits": logits, "penultimate": penultimate}
 
     def _logits(

@@ -118,7 +118,7 @@ class _Programs:
 
     def _make(self, key: bytes, lowered: Any) -> Any:
         try:
-            program = lowered.compile()
+            program = lowered.compile(_options())
             with self._lock:
                 self._compiled[key] = program
                 while len(self._compiled) > _KEPT:
@@ -212,6 +212,16 @@ def begin(
     ]
     devices = {device.id for place in places for device in place}
     return _programs.begin(lowered, tuple(sorted(devices)), ahead=ahead)
+
+
+def _options() -> dict[str, str]:
+    """Has the compiler keep what ``layers.kernels.stored`` asks for.
+
+    On processors it would forget the barriers before it makes its loops.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    return {"xla_disable_hlo_passes": "cse_barrier_expander"}
 
 
 def _key(lowered: Any, devices: tuple[int, ...]) -> bytes:

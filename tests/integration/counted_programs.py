@@ -191,13 +191,13 @@ def watched(*, others):
     about = {"most": 0, "waited": 0}
     lock, begun, ended = threading.Condition(), [], []
 
-    def compile_watched(lowered):
+    def compile_watched(lowered, options):
         with lock:
             begun.append(lowered)
             about["most"] = max(about["most"], len(begun) - len(ended))
             if len(begun) == 1:
                 assert lock.wait_for(lambda: len(ended) >= others, 120)
-        program = _compile(lowered)
+        program = _compile(lowered, options)
         with lock:
             ended.append(lowered)
             lock.notify_all()

@@ -3,7 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
+import numpy as np
 import pytest
+from both import compiled, gradient
+from keras import ops
 
 from ls_tf.layers import kernels
 
@@ -71,3 +74,31 @@ def test_another_form_is_refused():
 def test_a_form_is_that_of_a_thread():
     with kernels.using("fused"), ThreadPoolExecutor(1) as pool:
         assert not pool.submit(kernels.fused).result()
+
+
+def test_what_is_stored_keeps_its_value_and_its_gradient():
+    x = np.array([[0.5, -2.0], [3.0, 0.0]], np.float32)
+
+    def cubes(x):
+        return kernels.stored(x * x) * x
+
+    np.testing.assert_array_equal(
+        ops.convert_to_numpy(compiled(kernels.stored)(x)), x
+    )
+    np.testing.assert_allclose(gradient(cubes, x), 3 * x**2, rtol=1e-6)
+
+
+@pytest.mark.skipif(not JAX, reason="TensorFlow's programs cannot be asked")
+def test_a_stack_stores_as_well():
+    import jax
+
+    x = np.arange(6, dtype=np.float32).reshape(3, 2)
+    np.testing.assert_array_equal(jax.vmap(kernels.stored)(x), x)
+
+
+@pytest.mark.parametrize("kind", ["gpu", "tpu"])
+def test_an_accelerator_is_asked_to_store_nothing(monkeypatch, kind):
+    names = [f"{kind}:0"]
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: names)
+    x = ops.ones(3)
+    assert kernels.stored(x) is x

@@ -5,7 +5,7 @@ import threading
 import jax
 import numpy as np
 import pytest
-from jax import stages
+from jax import lax, stages
 
 from ls_tf import stopping
 from ls_tf.stopping import StoppedError, waiting
@@ -97,7 +97,7 @@ def compilers(monkeypatch):
 
     compiled = stages.Lowered.compile
 
-    def compile_when_let_go(lowered):
+    def compile_when_let_go(lowered, options):
         (aval,) = jax.tree.leaves(lowered.in_avals)
         with Compilers.lock:
             Compilers.begun.append(aval.size)
@@ -105,7 +105,7 @@ def compilers(monkeypatch):
             Compilers.most = max(Compilers.most, at_once)
             Compilers.lock.notify_all()
         assert Compilers.let_go[aval.size].wait(SECONDS)
-        program = compiled(lowered)
+        program = compiled(lowered, options)
         with Compilers.lock:
             Compilers.ended.append(aval.size)
         return program
@@ -191,14 +191,14 @@ def test_a_compiler_that_fails_is_heard_of_where_its_program_is_needed(
     compiled = stages.Lowered.compile
     tried = threading.Event()
 
-    def fail_at_two(lowered):
+    def fail_at_two(lowered, options):
         (aval,) = jax.tree.leaves(lowered.in_avals)
         if aval.size == 2:
             tried.set()
             raise RuntimeError("RESOURCE_EXHAUSTED: out of memory")
         if aval.size == 1:
             assert tried.wait(SECONDS)
-        return compiled(lowered)
+        return compiled(lowered, options)
 
     monkeypatch.setattr(stages.Lowered, "compile", fail_at_two)
     sizes = (1, 2, 3)
@@ -232,3 +232,25 @@ def test_a_stop_waits_for_no_compiler(compilers):
     for call in list(waiting._under_way):
         call.result(SECONDS)
     assert not stopping.is_abandoned()
+
+
+def sums_and_factors(numbers):
+    """A sum of two uses, each of which could compute it once more."""
+    # What ``layers.kernels.stored`` asks for.
+    total = lax.optimization_barrier(numbers["a"] + 1)
+    return total * 2, total * total
+
+
+def test_what_is_stored_is_computed_once():
+    numbers = {"a": np.arange(4, dtype=np.float32)}
+    program = compiled(sums_and_factors, numbers)
+    assert "opt-barrier" in program.as_text()
+    double, square = program(jax.device_put(numbers))
+    np.testing.assert_array_equal(double, [2, 4, 6, 8])
+    np.testing.assert_array_equal(square, [1, 4, 9, 16])
+
+
+def test_an_accelerators_compiler_is_told_nothing(monkeypatch):
+    assert jax_programs._options()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert jax_programs._options() == {}
