@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ls_tf.analysis import transfer
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
+from ls_tf.pipeline import fitting
 from ls_tf.protocols import Arrays, Classifier
 from ls_tf.spec import SpecError
 
@@ -42,6 +43,7 @@ class Evaluator:
             raise SpecError(
                 f"{_NAME}: strength: wanted more than 0, got {self.strength}"
             )
+        fitting.named(self.data)
 
     def check(self, network: Classifier) -> None:
         """Refuses a data set that is not there.

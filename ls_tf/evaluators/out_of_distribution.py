@@ -8,7 +8,7 @@ from ls_tf import seeds
 from ls_tf.analysis import selective, transfer
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
-from ls_tf.pipeline import own
+from ls_tf.pipeline import fitting, own
 from ls_tf.protocols import Classifier
 from ls_tf.spec import SpecError
 
@@ -36,7 +36,7 @@ class Evaluator:
     count: int = 2000
 
     def __post_init__(self) -> None:
-        """Refuses no images, or the same ones twice.
+        """Refuses no images, the same ones twice, and names of none.
 
         Raises:
             SpecError: one line.
@@ -48,6 +48,9 @@ class Evaluator:
                 f"{_NAME}: others: wanted different data sets, got "
                 f"{', '.join(self.others) or 'none'}"
             )
+        for name in self.others:
+            if name != _NOISE:
+                fitting.named(name)
 
     def check(self, network: Classifier) -> None:
         """Refuses a data set that is not there.

@@ -1,5 +1,7 @@
 """Images of one data set in the shape of another's."""
 
+from types import ModuleType
+
 import numpy as np
 
 from ls_tf.pipeline import loading, own, prepared
@@ -7,6 +9,39 @@ from ls_tf.pipeline.contract import Arrays, DataError, DatasetInfo, RecordInfo
 from ls_tf.spec import DataSpec, SpecError, registry
 
 _GREY = np.array([0.299, 0.587, 0.114])  # of red, green, blue: ITU-R BT.601
+
+
+def named(name: str) -> ModuleType:
+    """Finds a data set whose images can be fitted, and reads none of it.
+
+    Args:
+        name: as ``load`` takes it.
+
+    Returns:
+        Its module.
+
+    Raises:
+        SpecError: no such data set, or one of another kind; a source that is
+            missing, or that it has no use for.
+
+    Source: ours.
+    """
+    called, _, source = name.partition(":")
+    module = registry.get("ls_tf.data", called, "data set")
+    if hasattr(module, "opened"):
+        if not source:
+            raise SpecError(
+                f"{name}: wanted its source behind a colon, as {called}:SOURCE"
+            )
+        return module
+    if source:
+        raise SpecError(f"{name}: wanted {called} alone, it has no source")
+    info = module.INFO
+    if not isinstance(info, DatasetInfo) or isinstance(info, RecordInfo):
+        raise SpecError(
+            f"{name}: wanted a data set of images that fit in memory"
+        )
+    return module
 
 
 def load(
@@ -30,18 +65,10 @@ def load(
 
     Source: ours.
     """
-    called, _, source = name.partition(":")
-    module = registry.get("ls_tf.data", called, "data set")
+    module = named(name)
     if hasattr(module, "opened"):
         return _own(name, split, shape, data_dir)
-    if source:
-        raise SpecError(f"{name}: wanted {called} alone, it has no source")
-    info = module.INFO
-    if not isinstance(info, DatasetInfo) or isinstance(info, RecordInfo):
-        raise SpecError(
-            f"{name}: wanted a data set of images that fit in memory"
-        )
-    if info.tfds is None:
+    if module.INFO.tfds is None:
         data_dir = None
     try:
         arrays = loading.load(module, split, data_dir=data_dir)
@@ -55,10 +82,6 @@ def _own(
 ) -> Arrays:
     """The user's own images, made alike as ``data.image_size`` makes them."""
     called, _, source = name.partition(":")
-    if not source:
-        raise SpecError(
-            f"{name}: wanted its source behind a colon, as {called}:SOURCE"
-        )
     data = DataSpec(
         called,
         *("train", "test", "test"),

@@ -49,7 +49,7 @@ class Answers:
         }
 
     def other_data(self, name, split):
-        assert name in ("halves", "npz:a/b.npz")
+        assert name in ("digits", "npz:a/b.npz")
         images = np.zeros((40, 8, 8, 1), np.uint8)
         images[::2] = 200
         return {"image": images, "label": np.arange(40) % 2}
@@ -121,16 +121,16 @@ def test_collapse_by_hand():
 
 
 def test_foreign_images_by_hand():
-    how = out_of_distribution.Evaluator("report", ("halves",), 20)
+    how = out_of_distribution.Evaluator("report", ("digits",), 20)
     found = how(Answers())
     # Own confidences 4, 3, 2, 1; foreign ones 1 and 0, ten each: of 80 pairs
     # ten are ties.
-    assert found.scalars["auroc_confidence_halves"] == (70 + 5) / 80
+    assert found.scalars["auroc_confidence_digits"] == (70 + 5) / 80
     assert found.count == 4
     # The user's own set is called by its file's name, wherever that lies.
     how = out_of_distribution.Evaluator("report", ("npz:a/b.npz",), 20)
     same = how(Answers()).scalars["auroc_confidence_npz:b.npz"]
-    assert same == found.scalars["auroc_confidence_halves"]
+    assert same == found.scalars["auroc_confidence_digits"]
     noise = out_of_distribution.Evaluator("report", ("noise",), 50)
     again = noise(Answers()).scalars
     assert again == noise(Answers()).scalars
@@ -138,7 +138,7 @@ def test_foreign_images_by_hand():
 
 
 def test_a_probe_elsewhere_by_hand():
-    found = linear_transfer.Evaluator("report", "halves", 30)(Answers())
+    found = linear_transfer.Evaluator("report", "digits", 30)(Answers())
     assert found.scalars == {"accuracy": 1.0, "accuracy_of_pixels": 1.0}
     assert found.count == 30
 

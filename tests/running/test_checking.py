@@ -53,6 +53,17 @@ def printed(tmp_path, monkeypatch, capsys):
             "wanted 1 or more, got 0",
         ),
         (
+            ["--experiment=bench_mnist", "--set=evaluators.7.options.others=x"],
+            "no data set 'x'; existing: ",
+        ),
+        (
+            [
+                "--experiment=bench_mnist",
+                "--set=evaluators.8.options.data=multi30k",
+            ],
+            "multi30k: wanted a data set of images that fit in memory",
+        ),
+        (
             [DIGITS, *FOCAL, "--set=loss.options.gamma=-1"],
             "loss 'focal': wanted gamma of 0 or more, got -1.0",
         ),
