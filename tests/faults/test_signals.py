@@ -127,6 +127,8 @@ class Ended:
             process.wait(10)
         self.code = process.returncode
         self.err = self._read().decode().splitlines()
+        if self.answered is None and "; again to stop" in "".join(self.err):
+            self.answered = self.ended  # both since the last look
         process.communicate()  # closes its files
         assert log.exists(), (phase, self.code, self.err[-5:])
         self.sent = float(log.read_text())
