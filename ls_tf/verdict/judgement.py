@@ -33,35 +33,34 @@ _MEASURES = (
 
 
 def _signed(number: float, form: str) -> str:
-    # A number that is shown as 0 has no sign.
-    shown = _plain(number, form)
+    shown = plain(number, form)
     is_above = number > 0 and float(format(number, form)) != 0
     return f"+{shown}" if is_above else shown
 
 
-def _plain(number: float, form: str) -> str:
+def plain(number: float, form: str) -> str:
+    """A number in words; one that is shown as 0 has no sign."""
+    if math.isnan(number):
+        return "not defined"
     shown = format(number, form)
     if float(shown) == 0:
         shown = format(0.0, form)
     return shown.replace("-", "−")
 
 
-def between(estimate: Estimate, form: str, scale: float = 1) -> str:
+def between(estimate: Estimate, form: str) -> str:
     """An interval in words; "" where there is none."""
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
+    if not estimate.has_interval:
         return ""
-    low, high = (scale * end for end in (estimate.low, estimate.high))
-    return f"{_plain(low, form)} to {_plain(high, form)}"
+    low, high = estimate.low, estimate.high
+    return f"{plain(low, form)} to {plain(high, form)}"
 
 
-def _change(estimate: Estimate, form: str, scale: float) -> str:
+def _change(estimate: Estimate, form: str) -> str:
     """What changed; what is shown as 0 to 0 did not, whatever its bits."""
-    if math.isnan(estimate.low) or math.isnan(estimate.high):
+    if not estimate.has_interval:
         return "changed"
-    shown = (
-        float(format(scale * end, form))
-        for end in (estimate.low, estimate.high)
-    )
+    shown = (float(format(end, form)) for end in (estimate.low, estimate.high))
     if estimate.low <= 0 <= estimate.high or not any(shown):
         return "no change can be seen"
     return "rose" if estimate.low > 0 else "fell"
@@ -83,10 +82,11 @@ def changes(numbers: Numbers, level: float, is_pair: bool) -> list[str]:
         difference = numbers["difference"].get(name)
         if difference is None or math.isnan(difference.value):
             continue
-        value = _signed(scale * difference.value, form)
-        interval = between(difference, form, scale)
+        difference = difference.times(scale)
+        value = _signed(difference.value, form)
+        interval = between(difference, form)
         ends = f" ({level:.0%} interval {interval})" if interval else ""
-        change = _change(difference, form, scale)
+        change = _change(difference, form)
         lines.append(f"{words}: {change}; difference {value}{unit}{ends}")
     first, second = (
         numbers[name]["temperature"].value for name in ("hard", "smoothed")
@@ -126,7 +126,7 @@ def may_teach(
         )
     t = numbers[name]["teacher_temperature"].value
     tells = (
-        f"its logits hold {_plain(told.value, '.3f')} nats on other classes "
+        f"its logits hold {plain(told.value, '.3f')} nats on other classes "
         f"({between(told, '.3f')}), by {num_wrong} wrong answers at "
         f"temperature {t:.3g}"
     )
@@ -140,7 +140,7 @@ def may_teach(
             f"{tells}; whether another network holds more, these arrays do not "
             "say"
         )
-    less = other if name == "smoothed" else _turned(other)
+    less = other if name == "smoothed" else other.times(-1)
     against = "hard" if name == "smoothed" else "smoothed"
     compared = (
         f"{_signed(less.value, '.3f')} against the {against} network "
@@ -149,10 +149,6 @@ def may_teach(
     if less.high < 0:
         return "no", f"{tells}, {compared}: it holds less"
     return "yes", f"{tells}, {compared}"
-
-
-def _turned(estimate: Estimate) -> Estimate:
-    return Estimate(-estimate.value, -estimate.high, -estimate.low)
 
 
 def teachers(

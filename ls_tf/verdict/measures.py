@@ -37,6 +37,16 @@ class Estimate:
     low: float = math.nan
     high: float = math.nan
 
+    @property
+    def has_interval(self) -> bool:
+        """Whether both ends are known."""
+        return not (math.isnan(self.low) or math.isnan(self.high))
+
+    def times(self, scale: float) -> "Estimate":
+        """The same in another unit; a negative scale turns the interval."""
+        low, high = sorted((scale * self.low, scale * self.high))
+        return Estimate(scale * self.value, low, high)
+
 
 class Measured:
     """What is computed once for each example of a network.

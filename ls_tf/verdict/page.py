@@ -12,9 +12,9 @@ from ls_tf.pages.projection import projection_figure
 from ls_tf.pages.reliability import reliability_figure
 from ls_tf.pages.risk_coverage import risk_coverage_figure
 from ls_tf.pages.tables import AsPrinted, Interval
-from ls_tf.verdict.judgement import HOW_TEACHERS_ARE_JUDGED
+from ls_tf.verdict import judgement
 from ls_tf.verdict.measures import Measured
-from ls_tf.verdict.rows import Rows
+from ls_tf.verdict.rows import Row, Rows
 
 
 def write(
@@ -44,7 +44,7 @@ def write(
     blocks: list[Block] = [
         Text("", heading, tuple(lines)) for heading, lines in words.items()
     ]
-    blocks.append(Text(HOW_TEACHERS_ARE_JUDGED))
+    blocks.append(Text(judgement.HOW_TEACHERS_ARE_JUDGED))
     caption = (
         f"Measures of the {names} network, with intervals by drawing the "
         f"examples again (basic bootstrap, seed {seed}); those of all "
@@ -60,7 +60,7 @@ def write(
             caption,
             _told_apart(rows.headings),
             ("",) * len(rows.headings),
-            tuple(tuple(map(_number, row)) for row in rows.cells),
+            tuple(map(_cells, rows.rows)),
         )
     )
     blocks += _pictures(measured)
@@ -74,15 +74,21 @@ def write(
     )
 
 
-def _number(shown: str) -> object:
-    """A cell that keeps its words, and stands as a number where it is one."""
-    low, to, high = shown.partition(" to ")
-    try:
-        if to:
-            return Interval(AsPrinted(low), AsPrinted(high))
-        return AsPrinted(shown)
-    except ValueError:
-        return shown
+def _cells(row: Row) -> tuple[object, ...]:
+    """Shows a row as the terminal does; its numbers keep all their digits."""
+
+    def number(value: float) -> AsPrinted:
+        return AsPrinted(judgement.plain(value, row.form), value)
+
+    cells: list[object] = [row.heading]
+    for of in row.estimates:
+        cells.append(of and number(of.value))
+        cells.append(
+            Interval(number(of.low), number(of.high))
+            if of and of.has_interval
+            else None
+        )
+    return tuple(cells)
 
 
 def _told_apart(headings: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,11 +1,10 @@
-"""The table of a verdict, as text for the terminal and cells for the page."""
+"""The table of a verdict: numbers, and how each of them is shown."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ls_tf.verdict.judgement import between
-from ls_tf.verdict.measures import COVERAGE, Numbers
+from ls_tf.verdict.judgement import between, plain
+from ls_tf.verdict.measures import COVERAGE, Estimate, Numbers
 
 # Name, heading, factor, format.
 _ROWS = (
@@ -30,15 +29,44 @@ _ROWS = (
 
 
 @dataclass(frozen=True)
+class Row:
+    """One measure of each network.
+
+    Attributes:
+        heading: what it is, with its unit.
+        form: of the numbers, a format.
+        estimates: in the heading's unit; None where a network has none.
+    """
+
+    heading: str
+    form: str
+    estimates: tuple[Estimate | None, ...]
+
+    def words(self) -> tuple[str, ...]:
+        """The heading, and two cells of text for each network."""
+        cells = [self.heading]
+        for estimate in self.estimates:
+            if estimate is None:
+                cells += ["–", "–"]
+                continue
+            cells.append(plain(estimate.value, self.form))
+            cells.append(between(estimate, self.form) or "–")
+        return tuple(cells)
+
+
+@dataclass(frozen=True)
 class Rows:
-    """A table: headings, and cells of text."""
+    """A table: headings, two for each network, and a row for each measure."""
 
     headings: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
+    rows: tuple[Row, ...]
 
     def __str__(self) -> str:
         """The table for a terminal, one line a row."""
-        lines: Sequence[Sequence[str]] = (self.headings, *self.cells)
+        lines: Sequence[Sequence[str]] = (
+            self.headings,
+            *(row.words() for row in self.rows),
+        )
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join(
@@ -65,21 +93,16 @@ def table(numbers: Numbers, level: float) -> Rows:
     for name in numbers:
         title = "smoothed − hard" if name == "difference" else name
         headings += [title, f"{level:.0%} interval"]
-    cells = []
-    for name, heading, scale, form in _ROWS:
-        if not any(name in of for of in numbers.values()):
-            continue
-        row = [heading]
-        for of in numbers.values():
-            estimate = of.get(name)
-            if estimate is None:
-                row += ["–", "–"]
-                continue
-            value = scale * estimate.value
-            shown = "not defined" if math.isnan(value) else format(value, form)
-            row += [
-                shown.replace("-", "−"),
-                between(estimate, form, scale) or "–",
-            ]
-        cells.append(tuple(row))
-    return Rows(tuple(headings), tuple(cells))
+    rows = tuple(
+        Row(
+            heading,
+            form,
+            tuple(
+                estimate and estimate.times(scale)
+                for estimate in (of.get(name) for of in numbers.values())
+            ),
+        )
+        for name, heading, scale, form in _ROWS
+        if any(name in of for of in numbers.values())
+    )
+    return Rows(tuple(headings), rows)

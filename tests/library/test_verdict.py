@@ -200,8 +200,8 @@ def test_the_command_writes_a_page_a_table_and_pictures(line, tmp_path):
     table = (tmp_path / "x/verdict.csv").read_text("utf-8")
     rows = list(csv.reader(table.splitlines()))
     hits = network()["logits"].argmax(axis=1) == network()["labels"]
-    shown = {row[0]: row[1] for row in rows}
-    assert shown["accuracy, %"] == f"{100 * hits.mean():.2f}"
+    written = {row[0]: row[1] for row in rows}
+    assert float(written["accuracy, %"]) == pytest.approx(100 * hits.mean())
     numbers = (tmp_path / "x/verdict_numbers.csv").read_text("utf-8")
     headings, *rows = csv.reader(numbers.splitlines())
     assert headings[:4] == [
@@ -216,7 +216,9 @@ def test_the_command_writes_a_page_a_table_and_pictures(line, tmp_path):
         assert all(math.isfinite(float(cell)) for cell in row[1:] if cell)
     (accuracy,) = (row[1:4] for row in rows if row[0] == "accuracy, %")
     value, low, high = map(float, accuracy)
+    assert value == float(written["accuracy, %"])  # all digits
     assert low < value < high and f"{low:.2f} to {high:.2f}" in page
+    assert f'"number">{value:.2f}<' in page
 
 
 GOOD = network(60)
