@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 
 from ls_tf import seeds
+from ls_tf.layers import kernels
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform
 
@@ -188,7 +189,7 @@ class _Attention(keras.layers.Layer):  # type: ignore[misc]
         return ops.multiply(queries, ops.cast(scale, queries.dtype))
 
     def _times(self, x: Tensor, kernel: Any) -> Tensor:
-        return ops.matmul(x, ops.cast(kernel, x.dtype))
+        return kernels.product(x, ops.cast(kernel, x.dtype))
 
     def _heads(self, x: Tensor, kernel: Any, parts: int) -> list[Tensor]:
         return split_heads(self._times(x, kernel), self.num_heads, parts)

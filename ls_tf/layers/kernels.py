@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+from keras import ops
 
 FORMS = ("keras", "fused")
 
@@ -70,6 +71,27 @@ def stored(x: Any) -> Any:
     from jax import lax
 
     return lax.optimization_barrier(x)  # type: ignore[no-untyped-call]
+
+
+def product(x: Any, kernel: Any) -> Any:
+    """Multiplies the last axis of a tensor by a matrix.
+
+    JAX is given all other axes as one. It asks for the gradient of the matrix
+    transposed, and with more than one axis to sum over XLA has, on a
+    processor, no quick product for that.
+
+    Args:
+        x: float [..., D].
+        kernel: [D, E], of the same type.
+
+    Returns:
+        Float [..., E].
+    """
+    shape = x.shape
+    if keras.backend.backend() != "jax" or len(shape) < 3:
+        return ops.matmul(x, kernel)
+    rows = ops.matmul(ops.reshape(x, (-1, shape[-1])), kernel)
+    return ops.reshape(rows, (*shape[:-1], kernel.shape[-1]))
 
 
 def devices() -> Any:

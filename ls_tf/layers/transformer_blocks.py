@@ -135,7 +135,7 @@ class SharedEmbedding(keras.layers.Layer):  # type: ignore[misc]
         """
         if columns is None:
             columns = self.columns()
-        return ops.matmul(ops.cast(x, "float32"), columns)
+        return kernels.product(ops.cast(x, "float32"), columns)
 
 
 class FeedForward(keras.layers.Layer):  # type: ignore[misc]
@@ -189,7 +189,7 @@ class FeedForward(keras.layers.Layer):  # type: ignore[misc]
         """
 
         def affine(x: Tensor, kernel: Any, bias: Any) -> Tensor:
-            product = ops.matmul(x, ops.cast(kernel, x.dtype))
+            product = kernels.product(x, ops.cast(kernel, x.dtype))
             return ops.add(product, ops.cast(bias, x.dtype))
 
         x = ops.relu(affine(x, self.inner_kernel, self.inner_bias))

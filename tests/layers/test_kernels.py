@@ -102,3 +102,68 @@ def test_an_accelerator_is_asked_to_store_nothing(monkeypatch, kind):
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: names)
     x = ops.ones(3)
     assert kernels.stored(x) is x
+
+
+def _operands(*leading):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(*leading, 5)).astype(np.float32)
+    return x, rng.normal(size=(5, 4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("leading", [(3,), (3, 2), (2, 3, 1)])
+def test_a_product_is_that_of_the_last_axis(leading):
+    x, kernel = _operands(*leading)
+    weights = np.random.default_rng(1).normal(size=(*leading, 4))
+    weights = weights.astype(np.float32)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(compiled(kernels.product)(x, kernel)),
+        x @ kernel,
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        gradient(lambda k: weights * kernels.product(x, k), kernel),
+        np.einsum("nd,ne->de", x.reshape(-1, 5), weights.reshape(-1, 4)),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        gradient(lambda x: weights * kernels.product(x, kernel), x),
+        weights @ kernel.T,
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.skipif(JAX, reason="JAX's shapes are known")
+def test_a_product_of_an_unknown_length():
+    import tensorflow as tf
+
+    x, kernel = _operands(3, 2)
+    unknown = tf.function(
+        kernels.product,
+        input_signature=[
+            tf.TensorSpec((None, None, 5)),
+            tf.TensorSpec((5, 4)),
+        ],
+    )
+    np.testing.assert_allclose(unknown(x, kernel), x @ kernel, rtol=1e-5)
+
+
+@pytest.mark.skipif(not JAX, reason="of JAX's gradient")
+def test_a_matrix_has_a_gradient_that_sums_over_one_axis():
+    import jax
+
+    x, kernel = _operands(3, 2)
+
+    def axes(product):
+        graph = jax.make_jaxpr(jax.grad(lambda k: product(x, k).sum()))(kernel)
+        sums = [
+            equation.params["dimension_numbers"][0][0]
+            for equation in graph.jaxpr.eqns
+            if equation.primitive.name == "dot_general"
+        ]
+        return max(map(len, sums))
+
+    assert axes(kernels.product) == 1
+    assert axes(ops.matmul) == 2
