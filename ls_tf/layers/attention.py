@@ -53,7 +53,8 @@ def split_heads(x: Tensor, num_heads: int, parts: int) -> list[Tensor]:
     size = width // (parts * num_heads)
     x = ops.reshape(x, (batch, length, parts, num_heads, size))
     x = ops.transpose(x, (2, 0, 3, 1, 4))
-    return [x[i] for i in range(parts)]
+    # Not by index: the gradient of each part would be a whole of zeros, added.
+    return list(ops.unstack(x, parts))
 
 
 def merge_heads(x: Tensor) -> Tensor:

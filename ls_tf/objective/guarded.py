@@ -140,7 +140,8 @@ def entered(
         logits: float [..., K].
         free: bool [..., K], whether the class has no share of the target. If
             it is masked it gets a number: 0 times the logarithm of its
-            probability is then 0 and not NaN, in the gradient too.
+            probability is then 0 and not NaN, in the gradient too. False for
+            none of them.
         inside: bool [...], of ``classes``; NaN for a label of no class.
         lowest: the number.
 
@@ -149,8 +150,9 @@ def entered(
 
     Source: ours.
     """
-    free = ops.logical_and(masked(logits), free)
-    logits = ops.where(free, lowest, logits)
+    if free is not False:
+        free = ops.logical_and(masked(logits), free)
+        logits = ops.where(free, lowest, logits)
     if inside is True:
         return logits
     return ops.where(ops.expand_dims(inside, axis=-1), logits, math.nan)
