@@ -181,9 +181,14 @@ def smooth_ece(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     widest = error(0.0)
     if widest < 1e-12:
         return 0.0
+    # A Gaussian narrower than a cell rings on the cells, which makes the sum of
+    # what it spreads larger; without cells none is larger than that of width 0.
     return float(
         optimize.brentq(
-            lambda width: error(width) - width, 0.0, widest + 1e-9, xtol=1e-10
+            lambda width: min(error(width), widest) - width,
+            0.0,
+            widest + 1e-9,
+            xtol=1e-10,
         )
     )
 

@@ -105,6 +105,15 @@ def test_the_smooth_error_against_the_kernel_itself():
     assert np.abs(density).mean() == pytest.approx(found, rel=1e-3)
 
 
+@pytest.mark.parametrize("gap", [3e-6, 5e-5, 9e-5, 1.2e-4, 2e-4])
+def test_the_smooth_error_narrower_than_a_cell_is_still_the_gap(gap):
+    # All answers right: all residuals have one sign, so that their integral
+    # is the mean gap, however narrow the Gaussian.
+    conf = 1 - gap * np.array([0.5, 1.5])
+    found = calibration_bias.smooth_ece(conf, [1, 1])
+    assert found == pytest.approx(gap, abs=2e-9)
+
+
 def test_the_smooth_error_does_not_jump_where_a_bin_ends():
     # 0.6 is the end of a bin of 15; half the answers are right.
     conf = 0.6 + 1e-9 * np.tile([-1, 1], 50)
