@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from ls_tf import stopping
-from ls_tf.pages import canvas, declared, html, splice, tables
+from ls_tf.pages import canvas, declared, html, same_data, splice, tables
 from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Table
 from ls_tf.pages.html import Missing
 from ls_tf.records import runs
@@ -127,6 +127,7 @@ def _find(
             f"unfinished; make them with: {'; '.join(wanted)} (or add "
             "--run_missing)"
         )
+    same_data.refuse_other(records.values())
     return records, recorded, missing
 
 

@@ -1,14 +1,15 @@
 """What a page compares: the runs of an experiment, or folders of records."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ls_tf import stopping
-from ls_tf.pages import builder, comparison, naming
+from ls_tf.pages import builder, comparison, naming, same_data
 from ls_tf.records.record import RUN, Record, read_record
 from ls_tf.records.runs import Path, RunError
 from ls_tf.reports import compare
 from ls_tf.running import stack
-from ls_tf.spec import SpecError, Value
+from ls_tf.spec import SpecError, Value, changes, from_dict
 
 NAME = "compare"
 _VARY = "--vary"
@@ -68,7 +69,8 @@ def build(folders: Sequence[str], *, reports_dir: str, svg: bool) -> str:
 
     Raises:
         SpecError, RunError, ReportError: no folder, one that is no finished
-            run, two runs of one seed, or of different tasks; one line.
+            run, two runs of one seed, a row of runs that differ in more than
+            the seed or in their data, or rows of different tasks; one line.
 
     Source: ours.
     """
@@ -85,6 +87,7 @@ def build(folders: Sequence[str], *, reports_dir: str, svg: bool) -> str:
             recorded.append((_title(record), record))
         if len(row) < len(records):
             raise RunError(f"{_RUNS}: {folder}: two runs have one seed")
+        _refuse_unlike(folder, records)
         rows.append(row)
     firsts = [next(iter(row.values())).run for row in rows]
     comparison.check(list(zip(folders, firsts, strict=True)))
@@ -105,6 +108,31 @@ def build(folders: Sequence[str], *, reports_dir: str, svg: bool) -> str:
         reports_dir=reports_dir,
         svg=svg,
     )
+
+
+def _refuse_unlike(folder: str, records: Sequence[Record]) -> None:
+    """Refuses seeds that are no seeds of one network: they have no mean."""
+    first, *others = records
+    for other in others:
+        if differing := _differing(first.run["spec"], other.run["spec"]):
+            raise RunError(
+                f"{_RUNS}: {folder}: wanted runs that differ in the seed "
+                f"alone, got {first.path.name} and {other.path.name}, which "
+                f"differ in {', '.join(differing)}; name them as rows of "
+                "their own"
+            )
+    same_data.refuse_other(records)
+
+
+def _differing(
+    one: Mapping[str, Any], other: Mapping[str, Any]
+) -> Sequence[str]:
+    """The fields, less the seed, in which two specifications differ."""
+    try:
+        return list(changes(from_dict(other), from_dict(one)))
+    except SpecError:  # of parts that are not here
+        fields = sorted((one.keys() | other.keys()) - {"seed"})
+        return [name for name in fields if one.get(name) != other.get(name)]
 
 
 def _title(record: Record) -> str:

@@ -317,6 +317,66 @@ def test_bad_input_is_one_line(compare, flags, says):
     assert re.search(says, compare(*flags, code=2))
 
 
+@pytest.mark.parametrize(
+    ("others", "differ"),
+    [
+        (SMOOTHED, "alpha"),
+        (
+            "fc_mnist_dropout/paper",
+            "model.options.dropout_rate, model.options.input_dropout_rate",
+        ),
+        ("fc_mnist/alpha=0,train.epochs=1", "train.epochs"),
+    ],
+)
+def test_a_row_of_unlike_runs_is_refused_and_not_averaged(
+    compare, tmp_path, others, differ
+):
+    shutil.copytree(RUNS / HARD / "seed=1", tmp_path / "mine/seed=1")
+    shutil.copytree(RUNS / others / "seed=0", tmp_path / "mine/seed=0")
+    assert (
+        "--runs: mine: wanted runs that differ in the seed alone, got seed=0 "
+        f"and seed=1, which differ in {differ}; name them"
+    ) in compare("--runs=mine", code=2)
+
+
+def of_data(folder, sha256):
+    """Rewrites a record from before digests: as of that copy of its data."""
+    file = folder / "run.json"
+    run = json.loads(file.read_text())
+    used = {"examples": 60_000, "left_out": {}, "sha256": sha256}
+    file.write_text(json.dumps(run | {"data": {"train": used}}))
+
+
+def test_seeds_of_one_network_on_other_data_are_no_row(compare, tmp_path):
+    for seed, copy in ((0, "e"), (1, "f")):
+        shutil.copytree(
+            RUNS / HARD / f"seed={seed}", tmp_path / f"a/seed={seed}"
+        )
+        of_data(tmp_path / f"a/seed={seed}", 64 * copy)
+    assert re.search(
+        r"wanted runs on the same data, got \S+seed=0 and \S+seed=1: mnist "
+        "train had the SHA-256 eeeeeeeeeeee in the one and ffffffffffff in",
+        compare("--runs=a", code=2),
+    )
+
+
+def test_runs_of_a_page_on_other_data_are_refused(compare, tmp_path):
+    flags = MNIST[0], "--vary=alpha:0,.1"
+    for of in (HARD, SMOOTHED):
+        folder = tmp_path / "runs" / of / "seed=0"
+        shutil.copytree(RUNS / of / "seed=0", folder)
+        of_data(folder, 64 * "e")
+    compare(*flags)
+    shutil.rmtree(tmp_path / "reports")
+    of_data(folder, 64 * "f")
+    assert "wanted runs on the same data, got" in compare(*flags, code=2)
+
+
+def test_long_tails_of_two_seeds_are_other_data_and_no_matter(compare):
+    folder = compare(f"--runs={RUNS / 'tail_mnist/paper'}")
+    assert rows(folder, "scores")[0]["seeds"] == "3"
+
+
 def test_an_unfinished_run_is_refused(compare, tmp_path):
     shutil.copytree(RUNS / HARD / "seed=0", tmp_path / "mine")
     file = tmp_path / "mine/run.json"
