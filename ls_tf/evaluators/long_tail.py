@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ls_tf.analysis import ranks
+from ls_tf.analysis import outputs, ranks
 from ls_tf.measuring import checks
 from ls_tf.measuring.measurement import Measurement
 from ls_tf.protocols import Classifier
@@ -63,10 +63,18 @@ class Evaluator:
             such class or order. Arrays by class: ``class_counts`` int64 [K],
             of the training split, ``class_accuracy`` and ``weight_norms``
             float64 [K].
+
+        Raises:
+            ValueError: logits that are not finite.
         """
         classes = len(network.class_names)
-        labels = network.labels(self.role)
-        answers = network.outputs(self.role)["logits"].argmax(axis=-1)
+        # Refused where they are not finite: NaN is the largest to argmax.
+        logits, labels, _ = outputs.check_scores(
+            network.outputs(self.role)["logits"],
+            network.labels(self.role),
+            None,
+        )
+        answers = logits.argmax(axis=-1)
         right = np.bincount(labels, answers == labels, classes)
         asked = np.bincount(labels, minlength=classes)
         accuracy = np.divide(

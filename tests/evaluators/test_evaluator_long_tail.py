@@ -68,6 +68,17 @@ def test_by_hand():
     np.testing.assert_allclose(found.arrays["weight_norms"], [5, 2, 1, 0.5, 2])
 
 
+def test_logits_that_are_not_finite_have_no_accuracy():
+    class Broken(Answers):
+        def outputs(self, role, index=None):
+            logits = np.eye(5, dtype=np.float32)[ANSWERS]
+            logits[0] = math.nan
+            return {"logits": logits}
+
+    with pytest.raises(ValueError, match="wanted finite logits, got NaN"):
+        long_tail.Evaluator("report")(Broken())
+
+
 def test_other_groups_and_one_that_is_empty():
     found = long_tail.Evaluator("report", many=100, few=1)(Answers())
     assert found.scalars["classes_medium"] == 3
