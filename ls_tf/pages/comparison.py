@@ -63,9 +63,8 @@ class _Measure:
         return values
 
     def _read(self, record: Record) -> float | None:
-        existing = record.existing()
         for evaluator, name in self.places:
-            if f"{evaluator}_report" in existing:
+            if _has(record, evaluator):
                 scalars = record.measurement(evaluator, "report")["scalars"]
                 if name in scalars:
                     return float(scalars[name])
@@ -211,7 +210,7 @@ def _split(record: Record, kind: _Kind) -> str:
     data = record.run["spec"]["data"]
     words = f"{data['name']} {data['report']}"
     for evaluator, _ in (p for m in kind.measures for p in m.places):
-        if f"{evaluator}_report" in record.existing():
+        if _has(record, evaluator):
             count = record.measurement(evaluator, "report")["count"]
             units = "sentences" if evaluator == _TRANSLATED else kind.units
             return f"{words}, {count:,} {units}"
@@ -419,7 +418,14 @@ def _lowest(rows: Sequence[Row]) -> str:
 
 
 def _has(record: Record, evaluator: str, role: str = "report") -> bool:
-    return f"{evaluator}_{role}" in record.existing()
+    """Whether a run was measured so: what it asks for, a finished run has.
+
+    Where its file is lost, reading it says so, and no mean goes without it.
+    """
+    asked = record.run["spec"]["evaluators"]
+    return f"{evaluator}_{role}" in record.existing() or any(
+        (e["name"], e["role"]) == (evaluator, role) for e in asked
+    )
 
 
 def _planes(rows: Sequence[Row], kind: _Kind) -> Iterable[Block]:

@@ -377,6 +377,25 @@ def test_long_tails_of_two_seeds_are_other_data_and_no_matter(compare):
     assert rows(folder, "scores")[0]["seeds"] == "3"
 
 
+@pytest.mark.parametrize("by", ["runs", "vary"])
+def test_a_seed_without_a_measurement_is_left_out_of_no_mean(
+    compare, tmp_path, by
+):
+    for seed in (0, 1):
+        folder = f"{SMOOTHED}/seed={seed}"
+        shutil.copytree(RUNS / folder, tmp_path / "runs" / folder)
+    # Of a record from before digests, by which another's loss is seen.
+    lost = tmp_path / f"runs/{SMOOTHED}/seed=1/measurements"
+    (lost / "reliability_report.json").unlink()
+    flags = {
+        "runs": [f"--runs=runs/{SMOOTHED}"],
+        "vary": [MNIST[0], "--vary=seed:0..1"],
+    }
+    assert "seed=1 has no measurement reliability_report; existing: class" in (
+        compare(*flags[by], code=2)
+    )
+
+
 def test_an_unfinished_run_is_refused(compare, tmp_path):
     shutil.copytree(RUNS / HARD / "seed=0", tmp_path / "mine")
     file = tmp_path / "mine/run.json"
