@@ -7,7 +7,6 @@ what is higher, and whose word that is.
 
 import statistics
 import string
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -83,12 +82,22 @@ class Number:
 def pooled(
     points: Iterable[Values], together: Together = statistics.fmean
 ) -> dict[int, float]:
-    """Takes the numbers of each seed together: seed -> their mean, or so."""
-    numbers: dict[int, list[float]] = defaultdict(list)
-    for values in points:
-        for seed, value in values.items():
-            numbers[seed].append(value)
-    return {seed: together(of_seed) for seed, of_seed in numbers.items()}
+    """Takes the numbers of each seed together: seed -> their mean, or so.
+
+    Of the seeds that all points have, but for points without any: the mean of
+    another seed would be over other points.
+    """
+    having = [values for values in points if values]
+    return {
+        seed: together([values[seed] for values in having])
+        for seed in shared(having)
+    }
+
+
+def shared(points: Iterable[Mapping[int, object]]) -> list[int]:
+    """The seeds that all of some points have, in order."""
+    seeds = [set(values) for values in points]
+    return sorted(set.intersection(*seeds)) if seeds else []
 
 
 ACCURACY = Number("classification", "accuracy", "%")

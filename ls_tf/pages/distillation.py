@@ -196,15 +196,19 @@ def _accuracy(
 
 
 def _at_same_gamma(labels: _Points, smoothed: _Points) -> declared.Values:
-    """Seed -> its curve on labels, read at its smoothed teachers' gammas."""
+    """Seed -> its curve on labels, read at its smoothed teachers' gammas.
+
+    Of the seeds that all points with a run have, as ``declared.pooled``.
+    """
+    alone, sought = ([p for p in of if p.runs] for of in (labels, smoothed))
+    if len(alone) < 2 or not sought:
+        return {}
     values = {}
-    for seed in {seed for p in labels for seed in p.runs}:
-        sought = [p.gammas[seed] for p in smoothed if seed in p.runs]
-        alone = [p for p in labels if seed in p.runs]
-        if sought and len(alone) > 1:
-            x = [p.at for p in alone]
-            y = [ACCURACY.of(p.runs)[seed] for p in alone]
-            values[seed] = float(np.interp(sought, x, y).mean())
+    for seed in declared.shared(p.runs for p in (*alone, *sought)):
+        x = [p.at for p in alone]
+        y = [ACCURACY.of(p.runs)[seed] for p in alone]
+        gammas = [p.gammas[seed] for p in sought]
+        values[seed] = float(np.interp(gammas, x, y).mean())
     return values
 
 
@@ -212,10 +216,10 @@ _CLAIMS_CAPTION = (
     "Claims of Müller et al. 2019, section 4 and figure 5. “Lower” and "
     "“higher” are the accuracies, %, that the claim names so, means over the "
     "seeds; the verdict is theirs, and counts the single seeds. A mean is over "
-    "the points that have a run. “Same gamma”: the curve of the student on "
-    "labels, read at the gammas of the smoothed teachers, straight lines "
-    "between its points and level beyond the last. No difference counts as too "
-    "small."
+    "the points that have a run, of the seeds that all of these have. “Same "
+    "gamma”: the curve of the student on labels, read at the gammas of the "
+    "smoothed teachers, straight lines between its points and level beyond the "
+    "last. No difference counts as too small."
 )
 
 

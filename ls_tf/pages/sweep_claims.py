@@ -77,9 +77,12 @@ def _ece(hard: Runs, smoothed: Runs) -> Claim:
 
 def _bleu(hard: Sweep, smoothed: Sweep) -> Claim:
     name = "bleu_uncased"
-    best, rival = hard.best_by_seed(name), smoothed.best_by_seed(name)
-    judged = declared.Claim("", best, rival)
-    first, second = (s.temperatures[s.best(name)] for s in (hard, smoothed))
+    first, second = (
+        float(s.temperatures[s.best(name)]) for s in (hard, smoothed)
+    )
+    judged = declared.Claim(
+        "", hard.by_seed(name, first), smoothed.by_seed(name, second)
+    )
     text = "smoothing has the better BLEU, each at its best T"
     what = f"BLEU at T = {first:.3g} and at T = {second:.3g}"
     seeds = (judged.seeds_for, judged.seeds)

@@ -1,6 +1,5 @@
 """Teachers of different quality, hard and smoothed, and one student of each."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -126,17 +125,21 @@ def _paired(pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Pair]]:
 
 
 def _order(pairs: Sequence[Pair]) -> dict[int, float]:
-    """Seed -> rank correlation of teachers' and students' accuracies."""
+    """Seed -> rank correlation of teachers' and students' accuracies.
+
+    Of the seeds that all teachers and students have, but for pairs without
+    any: the order of other pairs is another.
+    """
+    sides = [
+        of
+        for p in pairs
+        if p.teachers and p.students
+        for of in (ACCURACY.of(p.teachers), ACCURACY.of(p.students))
+    ]
     found = {}
-    for seed in sorted({s for p in pairs for s in p.students}):
-        both = [
-            tuple(
-                ACCURACY.of(runs).get(seed, math.nan)
-                for runs in (p.teachers, p.students)
-            )
-            for p in pairs
-        ]
-        order = ranks.correlation(*zip(*both, strict=True))
+    for seed in declared.shared(sides):
+        both = [of[seed] for of in sides]
+        order = ranks.correlation(both[::2], both[1::2])
         if order is not None:
             found[seed] = order
     return found
@@ -173,10 +176,11 @@ def _same_sign(
 ) -> Iterable[Claim[tuple[str, str, str]]]:
     """Whether the better teacher of two has the better student.
 
-    Which one that is, the means over the seeds say.
+    Which one that is, the means over the seeds say that both have.
     """
     teachers = [ACCURACY.of(p.teachers) for p in (hard, smoothed)]
-    means = [tables.mean(of.values()) for of in teachers]
+    both = declared.shared(teachers)
+    means = [tables.mean(of[seed] for seed in both) for of in teachers]
     if means[0] is None or means[1] is None or means[0] == means[1]:
         return
     worse, better, labels = hard, smoothed, "smoothed"

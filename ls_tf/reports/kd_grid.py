@@ -76,10 +76,15 @@ class _Pair:
     smoothed: Runs
 
     def gamma(self, runs: Runs) -> float | None:
-        """Of the teachers' answers; of the teachers themselves: none."""
+        """Of the teachers' answers; of the teachers themselves: none.
+
+        Over the seeds that the accuracies are over.
+        """
         if self.temperature is None:
             return None
-        return tables.mean(distillation.gammas(runs).values())
+        both = declared.shared((self.hard, self.smoothed))
+        gammas = distillation.gammas({seed: runs[seed] for seed in both})
+        return tables.mean(gammas.values())
 
 
 def _worse(records: Records, name: str, t: float | None) -> Claim[_Pair]:

@@ -50,21 +50,22 @@ class _Point:
                 yield Need(experiment, changes, seed, True, name)
 
     def measured(self, records: Records) -> str | None:
-        """The effect; None if a run is missing."""
+        """The effect, of the seeds that all have; None if a run is missing."""
         found = {
             name: tables.by_seed(records, *run)
             for name, run in self.runs.items()
         }
-        if not all(found.values()):
+        seeds = declared.shared(found.values())
+        if found and not seeds:
             return None
-        return self.effect(found.__getitem__)
+        return self.effect(lambda name: {s: found[name][s] for s in seeds})
 
     def commands(self, records: Records) -> str:
-        """How to make the runs that are missing altogether."""
+        """How to make the runs of the first seed that are missing."""
         return "; ".join(
             resolve(experiment, changed=changes).command()
             for experiment, changes in self.runs.values()
-            if not tables.by_seed(records, experiment, changes)
+            if self.seeds[0] not in tables.by_seed(records, experiment, changes)
         )
 
 

@@ -117,12 +117,16 @@ def _of(name: str, runs: Runs) -> dict[int, float]:
 
 
 def _order(rows: Iterable[_ByAlpha], alpha: float) -> dict[int, float]:
-    """Seed -> rank correlation of accuracy and spread over the networks."""
-    of = [row[alpha] for row in rows]
+    """Seed -> rank correlation of accuracy and spread over the networks.
+
+    Of the seeds that all networks have, but for networks without any: the
+    order of other networks is another.
+    """
+    of = [row[alpha] for row in rows if row[alpha]]
     found = {}
-    for seed in sorted({s for runs in of for s in runs}):
+    for seed in declared.shared(of):
         sides = (
-            [_of(name, runs).get(seed, math.nan) for runs in of]
+            [_of(name, runs)[seed] for runs in of]
             for name in ("accuracy", _WITHIN)
         )
         order = ranks.correlation(*sides)

@@ -107,9 +107,12 @@ def test_a_claim_may_be_that_the_first_number_is_the_higher_one():
 
 
 def test_the_numbers_of_each_seed_are_taken_together():
-    points = [{0: 1.0, 2: 5.0}, {0: 3.0}, {}]
-    assert declared.pooled(points) == {0: 2.0, 2: 5.0}
-    assert declared.pooled(points, min) == {0: 1.0, 2: 5.0}
+    points = [{0: 1.0, 1: 8.0, 2: 5.0}, {0: 3.0, 1: 6.0}, {}]
+    # Seed 2 lacks a point that others have: its mean would be of other points.
+    assert declared.pooled(points) == {0: 2.0, 1: 7.0}
+    assert declared.pooled(points, min) == {0: 1.0, 1: 6.0}
+    assert declared.pooled([{0: 1.0}, {1: 2.0}]) == {}
+    assert declared.pooled([{}]) == {}
 
 
 def test_claims_are_said_and_shown_with_the_same_numbers():

@@ -51,6 +51,30 @@ def test_the_spread_over_seeds_by_hand(quick, built):
     )
 
 
+def test_a_difference_is_of_the_seeds_that_both_have(quick, built):
+    def wanted(need):
+        seeds = (0, 1) if need.experiment == "fc_mnist_dropout" else (1, 2)
+        return no_text(need) and need.seed in seeds
+
+    found = effects(built("replication_audit", wanted))
+    (dropout,) = [e for code, e, _ in found if "has dropout" in code]
+    # Of seed 1: .0081 + .0002 and .0089 + .0002.
+    assert dropout == "error: with dropout 0.83 %, without 0.91 % (+0.08)"
+
+
+def test_without_a_common_seed_the_command_is_said(quick, built):
+    def wanted(need):
+        seed = int(need.experiment == "fc_mnist_dropout")
+        return no_text(need) and need.seed == seed
+
+    found = effects(built("replication_audit", wanted))
+    (dropout,) = [e for e in found if "has dropout" in e[0]]
+    assert dropout[1] == "not measured"
+    assert dropout[2] == (
+        "python run_experiment.py --experiment=fc_mnist_dropout --seed=0"
+    )
+
+
 def test_resnets_of_the_replication_by_hand(quick, built):
     accuracies = {
         "data.augmentation": 0.79,

@@ -216,6 +216,47 @@ def test_varied_students_are_held_against_those_on_labels(built):
         assert [float(n) for n in row] == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_seed_that_lacks_points_is_in_no_mean_over_points(built):
+    def wanted(need):
+        lacking = need.seed == 1 and (
+            made_up.temperature_of(need) > 1 or made_up.alpha_of(need) == 0.6
+        )
+        return need.seed < 2 and not lacking
+
+    folder = built("mnist_distillation_curves", wanted)
+    claims = {r["claim"]: r for r in rows(folder, "claims")}
+    seeds = {text: r["seeds"] for text, r in claims.items()}
+    assert seeds == {
+        "a smoothed teacher is more accurate than the hard one": "1",
+        "smoothing hurts the student on labels": "1",
+        "distillation from the hard teacher beats the student's baseline at "
+        "every T": "1",
+        "distillation from the hard teacher beats it on average over T": "1",
+        "a smoothed teacher is no better than smoothing the student directly": (
+            "1"
+        ),
+        "the hard teacher at T > 1 teaches better than smoothed ones": "1",
+    }
+    # Of seed 0: what seed 1 has, alpha up to 0.45 and 0.75, is another mean.
+    hurts = claims["smoothing hurts the student on labels"]
+    alphas = (0.15, 0.3, 0.45, 0.6, 0.75)
+    assert close(hurts["lower"], 87 - 0.4 * statistics.fmean(alphas))
+
+
+def test_the_gamma_of_the_grid_is_of_the_seeds_of_its_accuracies(built):
+    def changed(need):
+        return {"gamma": 0.1 + need.seed}
+
+    folder = built(
+        "kd_grid",
+        lambda n: n.seed == 0 or (n.seed == 1 and made_up.alpha_of(n) > 0),
+        changed=changed,
+    )
+    row = rows(folder, "grid")[1]
+    assert close(row["gamma, hard"], 0.1) and row["seeds"] == "1"
+    assert close(row["gamma, smoothed"], 0.1)
+
+
 def test_a_point_without_a_run_says_so(built):
     folder = built(
         "mnist_distillation_curves",

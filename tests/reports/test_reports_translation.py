@@ -319,6 +319,25 @@ def test_the_claims_of_figure_4_flip(quick, built):
     )
 
 
+def test_the_best_bleu_is_at_the_temperature_that_is_named(quick, built):
+    x = np.log2(GRID)
+
+    def changed(need):
+        # Seed 0 is best at T = 1, the others at T = 2; so is their mean.
+        peak = 0.0 if need.seed == 0 else 1.0
+        best = 36.0 + 2 * (need.changes["alpha"] > 0)
+        return {"sweep/bleu_uncased": best - (x - peak) ** 2}
+
+    claim = claims_of(built("fig4_bleu_nll_sweep", small, changed=changed))[
+        BLEU
+    ]
+    # The mean over seeds is best at 2 ** (2 / 3): of the grid at 2 ** .75.
+    assert claim["what it is"] == "BLEU at T = 1.68 and at T = 1.68"
+    less = (0.75**2 + 0.25**2 + 0.25**2) / 3
+    assert close(claim["hard targets"], 36 - less)
+    assert close(claim["smoothed"], 38 - less)
+
+
 def test_near_the_best_has_a_width(quick, built):
     x = np.log2(GRID)
 
