@@ -20,6 +20,7 @@ from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.records import runs
 from ls_tf.records.arrays import decode_npz
 from ls_tf.records.files import overwrite
+from ls_tf.records.local import is_special
 from ls_tf.records.record import read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
@@ -204,11 +205,7 @@ def _record(runs_dir: str, identity: RunIdentity) -> dict[str, bytes]:
     found = record_files(path)
     newest = checkpoints.latest(path / "checkpoints")
     if newest is not None:
-        folder = path / "checkpoints" / f"step-{newest.step:09d}"
-        found |= {
-            f"checkpoints/{folder.name}/{file.name}": file.read_bytes()
-            for file in folder.iterdir()
-        }
+        found |= checkpoint_files(path, newest.step)
     return found
 
 
@@ -234,16 +231,33 @@ def _translations(identity: RunIdentity, runs_dir: str) -> dict[str, bytes]:
 
 
 def record_files(path: epath.Path) -> dict[str, bytes]:
-    """What a record says: its own files and its measurements."""
+    """What a record says: its own files and its measurements.
+
+    Whatever else lies beside them is somebody else's.
+    """
     names = ["run.json", "metrics.csv", "digests.json"]
     measured = path / "measurements"
     if measured.is_dir():
         names += [
             f"measurements/{file.name}"
             for file in sorted(measured.iterdir())
-            if not file.name.startswith(".")
+            if file.suffix in (".json", ".npz") and file.name[0] != "."
         ]
-    return {n: (path / n).read_bytes() for n in names if (path / n).exists()}
+    return {n: (path / n).read_bytes() for n in names if _is_file(path / n)}
+
+
+def checkpoint_files(path: epath.Path, step: int) -> dict[str, bytes]:
+    """The files of a run's checkpoint: name below the run -> content."""
+    below = path / "checkpoints"
+    return {
+        f"{below.name}/{name}": data
+        for name, data in checkpoints.files(below, step).items()
+    }
+
+
+def _is_file(path: epath.Path) -> bool:
+    """Whether a path can be read: no folder, and nothing that would wait."""
+    return bool(path.exists()) and not path.is_dir() and not is_special(path)
 
 
 # --- Data --------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Takes records that were made elsewhere into a runs folder."""
 
-import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as LocalPath
 
@@ -11,12 +10,19 @@ from etils.epath import Path
 from ls_tf import stopping
 from ls_tf.bundles import archive, making
 from ls_tf.records import locks, runs
-from ls_tf.records.files import write_folder
+from ls_tf.records.files import clear, write_folder
+from ls_tf.records.local import target
 from ls_tf.records.record import Record, read_record
 from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity, resolve
 from ls_tf.training import checkpoints, translations
+
+# What a record's folder holds that is the record's, or its owner's.
+_OF_RECORD = (
+    *("run.json", "metrics.csv", "digests.json", "measurements"),
+    *("checkpoints", "tensorboard", "lock"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ def merge(folder: str | os.PathLike[str], runs_dir: str) -> list[str]:
     found = [_read(path) for path in _paths(root)]
     if not found:
         raise SpecError(f"--from={folder}: no records of runs are there")
+    _refuse_two_of_one(found)
     wanted = [f for f in found if _is_newer(f, runs_dir)]
     made = [_translations(one) for one in found]
     for one in wanted:
@@ -84,6 +91,19 @@ def _paths(root: Path) -> Iterator[Path]:
         if "run.json" in files:
             below.clear()
             yield Path(folder)
+
+
+def _refuse_two_of_one(found: Sequence[_Found]) -> None:
+    """Refuses copies of a run, of which the last would be what is kept."""
+    paths: dict[str, Path] = {}
+    for one in found:
+        folder, path = one.identity.folder, one.record.path
+        if folder in paths:
+            raise RunError(
+                f"{paths[folder]} and {path} are both of "
+                f"{one.identity.title}; name one of them with --from"
+            )
+        paths[folder] = path
 
 
 def _read(path: Path) -> _Found:
@@ -111,13 +131,28 @@ def _read(path: Path) -> _Found:
     folder, step = path / "checkpoints", int(run.get("step", 0))
     if step and not record.is_finished:
         checkpoints.read(folder, step)  # a run cannot go on without it
+    for step in _kept(folder):
+        checkpoints.read(folder, step)
     return _Found(identity, record)
+
+
+def _kept(folder: Path) -> list[int]:
+    """The steps of the checkpoints that are taken with a record."""
+    return checkpoints.steps(folder)[-checkpoints.KEPT :]
 
 
 def _is_newer(found: _Found, runs_dir: str) -> bool:
     """Whether a record is to be taken; refuses one that must not be."""
-    path = Path(runs_dir) / found.identity.folder
     runs.refuse(runs_dir, found.identity)
+    return _is_further(found, Path(runs_dir) / found.identity.folder)
+
+
+def _is_further(found: _Found, path: Path) -> bool:
+    """Whether a record is to take the place of what a folder has, if any.
+
+    Raises:
+        RunError: it is no further, or of other data.
+    """
     present = read_record(path)
     if present is None:
         return True
@@ -149,22 +184,44 @@ def _refuse_other_data(found: _Found, present: Record) -> None:
 
 def _take(found: _Found, runs_dir: str) -> None:
     """Puts a record in the place of what is there, whole or not at all."""
-    source, path = found.record.path, Path(runs_dir) / found.identity.folder
+    source = found.record.path
+    # A link to a folder on another disk stays one.
+    path = target(Path(runs_dir) / found.identity.folder)
     contents = making.record_files(source)
-    folder = source / "checkpoints"
-    for step in checkpoints.steps(folder)[-checkpoints.KEPT :]:
-        name = f"step-{step:09d}"
-        for file in (folder / name).iterdir():
-            contents[f"checkpoints/{name}/{file.name}"] = file.read_bytes()
-    # The curves of the steps before stay.
-    for place in (path, source):
-        events = place / "tensorboard"
-        for file in events.iterdir() if events.is_dir() else ():
-            contents[f"tensorboard/{file.name}"] = file.read_bytes()
-    with runs.refusals(path), contextlib.ExitStack() as stack:
-        if path.exists():
-            stack.enter_context(locks.locked(path))
-        write_folder(path, contents)
+    for step in _kept(source / "checkpoints"):
+        contents |= making.checkpoint_files(source, step)
+    with runs.refusals(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with locks.locked(path):
+            clear(path)
+            # Somebody may have trained or merged since it was looked at.
+            if _is_further(found, path):
+                # The curves of the steps before stay, and what is no record's.
+                write_folder(path, _others(path) | _events(source) | contents)
+
+
+def _others(path: Path) -> dict[str, bytes]:
+    """What a run's folder holds beside the record: name -> content."""
+    found = _events(path)
+    for entry in path.iterdir():
+        if entry.name in _OF_RECORD or entry.name.startswith("."):
+            continue
+        below = LocalPath(entry)
+        for file in below.rglob("*") if below.is_dir() else [below]:
+            if file.is_file():
+                name = file.relative_to(LocalPath(path)).as_posix()
+                found[name] = file.read_bytes()
+    return found
+
+
+def _events(path: Path) -> dict[str, bytes]:
+    """TensorBoard's files of a run; folders there are somebody else's."""
+    events = path / "tensorboard"
+    return {
+        f"{events.name}/{file.name}": file.read_bytes()
+        for file in (events.iterdir() if events.is_dir() else ())
+        if LocalPath(file).is_file()
+    }
 
 
 def _translations(found: _Found) -> dict[str, dict[str, bytes]]:

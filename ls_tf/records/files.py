@@ -217,6 +217,17 @@ def give_back(folder: Path) -> None:
             old.rename(folder / name[1])
 
 
+def clear(path: Path) -> None:
+    """Removes what kills left of the writing of a file or folder.
+
+    Only for who alone may write it now, and while it is there.
+    """
+    for left in leftovers(path.parent):
+        if left.name.startswith(f".{path.name}."):
+            with contextlib.suppress(OSError):
+                remove(left)
+
+
 def overwrite(path: Path, data: bytes) -> None:
     """Writes a file of no lasting worth: whole, but nobody waits for the disk.
 

@@ -16,7 +16,7 @@ from etils.epath import Path
 
 from ls_tf.records import digests, locks, metrics
 from ls_tf.records.directory import RunDirectory, measured
-from ls_tf.records.files import VERSION, RunError, now
+from ls_tf.records.files import VERSION, RunError, give_back, now
 from ls_tf.records.local import is_there, kind_of, may_write, number_of
 from ls_tf.records.locks import (
     HeldError,
@@ -188,8 +188,10 @@ def refuse(
 
     Raises:
         RunError: another digest, a living process, a newer version, or a file
-            where a directory should be; nothing is written. Whether a process
-            of another host or container lives may take ten minutes to see.
+            where a directory should be; nothing is written, but a record
+            that was killed while it was replaced has its name again. Whether
+            a process of another host or container lives may take ten minutes
+            to see.
         StoppedError: the process was asked to stop meanwhile.
     """
     root = Path(runs_dir)
@@ -201,6 +203,8 @@ def refuse(
                     f"run directory {path} cannot be made: {folder} is not "
                     "a directory"
                 )
+        if is_writer:
+            give_back(path.parent)
         _refuse_other(path, identity)
         _refuse_odd(path, identity)
         if is_writer:

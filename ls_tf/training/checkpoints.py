@@ -154,6 +154,20 @@ def read(folder: Path, step: int) -> Checkpoint:
     return Checkpoint(step, arrays, manifest["extra"], manifest["sha256"])
 
 
+def files(folder: Path, step: int) -> dict[str, bytes]:
+    """What a checkpoint consists of: name below the folder -> content.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    path = folder / _name(step)
+    with reading(path, "checkpoint", CheckpointError):
+        return {
+            f"{path.name}/{name}": plain(path / name).read_bytes()
+            for name in (_ARRAYS, _MANIFEST)
+        }
+
+
 def _manifest(path: Path, step: int) -> dict[str, Any]:
     """Reads a manifest; one of version 1 has no digest of its own."""
     data = plain(path / _MANIFEST).read_bytes()

@@ -1,7 +1,10 @@
 """Records that come back are taken if they are further, and never damaged."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -138,6 +141,111 @@ def test_one_without_the_state_of_its_step_is_refused(here, there):
     with pytest.raises(CheckpointError):
         merging.merge(there, str(here))
     assert not here.exists()
+
+
+def test_a_finished_one_with_a_damaged_state_is_refused(here, there):
+    write(here, 2)
+    before = tree(here)
+    path = write(there, 4, "finished")
+    file = path / "checkpoints/step-000000004/arrays.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="SHA-256 differs"):
+        merging.merge(there, str(here))
+    assert tree(here) == before
+
+
+def test_two_copies_of_a_run_are_refused(here, there):
+    path = write(there, 4, "finished")
+    older = write(there / "other", 2)
+    shutil.move(older, path.with_name("seed=0_old"))
+    with pytest.raises(RunError, match="are both of fc_digits seed=0; name"):
+        merging.merge(there, str(here))
+    assert not here.exists()
+    assert merging.merge(path, str(here)) == [RUN.folder]
+    assert runs.find(str(here), RUN).run["step"] == 4
+
+
+def test_what_is_no_record_s_is_passed_over_there_and_kept_here(here, there):
+    ours, theirs = write(here, 2), write(there, 4, "finished")
+    (ours / "notes.txt").write_text("ours")
+    (ours / "more/below").mkdir(parents=True)
+    (ours / "more/below/file").write_text("ours")
+    for run in (ours, theirs):
+        (run / "tensorboard/plugins").mkdir()
+        (run / "measurements/notes").mkdir(parents=True)
+        os.mkfifo(run / "measurements/pipe.json")
+        (run / "tensorboard/gone").symlink_to("/nonexistent")
+    (theirs / "checkpoints/step-000000004/odd").mkdir()
+    (theirs / "notes.txt").write_text("theirs")
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    found = tree(ours)
+    assert (found["notes.txt"], found["more/below/file"]) == (b"ours",) * 2
+    assert "tensorboard/events.4" in found
+    runs.find(str(here), RUN).check()
+
+
+def test_a_link_to_another_disk_stays_one(here, there, tmp_path):
+    disk = write(tmp_path / "disk", 2)
+    ours = here / RUN.folder
+    ours.parent.mkdir(parents=True)
+    ours.symlink_to(disk)
+    write(there, 4, "finished")
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    assert ours.is_symlink()
+    assert runs.read_record(epath.Path(disk)).run["step"] == 4
+
+
+def test_one_that_has_gone_on_meanwhile_is_not_replaced(
+    here, there, monkeypatch
+):
+    write(there, 3)
+    write(here, 2)
+    looked = merging._is_newer
+
+    def late(found, runs_dir):
+        answer = looked(found, runs_dir)
+        write(here, 4, "finished")  # another process, after the look
+        return answer
+
+    monkeypatch.setattr(merging, "_is_newer", late)
+    with pytest.raises(RunError, match="no further than"):
+        merging.merge(there, str(here))
+    assert runs.find(str(here), RUN).run["step"] == 4
+
+
+_KILLED = """
+import os, sys
+from ls_tf.bundles import merging
+
+rename = os.rename
+
+
+def killed(old, new, **more):
+    name = os.path.basename(old)
+    if name.startswith(".seed=0.") and not name.endswith(".old.tmp"):
+        os._exit(9)
+    rename(old, new, **more)
+
+
+os.rename = killed
+merging.merge(*sys.argv[1:])
+"""
+
+
+def test_ours_is_there_again_after_a_kill_between_two_renamings(here, there):
+    ours = write(here, 2)
+    before = tree(ours)
+    write(there, 4, "finished")
+    words = [sys.executable, "-c", _KILLED, str(there), str(here)]
+    assert subprocess.run(words, check=False).returncode == 9
+    assert not ours.exists()
+    # The training and the next merge begin with this look.
+    runs.refuse(str(here), RUN)
+    kept = {k: v for k, v in tree(ours).items() if not k.startswith("lock/")}
+    assert kept == before
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    assert runs.find(str(here), RUN).run["step"] == 4
+    assert [file.name for file in ours.parent.iterdir()] == [ours.name]
 
 
 def test_one_that_is_worked_on_is_refused(here, there):
