@@ -9,6 +9,7 @@ is not in it, or is not as it says, is refused before anything is written.
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import stat
 import zipfile
@@ -24,12 +25,23 @@ LIST = "bundle.json"
 RUNS, DATA = "runs", "data"
 SCRIPT = "run"
 _MAIN = "__main__.py"
-_MAIN_TEXT = b"""import sys
-
+# For any Python that can run it: an older one cannot read the package.
+OLD_PYTHON = b"""\
+if sys.version_info < (3, 11):
+    sys.stderr.write(
+        "ls_tf: wanted Python 3.11 or later, got %s\\n" % sys.version.split()[0]
+    )
+    sys.exit(2)
+"""
+_MAIN_TEXT = (
+    b"import sys\n\n"
+    + OLD_PYTHON
+    + b"""
 from ls_tf.bundles.archive import main
 
 sys.exit(main(sys.argv))
 """
+)
 # Equal contents are equal bytes: no file has a time of its own.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -183,6 +195,10 @@ def main(argv: Sequence[str]) -> int:
         int: exit code.
     """
     path = Path(argv[0])
+    if len(argv) > 2 or any(word.startswith("-") for word in argv[1:]):
+        got = shlex.join(argv[1:])
+        streams.say(f"wanted python {path} [FOLDER], got {got}")
+        return 2
     folder = Path(argv[1]) if len(argv) > 1 else path.with_suffix("")
     try:
         unpack(path, folder)

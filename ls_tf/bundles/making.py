@@ -28,10 +28,13 @@ from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity, teacher_of
 from ls_tf.training import checkpoints, translations
 
-_SCRIPT = b"""#!/usr/bin/env python3
+_SCRIPT = (
+    b"""#!/usr/bin/env python3
 \"\"\"Trains the runs of this bundle; flags are passed on to each.\"\"\"
 
 import sys
+
+%b
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -41,9 +44,17 @@ from ls_tf.bundles import working  # noqa: E402
 
 sys.exit(working.main(FOLDER, sys.argv[1:]))
 """
+    % archive.OLD_PYTHON
+)
 _PROGRAM = b"""\"\"\"The command line of ls_tf; see ``--help``.\"\"\"
 
-from ls_tf import stopping, streams
+import sys
+from pathlib import Path
+
+# With PYTHONSAFEPATH it would else be another ls_tf, or none.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from ls_tf import stopping, streams  # noqa: E402
 
 if __name__ == "__main__":
     streams.open_closed()

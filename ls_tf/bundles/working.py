@@ -5,6 +5,9 @@ packages that it wants are known to be there.
 """
 
 import importlib.util
+import itertools
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,7 +36,7 @@ PACKAGES = {
     "safetensors": "safetensors",
     "tqdm": "tqdm",
 }
-_LIMIT = "--time_limit="
+_LIMIT = "--time_limit"
 
 
 def main(folder: Path, flags: Sequence[str]) -> int:
@@ -49,6 +52,7 @@ def main(folder: Path, flags: Sequence[str]) -> int:
 
     Source: ours.
     """
+    until, rest = _limit(flags)
     try:
         listed = archive.parse((folder / archive.LIST).read_bytes(), folder)
         _refuse_missing(listed)
@@ -56,19 +60,16 @@ def main(folder: Path, flags: Sequence[str]) -> int:
     except (SpecError, OSError) as error:
         streams.say(str(error))
         return BAD_INPUT
-    until, rest = _limit(flags)
-    codes = []
+    again = f"go on with: {_command(folder, flags)}"
+    codes: list[int] = []
     for run in listed["runs"]:
         more = list(rest)
         if until is not None:
             minutes = (until - time.monotonic()) / 60
             if minutes <= 0:
-                streams.say(
-                    "the time limit is over; go on with the same "
-                    f"command: {folder / archive.SCRIPT}"
-                )
+                streams.say(f"the time limit is over; {again}")
                 return STOPPED
-            more.append(f"{_LIMIT}{minutes:.6f}")
+            more.append(f"{_LIMIT}={minutes:.6f}")
         code = _Child(
             [
                 sys.executable,
@@ -81,6 +82,11 @@ def main(folder: Path, flags: Sequence[str]) -> int:
             ]
         ).wait()
         if code == STOPPED or code < 0:
+            by = f" by signal {-code}" if code < 0 else ""
+            streams.say(
+                f"stopped{by} in run {len(codes) + 1} of "
+                f"{len(listed['runs'])}; {again}"
+            )
             return STOPPED
         codes.append(code)
     return next((code for code in codes if code), 0)
@@ -94,8 +100,8 @@ def _refuse_missing(listed: dict[str, Any]) -> None:
     ]
     if missing:
         raise SpecError(
-            "packages are missing; install them with: pip install "
-            + " ".join(missing)
+            "packages are missing; install them with: "
+            + shlex.join(["pip", "install", *missing])
         )
 
 
@@ -114,18 +120,34 @@ def _expand(folder: Path, listed: dict[str, Any]) -> None:
 
 
 def _limit(flags: Sequence[str]) -> tuple[float | None, list[str]]:
-    """When all has to be over, and the other flags."""
-    rest = [flag for flag in flags if not flag.startswith(_LIMIT)]
-    for flag in flags:
-        if flag.startswith(_LIMIT):
-            try:
-                minutes = float(flag.removeprefix(_LIMIT))
-            except ValueError:
-                return None, list(flags)  # the program says what is wrong
-            if not minutes > 0:
-                return None, list(flags)
-            return time.monotonic() + 60 * minutes, rest
-    return None, rest
+    """When all has to be over, and the other flags.
+
+    A limit that is none is left among them: the program says what is wrong.
+    """
+    began, until, rest = time.monotonic(), None, []
+    words = iter(flags)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name not in (_LIMIT, _LIMIT[1:]):
+            rest.append(word)
+            continue
+        given = [word] if equals else [word, *itertools.islice(words, 1)]
+        try:
+            minutes = float(value if equals else given[-1])
+        except ValueError:
+            minutes = 0.0
+        if not 0 < minutes < float("inf"):
+            return None, list(flags)
+        until = began + 60 * minutes
+    return until, rest
+
+
+def _command(folder: Path, flags: Sequence[str]) -> str:
+    """The words that carry out the runs again, whoever types them."""
+    usual = shutil.which("python3")
+    is_usual = usual and Path(usual).parent == Path(sys.executable).parent
+    python = [] if is_usual else [sys.executable]
+    return shlex.join([*python, str(folder / archive.SCRIPT), *flags])
 
 
 class _Child:

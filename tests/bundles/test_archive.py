@@ -1,5 +1,6 @@
 """A bundle unpacks itself with Python alone, whole or not at all."""
 
+import ast
 import json
 import os
 import subprocess
@@ -8,7 +9,7 @@ import zipfile
 
 import pytest
 
-from ls_tf.bundles import archive
+from ls_tf.bundles import archive, making
 from ls_tf.running import provenance
 from ls_tf.spec import SpecError
 
@@ -106,6 +107,39 @@ def test_what_is_no_bundle_of_ours_is_one_line(tmp_path, capsys, change, words):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"ls_tf: {path}") and words in line
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("words", [["--help"], ["a", "b"]])
+def test_other_words_than_a_folder_are_refused(tmp_path, capsys, words):
+    path = made(tmp_path)
+    assert archive.main([str(path), *words]) == 2
+    got = " ".join(words)
+    assert capsys.readouterr().err == (
+        f"ls_tf: wanted python {path} [FOLDER], got {got}\n"
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("text", [archive._MAIN_TEXT, making._SCRIPT])
+def test_an_old_python_is_one_line(text, capsys, monkeypatch):
+    ast.parse(text, feature_version=(3, 7))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 4))
+    monkeypatch.setattr(sys, "version", "3.10.4 (main)")
+    with pytest.raises(SystemExit, match="2"):
+        exec(text, {"__name__": "__main__", "__file__": "/nonexistent/run"})
+    assert capsys.readouterr().err == (
+        "ls_tf: wanted Python 3.11 or later, got 3.10.4\n"
+    )
+
+
+def test_the_program_is_that_of_its_folder(tmp_path):
+    (tmp_path / "run_experiment.py").write_bytes(making._PROGRAM)
+    (tmp_path / "ls_tf").mkdir()
+    (tmp_path / "ls_tf/__init__.py").write_text("raise SystemExit(7)")
+    done = subprocess.run(
+        [sys.executable, "-P", str(tmp_path / "run_experiment.py")], check=False
+    )
+    assert done.returncode == 7
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path):

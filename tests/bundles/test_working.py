@@ -72,6 +72,44 @@ def test_the_time_limit_is_of_all_runs_together(unpacked, monkeypatch):
     assert limits == ["1.000000", "0.166667"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--time_limit", "1"],
+        ["-time_limit=1"],
+        ["--time_limit=7", "--time_limit=1"],  # the program takes the last
+    ],
+)
+def test_a_time_limit_in_any_form_is_of_all_runs(unpacked, monkeypatch, words):
+    folder = unpacked([0, 0])
+    times = iter([0.0, 0.0, 61.0])
+    monkeypatch.setattr(working.time, "monotonic", lambda: next(times))
+    assert working.main(folder, [*words, "--tpu=local"]) == 3
+    (first,) = said(folder)
+    assert first.endswith("/runs --tpu=local --time_limit=1.000000")
+
+
+def test_what_is_said_last_goes_on(unpacked, capsys, monkeypatch):
+    folder = unpacked([0, 3])
+    monkeypatch.setattr(sys, "executable", "/opt/a b/python3")
+    codes = [0, 3, 0, -9, 3]
+    monkeypatch.setattr(working._Child, "wait", lambda child: codes.pop(0))
+    monkeypatch.setattr(working.subprocess, "Popen", lambda words: None)
+    flags = ["--time_limit=5", "--strategy=mirrored"]
+    for ended in ("stopped", "stopped by signal 9"):
+        assert working.main(folder, flags) == 3
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line == (
+            f"ls_tf: {ended} in run 2 of 2; go on with: '/opt/a b/python3' "
+            f"{folder}/run --time_limit=5 --strategy=mirrored"
+        )
+    usual = "/opt/bin/python3"
+    monkeypatch.setattr(sys, "executable", "/opt/bin/python")
+    monkeypatch.setattr(working.shutil, "which", {"python3": usual}.get)
+    assert working.main(folder, []) == 3
+    assert capsys.readouterr().err.endswith(f"go on with: {folder}/run\n")
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "soon"])
 def test_a_bad_time_limit_is_refused_by_the_program(unpacked, limit):
     folder = unpacked([2])
@@ -80,12 +118,12 @@ def test_a_bad_time_limit_is_refused_by_the_program(unpacked, limit):
 
 
 def test_a_missing_package_is_one_line(unpacked, capsys):
-    folder = unpacked([0], needs=("json", "no_such_package"))
+    folder = unpacked([0], needs=("json", "no_such_package[a]"))
     assert working.main(folder, []) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
         "ls_tf: packages are missing; install them with: pip install "
-        "the-no_such_package"
+        "'the-no_such_package[a]'"
     )
     assert not (folder / "said").exists()
 
