@@ -140,7 +140,7 @@ def bundle(
         if identity.spec.task == "translation":
             needs |= _OF_TRANSLATION
     about = {
-        **provenance.git(),
+        **provenance.git(whole=True),
         "package": provenance.of_files(package),
         "needs": needs,
         "runs": [_listed(identity, data) for identity in missing],

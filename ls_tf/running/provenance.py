@@ -14,7 +14,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -99,7 +99,7 @@ def _content(module: ModuleType) -> bytes:
     return content
 
 
-def git() -> dict[str, Any]:
+def git(*, whole: bool = False) -> dict[str, Any]:
     """The commit of the code that runs, and whether it was altered.
 
     It is the commit of the repository whose top folder holds the package and
@@ -109,13 +109,18 @@ def git() -> dict[str, Any]:
     has, loaded from the package's folder or from elsewhere, counts as an
     alteration, and so does a commit that was changed under the running process.
 
+    Args:
+        whole: whether all files of the package count, as they do where it is
+            copied, and not only what this process has loaded.
+
     Returns:
         dict: ``commit`` and ``dirty``, both None where there is no such
         repository, or none that git may or can read.
 
     Source: ours.
     """
-    now = _ask()
+    loaded = [Path(str(m.__file__)).resolve() for m in _loaded().values()]
+    now = _ask(loaded)
     if not _first:
         _first.update(now)
     if _first["commit"] is None:
@@ -123,7 +128,8 @@ def git() -> dict[str, Any]:
     _first["dirty"] = (
         _first["dirty"] or now["dirty"] or now["commit"] != _first["commit"]
     )
-    return {**_first, "dirty": bool(_first["dirty"])}
+    is_altered = _first["dirty"] or (whole and _ask(_files())["dirty"])
+    return {**_first, "dirty": bool(is_altered)}
 
 
 def package() -> dict[str, bytes]:
@@ -131,12 +137,23 @@ def package() -> dict[str, bytes]:
 
     Source: ours.
     """
+    files = _files()
+    top = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent.parent
+    return {f.relative_to(top).as_posix(): f.read_bytes() for f in files}
+
+
+def _files() -> list[Path]:
+    """The files of the package, without those that systems leave hidden."""
     folder = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent
-    return {
-        file.relative_to(folder.parent).as_posix(): file.read_bytes()
+    return [
+        file
         for file in sorted(folder.rglob("*"))
-        if file.is_file() and "__pycache__" not in file.parts
-    }
+        if file.is_file()
+        and not any(
+            part == "__pycache__" or part.startswith(".")
+            for part in file.relative_to(folder).parts
+        )
+    ]
 
 
 def of_files(contents: Mapping[str, bytes]) -> str:
@@ -146,9 +163,9 @@ def of_files(contents: Mapping[str, bytes]) -> str:
     )
 
 
-def _ask() -> dict[str, Any]:
-    """What git says; of the copy in a bundle, what the bundle says."""
-    told = _ask_git()
+def _ask(files: Sequence[Path]) -> dict[str, Any]:
+    """What git says of files; of a bundle's copy, what the bundle says."""
+    told = _ask_git(files)
     top = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent.parent
     if told["commit"] is not None or not (top / BUNDLE).is_file():
         return told
@@ -160,7 +177,6 @@ def _ask() -> dict[str, Any]:
         return told
     if not _HASH.fullmatch(str(commit).encode()):
         return told
-    files = [Path(str(m.__file__)).resolve() for m in _loaded().values()]
     is_foreign = any(not file.is_relative_to(top) for file in files)
     return {
         "commit": commit,
@@ -168,7 +184,7 @@ def _ask() -> dict[str, Any]:
     }
 
 
-def _ask_git() -> dict[str, Any]:
+def _ask_git(files: Sequence[Path]) -> dict[str, Any]:
     package = Path(sys.modules[PACKAGE].__file__ or "").resolve().parent
     top = package.parent
     # GIT_DIR and its like, as set within a git hook, name another repository.
@@ -201,7 +217,6 @@ def _ask_git() -> dict[str, Any]:
         return unknown
     if not _HASH.fullmatch(commit):
         return unknown
-    files = [Path(str(m.__file__)).resolve() for m in _loaded().values()]
     is_foreign = any(
         not file.is_relative_to(top)
         or os.fsencode(file.relative_to(top).as_posix()) not in tracked

@@ -101,6 +101,23 @@ def test_a_module_that_no_commit_has(tmp_path, load, ignored):
     assert provenance.git() == {"commit": commit, "dirty": True}
 
 
+def test_a_copy_of_what_no_commit_has_is_altered(tmp_path, load):
+    folder = make_package(tmp_path)
+    commit = commit_all(tmp_path)
+    load(tmp_path)
+    (folder / ".hidden").write_text("a file browser's")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__/part.pyc").write_bytes(b"")
+    clean = {"commit": commit, "dirty": False}
+    assert provenance.git(whole=True) == clean
+    (folder / "mine.py").write_text("VALUE = 2\n")  # loaded over there
+    assert provenance.git(whole=True) == {"commit": commit, "dirty": True}
+    assert provenance.git() == clean  # nothing of it runs here
+    assert provenance.package().keys() == {
+        f"made_code/{name}.py" for name in ("__init__", "mine", "part")
+    }
+
+
 def test_a_module_from_another_folder(tmp_path, load):
     make_package(tmp_path / "a")
     commit = commit_all(tmp_path / "a")
