@@ -17,10 +17,9 @@ from ls_tf.bundles import archive, working
 from ls_tf.pipeline import loading, own, pictures, prepared, tfds
 from ls_tf.pipeline.contract import DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
-from ls_tf.records import runs
+from ls_tf.records import local, runs
 from ls_tf.records.arrays import decode_npz
 from ls_tf.records.files import overwrite
-from ls_tf.records.local import is_special
 from ls_tf.records.record import read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
@@ -108,9 +107,13 @@ def bundle(
 
     Source: ours.
     """
-    target = epath.Path(path)
+    target = local.target(epath.Path(path))  # a link to a file stays one
     if target.is_dir():
         raise SpecError(f"--bundle={path}: wanted a file, got a directory")
+    if target.exists() and local.is_special(target):
+        raise SpecError(
+            f"--bundle={path}: wanted a file, got a pipe, a socket or a device"
+        )
     package = provenance.package()
     files: dict[str, bytes] = {
         archive.SCRIPT: _SCRIPT,
@@ -130,6 +133,7 @@ def bundle(
     if not missing:
         raise SpecError("--mode=bundle: all runs are finished already")
     for identity in missing:
+        _refuse_weights_of_others(identity, runs_dir)
         files |= _translations(identity, runs_dir)
     files = _without_idle(files, missing)
     data = _data(missing, data_dir)
@@ -220,6 +224,22 @@ def _record(runs_dir: str, identity: RunIdentity) -> dict[str, bytes]:
     return found
 
 
+def _refuse_weights_of_others(identity: RunIdentity, runs_dir: str) -> None:
+    """Refuses a run that would look over there for the weights it starts from.
+
+    Raises:
+        SpecError: one line. What has a checkpoint needs the file no more.
+    """
+    weights = identity.spec.model.weights
+    folder = runs.checkpoint_folder(runs_dir, identity)
+    if weights and not checkpoints.steps(folder):
+        raise SpecError(
+            f"--mode=bundle: {identity.title} starts from "
+            f"model.weights={weights}, which a bundle does not carry; train "
+            "its first steps here"
+        )
+
+
 def _translations(identity: RunIdentity, runs_dir: str) -> dict[str, bytes]:
     """The finished translations that a run learns from; else made there.
 
@@ -268,7 +288,9 @@ def checkpoint_files(path: epath.Path, step: int) -> dict[str, bytes]:
 
 def _is_file(path: epath.Path) -> bool:
     """Whether a path can be read: no folder, and nothing that would wait."""
-    return bool(path.exists()) and not path.is_dir() and not is_special(path)
+    return (
+        bool(path.exists()) and not path.is_dir() and not local.is_special(path)
+    )
 
 
 # --- Data --------------------------------------------------------------------
