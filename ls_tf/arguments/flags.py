@@ -1,5 +1,6 @@
 """Which flags there are, and how a command line gives them."""
 
+import os
 import textwrap
 from collections.abc import Sequence
 
@@ -13,6 +14,11 @@ Flags = flags.FlagValues
 MODES = (
     *("train_and_eval", "train", "eval", "print", "prepare", "translate"),
     *("bundle", "merge", "show"),
+)
+# Flags that say where things lie on this machine and not what is run.
+PATHS = (
+    *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
+    *("bundle", "from", "runs", "run"),
 )
 ALL = "all"  # in the place of a report's name
 COMPARE = "compare"  # the report whose runs the flags choose
@@ -330,6 +336,11 @@ def read(argv: Sequence[str]) -> Flags:
     """
     values = _define()
     _take(values, [*argv[:1], *flagfiles.expanded(argv[1:])])
+    for name in PATHS:
+        # A shell leaves a ~ behind a flag's = as it is.
+        if (path := values[name].value) is not None:
+            each = map(os.path.expanduser, path.split(","))  # --runs=A,B
+            values[name].value = ",".join(each)
     return values
 
 

@@ -3,14 +3,9 @@
 import os
 from collections.abc import Sequence
 
-from ls_tf.arguments.flags import Flags
+from ls_tf.arguments.flags import PATHS, Flags
 from ls_tf.spec import SpecError, Value, parse
 
-# Flags that say where things lie on this machine and not what is run.
-_PATHS = (
-    *("runs_dir", "reports_dir", "data_dir", "readme", "prepared"),
-    *("bundle", "from", "runs", "run"),
-)
 # Far above what a machine has, far below what it cannot count.
 _MOST = {
     "logical_devices": 1024,
@@ -118,7 +113,7 @@ def check_data_dir(values: Flags) -> None:
     """
     if values.data_dir is None or "://" in values.data_dir:
         return
-    path = os.path.expanduser(values.data_dir)
+    path = values.data_dir
     is_dir, is_file = os.path.isdir(path), os.path.isfile(path)
     wanted = "--data_dir: wanted a directory, or a prepared file (*.npz), "
     if not os.path.lexists(path):
@@ -140,7 +135,7 @@ def recorded(argv: Sequence[str]) -> tuple[str, ...]:
     words = iter(argv[1:])
     for word in words:
         name, equals, _ = word.lstrip("-").partition("=")
-        if name not in _PATHS:
+        if name not in PATHS:
             recorded.append(word)
         elif not equals:
             next(words, None)  # the path is the next word

@@ -5,10 +5,13 @@ from ls_tf.spec import SpecError
 
 # What is done to a run that is there already.
 _OF_RECORDED = ("eval", "translate", "show")
+_OF_MERGE = ("mode", "from", "runs_dir")
 
 
 def refuse_unused(values: Flags) -> None:
     """Refuses a flag that would silently do nothing."""
+    if values.mode == "merge":
+        _refuse_unused_of_merge(values)
     is_report = values.report is not None
     compares = values.report == COMPARE
     unused = (
@@ -63,12 +66,23 @@ def _refuse_unused_of_compare(values: Flags) -> None:
     wrong: tuple[str, ...] = ()
     words = "goes without --runs"
     if values.runs is not None:
-        wrong = others
+        wrong = (*others, "mode")
     elif values.experiment is None:
         wrong, words = chosen, "goes with --experiment=NAME"
     for name in wrong:
         if values[name].value != values[name].default:
             raise SpecError(f"--report={COMPARE}: --{name} {words}")
+
+
+def _refuse_unused_of_merge(values: Flags) -> None:
+    """Refuses what would seem to choose among the records, or to train."""
+    for name in values:
+        if name in _OF_MERGE or values[name].value == values[name].default:
+            continue
+        raise SpecError(
+            f"--mode=merge takes all records below --from; --{name} goes "
+            "without it"
+        )
 
 
 def _refuse_unused_of_recorded(values: Flags) -> None:

@@ -10,6 +10,7 @@ import pytest
 from cli_process import DIGITS, ROOT, process
 
 import ls_tf
+from ls_tf import arguments
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
 
@@ -22,6 +23,18 @@ def printed(line):
         return json.loads(out)
 
     return run
+
+
+def test_the_home_is_meant_wherever_a_path_is_wanted(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["x", "--bundle=~/b.zip", "--runs_dir", "~/runs", "--from=a/~"]
+    values = arguments.read([*words, "--runs=~/a,~/b"])
+    assert (values.bundle, values.runs_dir) == (
+        "/home/me/b.zip",
+        "/home/me/runs",
+    )
+    assert (values["from"].value, values.reports_dir) == ("a/~", "reports")
+    assert values.runs == "/home/me/a,/home/me/b"
 
 
 # --- help and print

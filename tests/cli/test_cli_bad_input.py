@@ -135,6 +135,16 @@ from ls_tf import arguments
         ),
         (["--mode=merge"], "--mode=merge: wanted --from=FOLDER with records"),
         (["--mode=merge", "--from=no"], "--from=no: there is no such folder"),
+        (["--mode=merge", "--from=.", "--seed=3"], "--seed goes without it"),
+        (
+            ["--mode=merge", "--from=.", "--time_limit=0"],
+            "--time_limit goes wi",
+        ),
+        (["--mode=merge", "--from=.", "--engine=jax"], "takes all records bel"),
+        (
+            ["--report=compare", "--runs=a,b", "--mode=bundle"],
+            "--report=compare: --mode goes without --runs",
+        ),
         ([DIGITS, "--mode=merge", "--from=."], "without --experiment and --re"),
         ([DIGITS, "--time_limit=0"], "--time_limit: wanted minutes, more than"),
         ([DIGITS, "--time_limit=-3"], "more than 0 and at most .*, got -3"),
