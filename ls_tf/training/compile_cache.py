@@ -88,6 +88,7 @@ def use(chosen: str | None) -> str:
     """
     import jax
 
+    _check_entries()
     where = folder(chosen)
     problem = _unwritable(where) if where is not None else ""
     update: Any = jax.config.update
@@ -106,6 +107,31 @@ def use(chosen: str | None) -> str:
         f"--compile_cache: nothing compiled is kept, {where} cannot be "
         f"written: {problem}"
     )
+
+
+def _check_entries() -> None:
+    """Lets JAX see that an entry is damaged, and compile it again.
+
+    Where zstd is there JAX compresses with it and asks for no checksum: a bit
+    that flips is then another program, or the end of the process. zlib has one.
+    There is no option for it: the function is JAX's own, as in JAX 0.10, and
+    nothing is changed where a version has none of that name.
+    """
+    jax_cache: Any = sys.modules.get("jax._src.compilation_cache")
+    if not hasattr(jax_cache, "compress_executable"):
+        return
+    of_python: Any = getattr(jax_cache, "zstd", None)
+    of_package: Any = getattr(jax_cache, "zstandard", None)
+
+    def compressed(executable: bytes) -> bytes:
+        if of_python:
+            checked = {of_python.CompressionParameter.checksum_flag: True}
+            return bytes(of_python.compress(executable, options=checked))
+        compressor = of_package.ZstdCompressor(write_checksum=True)
+        return bytes(compressor.compress(executable))
+
+    if of_python or of_package:
+        jax_cache.compress_executable = compressed
 
 
 def traced() -> epath.Path | None:

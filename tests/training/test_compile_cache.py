@@ -2,9 +2,12 @@
 
 import os
 import sys
+from types import SimpleNamespace
 
 import jax
+import numpy as np
 import pytest
+from jax._src import compilation_cache as jax_cache
 
 from ls_tf.training import compile_cache
 
@@ -108,3 +111,64 @@ def test_a_folder_that_is_not_ours_is_told_of(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(compile_cache.local, "may_write", lambda path: False)
     assert compile_cache.use(str(tmp_path)).endswith(": Permission denied")
     assert settings()[0] is None
+
+
+class _Compressor:
+    """As zstandard's."""
+
+    def __init__(self, write_checksum=False):
+        self._end = b"checked" if write_checksum else b""
+
+    def compress(self, data):
+        return data + self._end
+
+
+def _of_python(data, level=None, options=None):
+    return data + (b"checked" if options == {"flag": True} else b"")
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {"zstandard": SimpleNamespace(ZstdCompressor=_Compressor)},
+        {
+            "zstd": SimpleNamespace(
+                compress=_of_python,
+                CompressionParameter=SimpleNamespace(checksum_flag="flag"),
+            )
+        },
+    ],
+)
+def test_an_entry_has_a_checksum(monkeypatch, there):
+    for name in ("zstd", "zstandard"):
+        monkeypatch.setattr(jax_cache, name, there.get(name))
+    monkeypatch.setattr(
+        jax_cache, "compress_executable", jax_cache.compress_executable
+    )
+    compile_cache._check_entries()
+    assert jax_cache.compress_executable(b"program ") == b"program checked"
+
+
+def test_a_damaged_entry_is_compiled_again(tmp_path, settings):
+    def step(x):
+        return jax.numpy.tanh(x @ x) * 3.25
+
+    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    jax_cache.reset_cache()
+    assert compile_cache.use(str(tmp_path)) == ""
+    try:
+        before = np.asarray(jax.jit(step)(x))
+        (file,) = tmp_path.rglob("jit_step-*-cache")
+        whole = file.read_bytes()
+        # Behind the head, and where the program's own bytes are.
+        for place in (20, len(whole) // 2, len(whole) - 20):
+            flipped = whole[place] ^ 4
+            file.write_bytes(
+                whole[:place] + bytes([flipped]) + whole[place + 1 :]
+            )
+            jax.clear_caches()
+            with pytest.warns(UserWarning, match="Error reading persistent"):
+                after = np.asarray(jax.jit(step)(x))
+            np.testing.assert_array_equal(after, before)
+    finally:
+        jax_cache.reset_cache()
