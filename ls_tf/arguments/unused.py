@@ -5,7 +5,8 @@ from ls_tf.spec import SpecError
 
 # What is done to a run that is there already.
 _OF_RECORDED = ("eval", "translate", "show")
-_OF_MERGE = ("mode", "from", "runs_dir")
+# Folders are those of the machine, as a flagfile of it names them for all.
+_OF_MERGE = ("mode", "from", "runs_dir", "reports_dir", "data_dir")
 
 
 def refuse_unused(values: Flags) -> None:

@@ -135,6 +135,10 @@ from ls_tf import arguments
         ),
         (["--mode=merge"], "--mode=merge: wanted --from=FOLDER with records"),
         (["--mode=merge", "--from=no"], "--from=no: there is no such folder"),
+        (
+            ["--mode=merge", "--from=no", "--data_dir=.", "--reports_dir=x"],
+            "--from=no: there is no such folder",
+        ),
         (["--mode=merge", "--from=.", "--seed=3"], "--seed goes without it"),
         (
             ["--mode=merge", "--from=.", "--time_limit=0"],
