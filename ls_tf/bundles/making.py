@@ -17,16 +17,18 @@ from ls_tf.bundles import archive, working
 from ls_tf.pipeline import loading, own, pictures, prepared, tfds
 from ls_tf.pipeline.contract import DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
-from ls_tf.records import local, runs
+from ls_tf.records import digests, local, metrics, runs
 from ls_tf.records.arrays import decode_npz
 from ls_tf.records.files import overwrite
-from ls_tf.records.record import read_record
+from ls_tf.records.record import RUN, read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import RunIdentity, teacher_of
 from ls_tf.training import checkpoints, translations
 
+# A record's own files; its measurements lie in a folder of theirs.
+RECORD = (RUN, metrics.NAME, digests.NAME)
 _SCRIPT = (
     b"""#!/usr/bin/env python3
 \"\"\"Trains the runs of this bundle; flags are passed on to each.\"\"\"
@@ -266,7 +268,7 @@ def record_files(path: epath.Path) -> dict[str, bytes]:
 
     Whatever else lies beside them is somebody else's.
     """
-    names = ["run.json", "metrics.csv", "digests.json"]
+    names = [*RECORD]
     measured = path / "measurements"
     if measured.is_dir():
         names += [
@@ -274,7 +276,9 @@ def record_files(path: epath.Path) -> dict[str, bytes]:
             for file in sorted(measured.iterdir())
             if file.suffix in (".json", ".npz") and file.name[0] != "."
         ]
-    return {n: (path / n).read_bytes() for n in names if _is_file(path / n)}
+    return {
+        n: (path / n).read_bytes() for n in names if local.is_file(path / n)
+    }
 
 
 def checkpoint_files(path: epath.Path, step: int) -> dict[str, bytes]:
@@ -284,13 +288,6 @@ def checkpoint_files(path: epath.Path, step: int) -> dict[str, bytes]:
         f"{below.name}/{name}": data
         for name, data in checkpoints.files(below, step).items()
     }
-
-
-def _is_file(path: epath.Path) -> bool:
-    """Whether a path can be read: no folder, and nothing that would wait."""
-    return (
-        bool(path.exists()) and not path.is_dir() and not local.is_special(path)
-    )
 
 
 # --- Data --------------------------------------------------------------------

@@ -9,9 +9,8 @@ from etils.epath import Path
 
 from ls_tf import stopping
 from ls_tf.bundles import archive, making
-from ls_tf.records import locks, runs
+from ls_tf.records import local, locks, runs
 from ls_tf.records.files import clear, write_folder
-from ls_tf.records.local import target
 from ls_tf.records.record import Record, read_record
 from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
@@ -20,8 +19,8 @@ from ls_tf.training import checkpoints, translations
 
 # What a record's folder holds that is the record's, or its owner's.
 _OF_RECORD = (
-    *("run.json", "metrics.csv", "digests.json", "measurements"),
-    *("checkpoints", "tensorboard", "lock"),
+    *making.RECORD,
+    *("measurements", "checkpoints", "tensorboard", "lock"),
 )
 
 
@@ -128,10 +127,11 @@ def _read(path: Path) -> _Found:
         )
     if (path / "lock").exists() and not locks.is_abandoned(path / "lock"):
         raise RunError(f"{path} cannot be taken: {locks.held(path / 'lock')}")
-    folder, step = path / "checkpoints", int(run.get("step", 0))
-    if step and not record.is_finished:
-        checkpoints.read(folder, step)  # a run cannot go on without it
-    for step in _kept(folder):
+    folder = path / "checkpoints"
+    wanted = set(_kept(folder))
+    if not record.is_finished:  # it cannot go on without that of its step
+        wanted |= {int(run.get("step", 0))} - {0}
+    for step in sorted(wanted):
         checkpoints.read(folder, step)
     return _Found(identity, record)
 
@@ -186,7 +186,7 @@ def _take(found: _Found, runs_dir: str) -> None:
     """Puts a record in the place of what is there, whole or not at all."""
     source = found.record.path
     # A link to a folder on another disk stays one.
-    path = target(Path(runs_dir) / found.identity.folder)
+    path = local.target(Path(runs_dir) / found.identity.folder)
     contents = making.record_files(source)
     for step in _kept(source / "checkpoints"):
         contents |= making.checkpoint_files(source, step)
@@ -206,12 +206,19 @@ def _others(path: Path) -> dict[str, bytes]:
     for entry in path.iterdir():
         if entry.name in _OF_RECORD or entry.name.startswith("."):
             continue
-        below = LocalPath(entry)
-        for file in below.rglob("*") if below.is_dir() else [below]:
-            if file.is_file():
-                name = file.relative_to(LocalPath(path)).as_posix()
-                found[name] = file.read_bytes()
+        for file in _files(entry):
+            found[str(file.relative_to(path))] = file.read_bytes()
     return found
+
+
+def _files(entry: Path) -> Iterator[Path]:
+    """A file itself, or those of a folder; no folder behind a link of it."""
+    if local.is_file(entry):
+        yield entry
+    elif entry.is_dir():
+        for below in entry.iterdir():
+            if not (local.is_link(below) and below.is_dir()):
+                yield from _files(below)
 
 
 def _events(path: Path) -> dict[str, bytes]:
@@ -220,7 +227,7 @@ def _events(path: Path) -> dict[str, bytes]:
     return {
         f"{events.name}/{file.name}": file.read_bytes()
         for file in (events.iterdir() if events.is_dir() else ())
-        if LocalPath(file).is_file()
+        if local.is_file(file)
     }
 
 

@@ -101,6 +101,11 @@ def is_special(path: Path) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path can be read: no folder, and nothing that would wait."""
+    return bool(path.exists()) and not path.is_dir() and not is_special(path)
+
+
 def plain(path: Path) -> Path:
     """Gives a path back that can be opened without waiting for anybody.
 

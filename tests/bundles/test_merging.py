@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import mapped_bucket
 import numpy as np
 import pytest
 from etils import epath
@@ -182,6 +183,19 @@ def test_what_is_no_record_s_is_passed_over_there_and_kept_here(here, there):
     assert (found["notes.txt"], found["more/below/file"]) == (b"ours",) * 2
     assert "tensorboard/events.4" in found
     runs.find(str(here), RUN).check()
+
+
+def test_on_a_bucket_the_same_is_kept(there, tmp_path, monkeypatch):
+    ours = write(tmp_path / "cloud/bucket/runs", 2)
+    (ours / "more/below").mkdir(parents=True)
+    (ours / "more/below/file").write_text("ours")
+    write(there, 4, "finished")
+    bucket = mapped_bucket.Mapped(tmp_path / "cloud")
+    mapped_bucket.install(bucket, monkeypatch.setattr, monkeypatch.setitem)
+    assert merging.merge(there, "gs://bucket/runs") == [RUN.folder]
+    found = tree(ours)
+    assert found["more/below/file"] == b"ours"
+    assert {"tensorboard/events.2", "tensorboard/events.4"} <= found.keys()
 
 
 def test_a_link_to_another_disk_stays_one(here, there, tmp_path):
