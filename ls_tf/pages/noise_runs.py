@@ -130,8 +130,8 @@ nll, accuracy, error = of(NLL), of(ACCURACY), of(ERROR)
 def early(record: Record) -> float:
     """The best test accuracy that was measured over the training, %."""
     name = "report/accuracy"
-    rows = [row[name] for row in record.metrics() if name in row]
-    return max([100 * value for value in rows] + [accuracy(record)])
+    curve = record.curve(name)
+    return max([*(100 * value for value in curve.values()), accuracy(record)])
 
 
 def best(values: np.ndarray, targets: Sequence[float]) -> np.ndarray:

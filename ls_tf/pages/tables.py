@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import statistics
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -340,6 +340,17 @@ def mean(values: Iterable[float]) -> float | None:
     """The mean over seeds; None if there is none."""
     over = spread(values)
     return None if over is None else over.mean
+
+
+def over_steps(
+    curves: Iterable[Mapping[int, float]],
+) -> list[tuple[int, Spread | None]]:
+    """Summarises curves over seeds: step by step, of those that have it."""
+    at: dict[int, list[float]] = defaultdict(list)
+    for curve in curves:
+        for step, value in curve.items():
+            at[step].append(value)
+    return [(step, spread(values)) for step, values in sorted(at.items())]
 
 
 def yes_no(holds: bool | None) -> str:

@@ -208,6 +208,23 @@ class Record:
         """
         return metrics.read(self.path / metrics.NAME, self.table())
 
+    def curve(self, name: str) -> dict[int, float]:
+        """A number of ``metrics.csv`` over the training.
+
+        Args:
+            name: its column, such as ``report/accuracy``.
+
+        Returns:
+            step -> value, in the order of the steps, of the rows that have it:
+            what is logged and what is measured stand in rows of their own.
+
+        Raises:
+            RunError: as ``metrics``.
+        """
+        return {
+            int(row["step"]): row[name] for row in self.metrics() if name in row
+        }
+
     def table(self) -> bytes:
         """``metrics.csv`` as it is, empty where it is missing.
 

@@ -21,7 +21,6 @@ from ls_tf.pages.blocks import Block, Need, Picture, ReportError, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Records, Runs, or_no_run
 from ls_tf.pages.distillation import teacher
 from ls_tf.pages.networks import Network
-from ls_tf.records.runs import Record
 from ls_tf.spec import Value, registry
 
 TITLE = "How students of hard and smoothed teachers train"
@@ -77,15 +76,6 @@ REQUIRES = tuple(
 Curve = Mapping[int, float]  # step -> value
 
 
-def _curve(record: Record, name: str, factor: float) -> dict[int, float]:
-    """A column of ``metrics.csv``: step -> value."""
-    return {
-        int(row["step"]): factor * row[name]
-        for row in record.metrics()
-        if name in row
-    }
-
-
 @dataclass(frozen=True)
 class _Students:
     """The students of a network's teachers at one alpha."""
@@ -104,7 +94,10 @@ class _Students:
     def curves(self, name: str) -> dict[int, Curve]:
         """Seed -> curve of the loss, nats, or of the accuracy, %."""
         factor = 1 / self.scale if name == _LOSS else 100
-        return {s: _curve(r, name, factor) for s, r in self.runs.items()}
+        return {
+            seed: {s: factor * value for s, value in r.curve(name).items()}
+            for seed, r in self.runs.items()
+        }
 
     @property
     def last_loss(self) -> dict[int, float]:
@@ -146,14 +139,9 @@ def _students(records: Records) -> dict[Network, list[_Students]]:
 def _draw(axes: Axes, students: Iterable[_Students], name: str) -> None:
     for of in students:
         colour, dashes = _STYLES[of.alpha]
-        curves = list(of.curves(name).values())
-        steps = sorted({step for curve in curves for step in curve})
         canvas.band(
             axes,
-            [
-                (step, tables.spread(c[step] for c in curves if step in c))
-                for step in steps
-            ],
+            tables.over_steps(of.curves(name).values()),
             opacity=0.18,
             color=colour,
             linestyle=dashes,

@@ -83,13 +83,9 @@ def _row(records: Records, teacher: Network, alpha: float) -> _Row:
     )
 
 
-def _curve(record: Record) -> dict[float, float]:
-    """Epoch -> accuracy in %, wherever it was measured."""
-    return {
-        row["epoch"]: 100 * row[_COLUMN]
-        for row in record.metrics()
-        if {_COLUMN, "epoch"} <= row.keys()
-    }
+def _curve(record: Record) -> dict[int, float]:
+    """Step -> accuracy in %, wherever it was measured."""
+    return {s: 100 * value for s, value in record.curve(_COLUMN).items()}
 
 
 def _best(runs: Runs) -> dict[int, float]:
@@ -102,18 +98,13 @@ def _best(runs: Runs) -> dict[int, float]:
 
 
 def _figure(curves: Mapping[float, Runs]) -> Figure:
-    """Draws accuracy over the epochs; bands over seeds."""
+    """Draws accuracy over the steps; bands over seeds."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     for alpha, runs in curves.items():
-        of_runs = [_curve(record) for record in runs.values()]
-        epochs = sorted({epoch for curve in of_runs for epoch in curve})
         canvas.band(
             axes,
-            [
-                (e, tables.spread([c[e] for c in of_runs if e in c]))
-                for e in epochs
-            ],
+            tables.over_steps(_curve(record) for record in runs.values()),
             opacity=0.2,
             color=_COLOURS[alpha],
             marker="o",
@@ -121,7 +112,7 @@ def _figure(curves: Mapping[float, Runs]) -> Figure:
             label=f"{_NAMES[alpha]} teacher (alpha = {alpha:g})",
         )
     canvas.plain(axes)
-    axes.set(xlabel="epochs", ylabel="student's accuracy, %")
+    axes.set(xlabel="step", ylabel="student's accuracy, %")
     if axes.has_data():
         axes.legend(frameon=False, fontsize=9)
     return figure

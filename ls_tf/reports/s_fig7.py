@@ -8,7 +8,6 @@ Source: Shen et al. 2021, figure 7; Multi30k stands for their IWSLT.
 Run: python run_experiment.py --report=s_fig7
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -110,17 +109,10 @@ def _claims(runs: Mapping[_Who, Runs]) -> Iterable[Claim[str]]:
         yield Claim(of, *pair, text, whose, by_interval=True)
 
 
-def _curve(runs: Runs) -> list[tuple[float, Spread | None]]:
+def _curve(runs: Runs) -> list[tuple[int, Spread | None]]:
     """BLEU on the validation captions over the steps."""
     name = "calibrate/translation/bleu"
-    at: dict[float, list[float]] = defaultdict(list)
-    for record in runs.values():
-        for row in record.metrics():
-            if name in row:
-                at[row["step"]].append(row[name])
-    return [
-        (step, tables.spread(values)) for step, values in sorted(at.items())
-    ]
+    return tables.over_steps(record.curve(name) for record in runs.values())
 
 
 def _figure(runs: Mapping[_Who, Runs]) -> Figure | None:

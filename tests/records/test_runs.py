@@ -138,6 +138,18 @@ def test_metrics_keep_every_digit_and_leave_gaps_out(tmp_path):
     assert len(found) == 3
 
 
+def test_a_curve_has_every_step_at_which_its_number_was_written(tmp_path):
+    with opened(tmp_path) as directory:
+        directory.log(25, {"train/loss": 2.0, "epoch": 0.08})
+        directory.log(312, {"report/accuracy": 0.4})
+        directory.log(325, {"train/loss": 1.0, "report/accuracy": 0.5})
+    make_finished(tmp_path)
+    record = runs.find(str(tmp_path), IDENTITY)
+    assert record.curve("report/accuracy") == {312: 0.4, 325: 0.5}
+    assert record.curve("train/loss") == {25: 2.0, 325: 1.0}
+    assert record.curve("report/ece") == {}
+
+
 def test_a_resume_makes_the_rows_behind_its_checkpoint_again(tmp_path):
     with opened(tmp_path) as directory:
         for step in (1, 2, 3, 4):

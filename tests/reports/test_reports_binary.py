@@ -119,7 +119,7 @@ def test_of_one_seed_nothing_is_said_of_noise(built):
     assert [r["seeds"] for r in found] == ["1"] * 6
 
 
-def test_the_curves_are_the_accuracies_over_the_epochs(store):
+def test_the_curves_are_the_accuracies_over_the_steps(store):
     needs = [
         n
         for n in s_fig6.REQUIRES
@@ -138,7 +138,7 @@ def test_the_curves_are_the_accuracies_over_the_epochs(store):
     (figure,) = figures(s_fig6, records).values()
     (axes,) = figure.axes
     (line,) = axes.get_lines()
-    np.testing.assert_allclose(line.get_xdata(), [1, 2, 3])
+    np.testing.assert_allclose(line.get_xdata(), [312, 624, 936])
     np.testing.assert_allclose(line.get_ydata(), np.array([49, 89, 59]) - 0.05)
     (label,) = [t.get_text() for t in axes.get_legend().get_texts()]
     assert label == "smoothed teacher (alpha = 0.1)"

@@ -12,6 +12,7 @@ from scipy import stats
 from ls_tf.analysis import seed_differences
 from ls_tf.pages import builder
 from ls_tf.pages.blocks import Picture, Table
+from ls_tf.records.runs import Record
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve, teacher_of
 
@@ -204,6 +205,8 @@ def test_every_printed_student_of_a_smoothed_teacher_is_the_better_one(built):
 
 class Trained:
     """What the page of curves reads of a record."""
+
+    curve = Record.curve
 
     def __init__(self, loss, accuracy):
         self.of_step = {600: loss, 1200: loss / 2}
