@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ls_tf.pages import escaping
+from ls_tf.pages.blocks import NO_RUN
 from ls_tf.pages.tables import Spread
 
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
@@ -86,6 +87,12 @@ def plain(axes: Axes) -> None:
     axes.grid(True, color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9)
+
+
+def no_run(axes: Axes) -> None:
+    """Says in a panel that there is nothing to draw, instead of its axes."""
+    axes.text(0.5, 0.5, NO_RUN, ha="center", color=GREY)
+    axes.set_axis_off()
 
 
 def key(label: str, **line: Any) -> Line2D:

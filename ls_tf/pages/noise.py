@@ -30,7 +30,12 @@ WORDS = (
 )
 RATES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)  # tables
 GRID = np.linspace(0.0, 1.0, 101)  # figures: in steps of .01
-_HALO = [withStroke(linewidth=2.2, foreground="white")]
+# A line that is seen on all colours and on white.
+SEEN: Style = {
+    "color": canvas.INK,
+    "linewidth": 1.2,
+    "path_effects": [withStroke(linewidth=2.2, foreground="white")],
+}
 
 Curve = tuple[str, int]  # a type and M
 
@@ -63,8 +68,7 @@ def landscape(
     if kind == "gamma" and num_classes == 2:
         lines.append(1 - lines[0])
     for line in lines:
-        look: Style = {"color": canvas.INK, "linewidth": 1.2}
-        axes.plot(GRID, line, label="best p", path_effects=_HALO, **look)
+        axes.plot(GRID, line, label="best p", **SEEN)
     axes.set_title(f"{kind} type, M = {num_classes}", fontsize=11)
     return mesh
 

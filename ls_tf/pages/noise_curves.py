@@ -138,7 +138,11 @@ def over_rate(
     for (name, line), colour, marker in zip(
         lines.items(), colours, "DosD", strict=False
     ):
-        axes.plot(sweep.rates, line, color=colour, marker=marker, label=name)
+        # Through those that have a run.
+        x, known = np.array(sweep.rates), np.isfinite(line)
+        axes.plot(
+            x[known], line[known], color=colour, marker=marker, label=name
+        )
     axes.set(xlim=(0, 1.02), xlabel="a, how often a label is kept")
     axes.set_ylabel(ylabel)
     canvas.plain(axes)

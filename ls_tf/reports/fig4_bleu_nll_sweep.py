@@ -110,8 +110,7 @@ def _figure(sweeps: Mapping[float, sweep_lines.Sweep]) -> Figure:
     for axes, alpha in zip(pair, translation.ALPHAS, strict=True):
         axes.set_title(f"alpha = {alpha:g}", fontsize=11)
         if alpha not in sweeps:
-            axes.text(0.5, 0.5, NO_RUN, ha="center", color=canvas.GREY)
-            axes.set_axis_off()
+            canvas.no_run(axes)
             continue
         sweep, style = sweeps[alpha], translation.STYLES[alpha]
         left.append(axes)

@@ -32,17 +32,16 @@ _SWEEPS = tuple(Sweep(n, _RATES, noise_runs.FINE) for n in noise_runs.MNIST)
 REQUIRES = noise_runs.needs(*_SWEEPS)
 
 
-def _minima(errors: np.ndarray) -> list[int] | None:
-    """The places that are lower than both neighbours; None of gaps.
+def _minima(errors: np.ndarray) -> list[int]:
+    """The places that are lower than both neighbours, of those with a run.
 
     Of equal neighbours the middle one stands for all: two networks that are
     wrong on as many images are no rarity.
     """
-    if np.isnan(errors).any():
-        return None
-    heights = np.concatenate([[-np.inf], -errors, [-np.inf]])
+    (known,) = np.nonzero(np.isfinite(errors))
+    heights = np.concatenate([[-np.inf], -errors[known], [-np.inf]])
     places, _ = signal.find_peaks(heights)
-    return [int(place) - 1 for place in places]
+    return [int(known[place - 1]) for place in places]
 
 
 def _figure(sweep: Sweep, values: np.ndarray) -> Figure:
@@ -50,12 +49,21 @@ def _figure(sweep: Sweep, values: np.ndarray) -> Figure:
     targets = np.array(sweep.targets)
     panels = figure.subplots(1, len(sweep.rates))
     for axes, a, errors in zip(panels, sweep.rates, values.T, strict=True):
-        axes.plot(targets, errors, "o-", color=canvas.BLUE, markersize=4)
-        noise_curves.mark(axes, targets, errors, canvas.VERMILION)
         axes.set_title(f"a = {a:g}", fontsize=11)
-        axes.set_xlabel("p")
+        # Through those that have a run: fewer may have one than the grid has.
+        known = np.isfinite(errors)
+        if not known.any():
+            canvas.no_run(axes)
+            continue
+        axes.plot(
+            *(targets[known], errors[known], "o-"),
+            color=canvas.BLUE,
+            markersize=4,
+        )
+        noise_curves.mark(axes, targets, errors, canvas.VERMILION)
+        axes.set_xlabel("p, probability on the target's class")
+        axes.set(xlim=(0, 1.03), ylabel="test error, %")
         canvas.plain(axes)
-    panels[0].set_ylabel("test error, %")
     return figure
 
 
@@ -66,8 +74,8 @@ def build(records: Records) -> Iterable[Block]:
         f"{noise.WORDS} The paper finds two minima of the error over p where a "
         "is .85 or less: one at a small p, one at p = 1, without smoothing. "
         "One curve has many small dents of chance; what is listed below is "
-        "every point lower than both its neighbours; of equal ones, the "
-        f"middle. {noise_runs.protocol(records)}"
+        "every point lower than both its neighbours among those that have a "
+        f"run; of equal ones, the middle. {noise_runs.protocol(records)}"
     )
     rows = []
     for sweep, values in grids.items():
@@ -80,18 +88,21 @@ def build(records: Records) -> Iterable[Block]:
                 "al. 2020.",
             )
         for a, errors in zip(sweep.rates, values.T, strict=True):
-            places = _minima(errors)
-            words = places and ", ".join(
-                f"{sweep.targets[k]:g} ({errors[k]:.2f} %)" for k in places
+            words = ", ".join(
+                f"{sweep.targets[k]:g} ({errors[k]:.2f} %)"
+                for k in _minima(errors)
             )
-            rows.append((sweep.network.label, a, words))
+            count = int(np.isfinite(errors).sum())
+            rows.append((sweep.network.label, a, words or None, count))
     yield declared.table(
         "minima",
-        "The p of every minimum of the error over p, and the error there.",
+        "The p of every minimum of the error over those p that have a run, and "
+        "the error there.",
         rows,
         ("network", lambda row: row[0], ""),
         ("a", lambda row: row[1], "g"),
         ("minima", lambda row: declared.or_no_run(row[2]), ""),
+        ("p with a run", lambda row: row[3], ""),
     )
     yield noise_runs.grid_table(
         "errors", "Test error on clean labels, %.", grids, ".2f"

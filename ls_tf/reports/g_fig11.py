@@ -71,10 +71,10 @@ def build(records: Records) -> Iterable[Block]:
     for sweep in _SWEEPS:
         weak, none = sweep.values(records, noise_runs.accuracy)
         if noise_runs.is_there(weak - none):
-            lines = {"with less without": weak - none}
+            lines = {f"p = {_WEAK:g} less p = 1": weak - none}
             yield Picture(
                 noise_curves.over_rate(
-                    sweep, lines, ylabel="test accuracy, points"
+                    sweep, lines, ylabel="difference of test accuracies, points"
                 ),
                 f"difference_{sweep.network.experiment}",
                 f"{sweep.network.label}: test accuracy with p = {_WEAK:g} less "

@@ -23,6 +23,8 @@ PARTIAL = True
 _SWEEPS = tuple(Sweep(n) for n in noise_runs.MNIST)
 REQUIRES = noise_runs.needs(*_SWEEPS)
 
+_MOST = 4.0  # nats
+
 # What is read, whether less is better, heading, format.
 _READ = {
     "loss": (noise_runs.nll, True, "test loss, nats", ".4f"),
@@ -42,7 +44,7 @@ def _figure(sweep: Sweep, grids: Mapping[str, np.ndarray]) -> Figure:
     rates, targets = (np.array(v) for v in (sweep.rates, sweep.targets))
     for axes, (name, values) in zip(panels, grids.items(), strict=True):
         _, is_less, title, _ = _READ[name]
-        most = 4.0 if is_less else None
+        most = _MOST if is_less else None
         mesh = noise.heat_map(axes, rates, targets, values, most=most)
         places = noise_runs.best(values if is_less else -values, sweep.targets)
         axes.plot(rates, places, "o", color="white", markeredgecolor=canvas.INK)
@@ -50,9 +52,10 @@ def _figure(sweep: Sweep, grids: Mapping[str, np.ndarray]) -> Figure:
             fine = np.linspace(rates[0], 1, 200)
             for kind, (_, dash) in noise.STYLES.items():
                 line = noise.best(kind, noise_runs.CLASSES, fine)
-                axes.plot(fine, line, color="white", linestyle=dash)
+                axes.plot(fine, line, linestyle=dash, **noise.SEEN)
         axes.set(title=title, ylim=(0.05, 1.05))
-        figure.colorbar(mesh, ax=axes)
+        beyond = is_less and bool(np.nanmax(values) > _MOST)
+        figure.colorbar(mesh, ax=axes, extend="max" if beyond else "neither")
     panels[0].set_ylabel("p, probability on the target's class")
     return figure
 
@@ -97,8 +100,9 @@ def build(records: Records) -> Iterable[Block]:
                 f"maps_{sweep.network.experiment}",
                 f"{sweep.network.label}, means over seeds. Circles: the best p "
                 "at each a. Lines: the best p of the alpha (solid), beta "
-                "(dashed) and gamma type (dotted and dashed). Losses above 4 "
-                "nats have one colour. As figure 9 of Chen et al. 2020.",
+                "(dashed) and gamma type (dotted and dashed). Losses above "
+                f"{_MOST:g} nats have one colour, white is without a run. As "
+                "figure 9 of Chen et al. 2020.",
             )
     for name, grids in by_name.items():
         _, _, title, form = _READ[name]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ls_tf.analysis import label_noise
+from ls_tf.pages import canvas
 from ls_tf.pages.blocks import Picture, Table
 from ls_tf.pages.tables import spelled
 from ls_tf.records.runs import Record
@@ -238,6 +239,55 @@ def test_minima_of_the_error_are_counted():
     row = dicts(tables["minima"])[0]
     assert row["minima"] == "0.25 (7.95 %), 1 (6.80 %)"
     assert len(pictures["errors_noise_mnist_narrow"].axes) == 4
+
+
+def with_every_other(a, p, seed):
+    """Runs at the coarse p alone, of one a; two minima of the error."""
+    if a != 0.5 or p not in (0.1, 0.2, 0.4, 0.95, 1.0):
+        return None
+    return Run(1.0, {0.1: 0.1, 0.2: 0.98, 0.4: 0.8, 0.95: 0.5, 1.0: 0.52}[p])
+
+
+def test_a_curve_goes_through_the_p_that_have_a_run():
+    found = records("g_fig10", with_every_other)
+    tables, pictures = blocks("g_fig10", found)
+    rows = {row["a"]: row for row in dicts(tables["minima"])}
+    assert rows[0.5]["minima"] == "0.2 (2.00 %), 1 (48.00 %)"
+    assert rows[0.5]["p with a run"] == 5
+    assert rows[0.8]["minima"] == "no run" and rows[0.8]["p with a run"] == 0
+    lacking, drawn, *_ = pictures["errors_noise_mnist_narrow"].axes
+    curve = drawn.lines[0]
+    assert list(curve.get_xdata()) == [0.1, 0.2, 0.4, 0.95, 1.0]
+    np.testing.assert_allclose(curve.get_ydata(), [90, 2, 20, 50, 48])
+    assert [text.get_text() for text in lacking.texts] == ["no run"]
+    assert not lacking.axison
+
+
+def test_a_curve_goes_through_the_a_that_have_runs():
+    def make(a, p, seed):
+        return Run(1.0, 0.9 + a * (p == 1) / 100) if a in (0.2, 0.7) else None
+
+    _, pictures = blocks("g_fig11", records("g_fig11", make))
+    (line,) = pictures["difference_noise_mnist_narrow"].axes[0].lines
+    assert list(line.get_xdata()) == [0.2, 0.7]
+    np.testing.assert_allclose(line.get_ydata(), [-0.2, -0.7])
+    assert line.get_label() == "p = 0.95 less p = 1"
+
+
+def test_a_map_says_what_goes_beyond_its_colours():
+    def losing(most):
+        def make(a, p, seed):
+            return Run(most if (a, p) == (0.5, 1.0) else a, 0.9)
+
+        return make
+
+    for most, extend in ((4.1, "max"), (3.9, "neither")):
+        found = records("g_fig9", losing(most))
+        figure = blocks("g_fig9", found)[1]["maps_noise_mnist_narrow"]
+        bars = [a for a in figure.axes if hasattr(a, "_colorbar")]
+        assert [a._colorbar.extend for a in bars] == [extend, *["neither"] * 2]
+        lines = figure.axes[0].lines[1:]
+        assert {line.get_color() for line in lines} == {canvas.INK}
 
 
 def test_equal_errors_side_by_side_are_one_minimum():
