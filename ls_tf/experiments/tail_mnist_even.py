@@ -2,7 +2,7 @@
 
 Source: ours: what smoothing does to the last layer's weights where there is no
 tail, beside conjecture 1 of Shen et al. 2021. MNIST's first 1,704 training
-images; its classes have 148 to 194 of them each.
+images; its classes have 135 to 188 of them each.
 Run: python run_experiment.py --experiment=tail_mnist_even
 """
 
