@@ -138,7 +138,8 @@ def test_the_curves_are_the_accuracies_over_the_steps(store):
     (figure,) = figures(s_fig6, records).values()
     (axes,) = figure.axes
     (line,) = axes.get_lines()
-    np.testing.assert_allclose(line.get_xdata(), [312, 624, 936])
-    np.testing.assert_allclose(line.get_ydata(), np.array([49, 89, 59]) - 0.05)
+    np.testing.assert_allclose(line.get_xdata(), [312, 624, 936, 60000])
+    expected = np.array([49, 89, 59, 63]) - 0.05
+    np.testing.assert_allclose(line.get_ydata(), expected)
     (label,) = [t.get_text() for t in axes.get_legend().get_texts()]
     assert label == "smoothed teacher (alpha = 0.1)"
