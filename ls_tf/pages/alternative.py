@@ -201,5 +201,7 @@ def _shown(value: float) -> str:
     number = float(value)
     if not math.isfinite(number):
         return "not defined"
-    shown = format(number, ".4g")
+    # Whole steps, and no power of ten, which a voice reads badly.
+    form = ".0f" if 1000 <= abs(number) < 1e9 else ".4g"
+    shown = format(number, form)
     return "−" + shown[1:] if shown.startswith("-") else shown

@@ -25,6 +25,12 @@ BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 VERMILION, SKY = "#D55E00", "#56B4E9"
 INK, GREY = "#222222", "#777777"
 
+# What a caption says of curves that ``band`` draws.
+BAND = (
+    "The line is the mean and the band the range over seeds, without a band "
+    "there is one."
+)
+
 Arrays = Mapping[str, np.ndarray]
 Style = dict[str, Any]  # of what matplotlib draws
 

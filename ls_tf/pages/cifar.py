@@ -12,6 +12,10 @@ SPLIT = f"Reported on {_IMAGES}"
 # Of tables with numbers of other data sets too.
 AMONG = f"CIFAR: on {_IMAGES}"
 SPLITS = f"MNIST: the test images. CIFAR-10: {_IMAGES}"
+CLASSES = (
+    "Classes: 0 airplane, 1 automobile, 2 bird, 3 cat, 4 deer, 5 dog, 6 frog, "
+    "7 horse, 8 ship, 9 truck."
+)
 SHORTENED = (
     "A schedule “steps / n” is the paper's with all step counts divided by n: "
     "its numbers are not to be compared with printed ones."

@@ -12,7 +12,7 @@ Run: python run_experiment.py --report=fig5_distillation
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ls_tf.pages import cifar, declared, distillation, networks, tables
+from ls_tf.pages import canvas, cifar, declared, distillation, networks, tables
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import ACCURACY, Records
 from ls_tf.pages.distillation import BY_TEMPERATURE, STUDENT
@@ -118,10 +118,8 @@ def build(records: Records) -> Iterable[Block]:
     yield from distillation.blocks(
         records,
         {
-            setting: f"{setting.name}: accuracy against gamma. The line is the "
-            "mean and the band the range over seeds, without a band there is "
-            "one; the "
-            f"numbers are temperatures. {cifar.SPLIT} {cifar.JPEG}"
+            setting: f"{setting.name}: accuracy against gamma. {canvas.BAND} "
+            f"The numbers are temperatures. {cifar.SPLIT} {cifar.JPEG}"
             for setting in _SETTINGS
         },
         f"Accuracy, %, and gamma. {cifar.SPLIT} The paper prints no numbers "

@@ -181,8 +181,8 @@ def build(records: Records) -> Iterable[Block]:
         yield Picture(
             figure,
             "grid",
-            "Accuracy of the students on the 10,000 test images of MNIST: mean "
-            "and range over seeds. At T = 1 both panels show the same runs.",
+            "Accuracy of the students on the 10,000 test images of MNIST. "
+            f"{canvas.BAND} At T = 1 both panels show the same runs.",
         )
     yield declared.table(
         "grid",

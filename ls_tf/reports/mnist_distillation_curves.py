@@ -12,7 +12,7 @@ Run: python run_experiment.py --report=mnist_distillation_curves
 
 from collections.abc import Iterable
 
-from ls_tf.pages import declared, distillation, networks
+from ls_tf.pages import canvas, declared, distillation, networks
 from ls_tf.pages.blocks import Block, Text
 
 TITLE = "Distillation on MNIST against the smoothness of the teacher"
@@ -43,10 +43,9 @@ def build(records: declared.Records) -> Iterable[Block]:
     )
     caption = (
         "Test accuracy against gamma: the probability that the labels, or the "
-        "teacher's answers, leave to the other classes, times K / (K - 1). The "
-        "line is the mean and the band the range over seeds, without a band "
-        "there is one; the numbers are temperatures. A student has the seed of "
-        "its teacher."
+        "teacher's answers, leave to the other classes, times K / (K - 1). "
+        f"{canvas.BAND} The numbers are temperatures. A student has the seed "
+        "of its teacher."
     )
     yield from distillation.blocks(
         records,

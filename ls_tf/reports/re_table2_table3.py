@@ -194,7 +194,8 @@ def _plot(axes: Axes, numbers: _OverAlpha) -> None:
     axes.plot(alphas, mean, "o-", color=canvas.BLUE, markersize=6)
     canvas.plain(axes)
     axes.set_xticks(_ALPHAS, [f"{alpha:g}" for alpha in _ALPHAS])
-    axes.set_xlabel("alpha")
+    # One scale for all, and no point cut by a side.
+    axes.set(xlabel="alpha", xlim=(-0.015, _ALPHAS[-1] + 0.015))
 
 
 def _grid(count: int) -> tuple[Figure, list[tuple[Axes, Axes]]]:

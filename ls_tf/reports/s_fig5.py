@@ -204,7 +204,7 @@ def build(records: Records) -> Iterable[Block]:
                 f"curves_{network.experiment}",
                 f"{network.label}: training loss, means between two "
                 "measurements, and accuracy on images that are not trained "
-                "on; mean and range over seeds. As figure 5 of Shen et al. "
+                f"on. {canvas.BAND} As figure 5 of Shen et al. "
                 f"2021.{networks.missing({of.alpha: of.runs for of in both})}",
             )
     yield declared.table(

@@ -178,8 +178,7 @@ def build(records: Records) -> Iterable[Block]:
                 _figure(curves),
                 f"curves_{teacher.experiment}",
                 f"{teacher.label} as the teacher: its binary student's "
-                "accuracy over the training. The line is the mean and the band "
-                "the range over seeds, without a band there is one."
+                f"accuracy over the training. {canvas.BAND}"
                 f"{networks.missing(curves)} {cifar.SPLIT} {cifar.JPEG}",
             )
     yield declared.table(

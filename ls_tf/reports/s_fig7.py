@@ -167,8 +167,8 @@ def build(records: Records) -> Iterable[Block]:
         yield Picture(
             figure,
             "curves",
-            "BLEU on the validation captions during the training; mean and "
-            "range over seeds. As figure 7 of Shen et al. 2021.",
+            "BLEU on the validation captions during the training. "
+            f"{canvas.BAND} As figure 7 of Shen et al. 2021.",
         )
     yield declared.table(
         "scores",

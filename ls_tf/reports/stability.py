@@ -320,11 +320,13 @@ def build(records: Records) -> Iterable[Block]:
     )
     for network in _NETWORKS:
         first = networks.first_runs(records, network, _ALPHAS)
+        classes = "" if network is _SMALL else f" {cifar.CLASSES}"
         if first:
             yield Picture(
                 _bars(first),
                 f"answers_{network.experiment}",
                 f"{network.label}: the mean answer to the images of each "
-                "class, first seed. The class itself, near 1, is left out.",
+                "class, first seed. The class itself, near 1, is left out."
+                f"{classes}",
             )
     yield from _tables(records, spreads, students)

@@ -59,6 +59,15 @@ def test_bars_clouds_grids_and_words_are_told():
     )
 
 
+def test_steps_are_told_in_full():
+    figure = Figure()
+    axes = figure.subplots()
+    axes.plot([999.5, 46875, 390_000], [-12345.6, 0.00027, 2.0])
+    assert alternative.text(figure, "C.") == (
+        "C. −12346 at 999.5, 0.00027 at 46875, 2 at 390000."
+    )
+
+
 def test_a_long_text_ends_with_a_whole_number():
     figure = Figure()
     axes = figure.subplots()
