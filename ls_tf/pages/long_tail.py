@@ -59,8 +59,9 @@ class Row:
     @property
     def label(self) -> str:
         """Data and method."""
-        data = _SETS.get(self.experiment, "MNIST, long tail, student of")
-        return f"{data}, {self.method}"
+        if self.experiment == _STUDENT:
+            return f"{_SETS[_TAIL]}, student; its teacher's: {self.method}"
+        return f"{_SETS[self.experiment]}, {self.method}"
 
     def runs(self, records: Records) -> Runs:
         """Seed -> record."""
@@ -231,7 +232,7 @@ def _curves(records: Records, experiment: str) -> Figure | None:
     for axes, label in zip(
         panels, ("test accuracy, %", "norm of the class's weights"), strict=True
     ):
-        axes.set(xlabel="class, by training images", ylabel=label)
+        axes.set(xlabel="class, 1 has the most training images", ylabel=label)
         canvas.plain(axes)
     canvas.legend_below(figure, 2)
     return figure
