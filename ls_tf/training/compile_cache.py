@@ -7,6 +7,7 @@ user's folder: each kind has a part of its own here.
 """
 
 import errno
+import functools
 import hashlib
 import os
 import platform
@@ -15,7 +16,8 @@ from typing import Any
 
 from etils import epath
 
-from ls_tf.records import local
+from ls_tf import streams
+from ls_tf.records import files, local
 
 OFF = "off"
 _PART = "jax"
@@ -89,6 +91,7 @@ def use(chosen: str | None) -> str:
     import jax
 
     _check_entries()
+    _write_whole()
     where = folder(chosen)
     problem = _unwritable(where) if where is not None else ""
     update: Any = jax.config.update
@@ -106,6 +109,40 @@ def use(chosen: str | None) -> str:
     return (
         f"--compile_cache: nothing compiled is kept, {where} cannot be "
         f"written: {problem}"
+    )
+
+
+def _write_whole() -> None:
+    """Lets JAX write an entry whole, and in the place of one that is damaged.
+
+    JAX writes under the entry's own name, and never again where something has
+    it: what a kill or a full disk has cut would be compiled at every start from
+    then on. It also wants the folder to stay where it is. As with
+    ``_check_entries`` there is no option for it.
+    """
+    entries: Any = sys.modules.get("jax._src.lru_cache")
+    kind = getattr(entries, "LRUCache", None)
+    end = getattr(entries, "_CACHE_SUFFIX", None)
+    if end is None or not hasattr(kind, "put"):
+        return
+
+    def put(cache: Any, key: str, value: bytes) -> None:
+        where = epath.Path(cache.path)
+        try:
+            where.mkdir(parents=True, exist_ok=True)
+            files.overwrite(where / f"{key}{end}", value)
+        except OSError as error:
+            _say_unkept(str(where), error.strerror or str(error))
+
+    kind.put = put
+
+
+@functools.cache
+def _say_unkept(where: str, reason: str) -> None:
+    """Says it once, and not of every program."""
+    streams.say(
+        f"--compile_cache: not all that is compiled is kept, {where} cannot be "
+        f"written: {reason}"
     )
 
 

@@ -1,14 +1,18 @@
 """Where compiled programs are kept, and what if they cannot be."""
 
+import errno
 import os
 import sys
+import warnings
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 from jax._src import compilation_cache as jax_cache
+from jax._src import lru_cache
 
+from ls_tf.records import files
 from ls_tf.training import compile_cache
 
 OPTIONS = (
@@ -28,7 +32,8 @@ def _of_a_user(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def settings():
+def settings(monkeypatch):
+    monkeypatch.setattr(lru_cache.LRUCache, "put", lru_cache.LRUCache.put)
     before = {name: getattr(jax.config, name) for name in OPTIONS}
     yield lambda: tuple(getattr(jax.config, name) for name in OPTIONS)
     for name, value in before.items():
@@ -172,3 +177,55 @@ def test_a_damaged_entry_is_compiled_again(tmp_path, settings):
             np.testing.assert_array_equal(after, before)
     finally:
         jax_cache.reset_cache()
+
+
+@pytest.mark.parametrize("left", [0, 1000])
+def test_what_was_cut_is_compiled_once_more_and_not_always(
+    tmp_path, settings, left
+):
+    def step(x):
+        return jax.numpy.tanh(x @ x) * 3.5
+
+    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    jax_cache.reset_cache()
+    assert compile_cache.use(str(tmp_path)) == ""
+    try:
+        before = np.asarray(jax.jit(step)(x))
+        (file,) = tmp_path.rglob("jit_step-*-cache")
+        file.write_bytes(file.read_bytes()[:left])  # by a kill, or a full disk
+        for damaged in (1, 0):
+            jax.clear_caches()
+            with warnings.catch_warnings(record=True, action="always") as said:
+                after = np.asarray(jax.jit(step)(x))
+            np.testing.assert_array_equal(after, before)
+            assert len([w for w in said if "jit_step" in str(w)]) == damaged
+        assert not list(tmp_path.rglob("*.tmp"))
+    finally:
+        jax_cache.reset_cache()
+
+
+def test_a_folder_that_is_deleted_is_made_again(tmp_path, settings, recwarn):
+    compile_cache.use(str(tmp_path))
+    where = compile_cache.folder(str(tmp_path))
+    entries = lru_cache.LRUCache(where, max_size=-1)
+    entries.path.rmdir()
+    entries.put("name", b"program")
+    assert entries.get("name") == b"program"
+    assert not recwarn
+
+
+def test_a_full_disk_is_said_once(tmp_path, settings, monkeypatch, capfd):
+    compile_cache.use(str(tmp_path))
+
+    def full(path, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "overwrite", full)
+    entries = lru_cache.LRUCache(str(tmp_path / "x"), max_size=-1)
+    for name in ("a", "b"):
+        entries.put(name, b"program")
+        assert entries.get(name) is None
+    assert capfd.readouterr().err == (
+        "ls_tf: --compile_cache: not all that is compiled is kept, "
+        f"{tmp_path}/x cannot be written: No space left on device\n"
+    )
