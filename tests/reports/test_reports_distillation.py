@@ -135,8 +135,9 @@ def test_the_claims_of_figure_5_by_hand(built):
                 math.log2(t) for t in (1, 2, 3, 4, 8, 12, 16)
             ),
         ),
-        # Straight lines through the alphas give back the made-up line.
-        (88 - seeds - 3 * 0.45, 87 - 0.4 * 0.45),
+        # Straight lines through the alphas give back the made-up line, at the
+        # gammas of short students: those without augmentation, 0.01 less.
+        (88 - seeds - 3 * 0.45, 87 - 0.4 * (0.45 - 0.01)),
         (
             88 - seeds - 3 * 0.45,
             88 - seeds + 0.2 * statistics.fmean(
