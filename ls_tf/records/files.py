@@ -17,6 +17,7 @@ import numpy as np
 from etils.epath import Path
 
 from ls_tf.records.local import (
+    alone,
     copy_rights,
     is_link,
     is_there,
@@ -177,14 +178,18 @@ def write_folder(folder: Path, contents: Contents) -> None:
         for path in (*(temporary / name for name in contents), temporary):
             sync(path)
         _look(folder)
-        with _aside(folder):
+        # Who begins to work in the folder waits: see ``locks``.
+        with alone(folder.parent), _aside(folder, temporary):
             temporary.rename(folder)
             sync(folder.parent)
 
 
 @contextlib.contextmanager
-def _aside(path: Path) -> Iterator[None]:
-    """Frees a name for another; what had it is back after a failure."""
+def _aside(path: Path, other: Path) -> Iterator[None]:
+    """Frees a name for another; what had it is back after a failure.
+
+    Where somebody else has taken the name meanwhile it stays aside.
+    """
     if not is_there(path):
         yield
         return
@@ -198,7 +203,7 @@ def _aside(path: Path) -> Iterator[None]:
         raise
     finally:
         # What cannot be removed now is left to a later owner of the folder.
-        if is_there(path):
+        if is_there(path) and not is_there(other):
             with contextlib.suppress(Exception):
                 remove(old)
 
@@ -213,8 +218,11 @@ def give_back(folder: Path) -> None:
     """
     for old in leftovers(folder):
         name = re.fullmatch(rf"[.](.+)[.][0-9a-f]+{re.escape(_OLD)}", old.name)
-        if name and not is_there(folder / name[1]):
-            old.rename(folder / name[1])
+        if name is None:
+            continue
+        with alone(folder):  # it may be a living process that replaces it
+            if is_there(old) and not is_there(folder / name[1]):
+                old.rename(folder / name[1])
 
 
 def clear(path: Path) -> None:

@@ -99,7 +99,8 @@ def _take(path: Path, owner: dict[str, Any]) -> None:
     lock, own = path / "lock", _grave(path, owner["token"])
     for attempt in range(5):
         try:
-            write_json(own / _OWNER, owner)
+            with alone(path.parent):  # who replaces the directory is done
+                write_json(own / _OWNER, owner)
             with alone(path):
                 own.rename(lock)
             return

@@ -454,3 +454,26 @@ def test_what_a_kill_left_is_found(folder):
         ".a.npy.12345678.tmp",
         ".step-000000020.abcd.tmp",
     ]
+
+
+def test_what_is_replaced_stays_aside_where_its_name_is_taken(
+    tmp_path, monkeypatch
+):
+    place = epath.Path(tmp_path) / "folder"
+    files.write_folder(place, {"a": b"1"})
+    aside = files._aside
+
+    @contextlib.contextmanager
+    def taken(path, other):
+        with aside(path, other):
+            path.mkdir()
+            yield
+
+    monkeypatch.setattr(files, "_aside", taken)
+    with pytest.raises(OSError):
+        files.write_folder(place, {"a": b"2"})
+    assert not list(place.iterdir())
+    place.rmdir()
+    files.give_back(place.parent)
+    assert (place / "a").read_bytes() == b"1"
+    assert list(place.parent.iterdir()) == [place]
