@@ -19,8 +19,8 @@ from ls_tf.pipeline.contract import DatasetInfo
 from ls_tf.pipeline.text_pairs import TextInfo
 from ls_tf.records import digests, local, metrics, runs
 from ls_tf.records.arrays import decode_npz
-from ls_tf.records.files import overwrite
-from ls_tf.records.record import RUN, read_record
+from ls_tf.records.files import json_bytes, overwrite
+from ls_tf.records.record import RUN, Record, read_record
 from ls_tf.records.runs import RunError
 from ls_tf.running import execute, provenance, sweep
 from ls_tf.spec import SpecError
@@ -223,7 +223,25 @@ def _record(runs_dir: str, identity: RunIdentity) -> dict[str, bytes]:
     newest = checkpoints.latest(path / "checkpoints")
     if newest is not None:
         found |= checkpoint_files(path, newest.step)
+    refuse_changed(record)
     return found
+
+
+def refuse_changed(record: Record) -> None:
+    """Refuses a record that a process has begun to change since it was read.
+
+    To be called when its files have been read, which are of one moment then: a
+    run that goes on says so in ``run.json`` first.
+
+    Raises:
+        RunError: one line.
+    """
+    present = read_record(record.path)
+    if present is None or json_bytes(present.run) != json_bytes(record.run):
+        raise RunError(
+            f"{record.path} was changed by another process while it was read; "
+            "give the command again when that has ended"
+        )
 
 
 def _refuse_weights_of_others(identity: RunIdentity, runs_dir: str) -> None:

@@ -190,14 +190,14 @@ def _take(found: _Found, runs_dir: str) -> None:
     contents = making.record_files(source)
     for step in _kept(source / "checkpoints"):
         contents |= making.checkpoint_files(source, step)
-    with runs.refusals(path):
-        path.mkdir(parents=True, exist_ok=True)
-        with locks.locked(path):
-            clear(path)
-            # Somebody may have trained or merged since it was looked at.
-            if _is_further(found, path):
-                # The curves of the steps before stay, and what is no record's.
-                write_folder(path, _others(path) | _events(source) | contents)
+    with runs.refusals(path), locks.locked(path):
+        clear(path)
+        # Somebody may have trained or merged since it was looked at.
+        if _is_further(found, path):
+            # The curves of the steps before stay, and what is no record's.
+            contents = _others(path) | _events(source) | contents
+            making.refuse_changed(found.record)
+            write_folder(path, contents)
 
 
 def _others(path: Path) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ import pytest
 import test_merging as records
 
 from ls_tf.bundles import making
+from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import resolve
 
@@ -49,3 +50,21 @@ def test_only_a_file_is_replaced(tmp_path, monkeypatch):
     link.symlink_to("made.zip")
     bundle(link)
     assert link.is_symlink() and zipfile.is_zipfile(tmp_path / "made.zip")
+
+
+def test_a_record_that_changes_while_it_is_read_is_refused(
+    tmp_path, monkeypatch
+):
+    home, path = tmp_path / "runs", tmp_path / "bundle.zip"
+    records.write(home, 2)
+    read = making.checkpoint_files
+
+    def train_on(folder, step):
+        contents = read(folder, step)
+        records.write(home, 3)
+        return contents
+
+    monkeypatch.setattr(making, "checkpoint_files", train_on)
+    with pytest.raises(RunError, match="changed by another process while it"):
+        making.bundle(path, [records.RUN], runs_dir=str(home), data_dir=None)
+    assert not path.exists()

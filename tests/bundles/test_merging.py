@@ -1,20 +1,22 @@
 """Records that come back are taken if they are further, and never damaged."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 
 import mapped_bucket
 import numpy as np
 import pytest
 from etils import epath
 
-from ls_tf.bundles import merging
+from ls_tf.bundles import making, merging
 from ls_tf.pipeline.ragged import Ragged
 from ls_tf.protocols import Translations
-from ls_tf.records import locks, runs
+from ls_tf.records import files, locks, runs
 from ls_tf.records.runs import RunError
 from ls_tf.spec import SpecError
 from ls_tf.spec.resolve import resolve
@@ -90,6 +92,69 @@ def test_one_that_was_trained_further_takes_the_place_of_ours(here, there):
     assert {file.name for file in ours.parent.iterdir()} == {ours.name}
     with runs.opened(str(here), RUN, git=None):  # the lock is nobody's
         pass
+
+
+def test_one_that_is_trained_on_while_it_is_read_is_refused(
+    here, there, monkeypatch
+):
+    write(here, 2)
+    write(there, 3)
+    before, read = tree(here), making.checkpoint_files
+
+    def train_on(path, step):
+        contents = read(path, step)
+        write(there, 4, "finished")
+        return contents
+
+    monkeypatch.setattr(making, "checkpoint_files", train_on)
+    with pytest.raises(RunError, match="changed by another process while it"):
+        merging.merge(there, str(here))
+    assert tree(here) == before
+    monkeypatch.undo()
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    assert runs.find(str(here), RUN).run["step"] == 4
+
+
+OPENING = """
+import sys
+from ls_tf.records import runs
+from ls_tf.spec.resolve import resolve
+
+run = resolve("fc_digits", changed={"alpha": 0.1}, smoke=True)
+print("here", flush=True)
+with runs.opened(sys.argv[1], run, git=None) as directory:
+    print(directory.run["step"])
+"""
+
+
+def test_who_begins_while_a_record_is_replaced_goes_on_from_the_new_one(
+    here, there, monkeypatch
+):
+    ours = write(here, 2)
+    shutil.copytree(here, there)
+    write(there, 3)
+    aside, begun = files._aside, []
+
+    @contextlib.contextmanager
+    def slowly(path, other):
+        with aside(path, other):
+            if path == epath.Path(ours):
+                process = subprocess.Popen(
+                    [sys.executable, "-c", OPENING, str(here)],
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+                begun.append(process)
+                assert process.stdout.readline() == "here\n"
+                time.sleep(0.2)
+                assert not ours.exists()
+            yield
+
+    monkeypatch.setattr(files, "_aside", slowly)
+    assert merging.merge(there, str(here)) == [RUN.folder]
+    assert begun[0].communicate(timeout=60) == ("3\n", None)
+    assert runs.read_record(epath.Path(ours)).run["step"] == 3
+    assert [file.name for file in ours.parent.iterdir()] == [ours.name]
 
 
 @pytest.mark.parametrize("step", [1, 2])
@@ -229,7 +294,7 @@ def test_one_that_has_gone_on_meanwhile_is_not_replaced(
 
 _KILLED = """
 import os, sys
-from ls_tf.bundles import merging
+from ls_tf.bundles import making, merging
 
 rename = os.rename
 
