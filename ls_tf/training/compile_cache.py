@@ -121,7 +121,7 @@ def _write_whole() -> None:
     ``_check_entries`` there is no option for it.
     """
     entries: Any = sys.modules.get("jax._src.lru_cache")
-    kind = getattr(entries, "LRUCache", None)
+    kind: Any = getattr(entries, "LRUCache", None)
     end = getattr(entries, "_CACHE_SUFFIX", None)
     if end is None or not hasattr(kind, "put"):
         return
