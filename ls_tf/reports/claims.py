@@ -11,7 +11,14 @@ Run: python run_experiment.py --report=claims
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ls_tf.pages import cifar, declared, networks, paired_bootstrap, tables
+from ls_tf.pages import (
+    cifar,
+    declared,
+    geometry,
+    networks,
+    paired_bootstrap,
+    tables,
+)
 from ls_tf.pages.blocks import Block, Need, Text
 from ls_tf.pages.declared import ACCURACY, Claim, Number, Records, Runs
 from ls_tf.pages.paired_bootstrap import Pair
@@ -166,7 +173,7 @@ _PAIRS = (
         "Smoothing draws the images of a class together",
         "2, figure 1",
         (_ALEXNET, "fig1_penultimate"),
-        "spread within / between classes",
+        geometry.MEASURES["tightness"][0],
         _TIGHTNESS,
         rises=False,
     ),

@@ -75,6 +75,14 @@ def test_the_committed_records_by_hand(tmp_path):
     assert row["holds"] == "no" and row["seeds for it"] == "0"
 
 
+def test_the_gathering_of_a_class_is_named_by_what_it_is_measured_in():
+    by_name = {r.text: r for r in claims._PAIRS}
+    pair = by_name["Smoothing draws the images of a class together"]
+    assert pair.lower.number.name == "report_tightness"
+    # As docs/run_record.md has it: not by the distance of the classes.
+    assert pair.measure == "cluster spread / distance of templates"
+
+
 def test_a_claim_about_bleu_has_the_paired_test(built):
     references = [f"wort {n} steht hier vor {n + 1}" for n in range(12)]
     counts = {}
