@@ -111,6 +111,21 @@ def test_the_curves_have_gamma_and_accuracy_of_the_records(built):
     )
 
 
+def test_short_students_have_the_gamma_of_images_as_they_are(built):
+    folder = built(
+        "fig5_distillation",
+        lambda need: need.changes.get("teacher.teacher_temperature") == 8,
+    )
+    found = [r for r in rows(folder, "curves") if r["T"] == "8.0"]
+    gammas = {
+        "120" in r["setting"]: float(r["gamma"]) for r in found if r["gamma"]
+    }
+    assert gammas == {
+        False: pytest.approx(0.36),  # of every view
+        True: pytest.approx(0.35),
+    }
+
+
 def test_the_claims_of_figure_5_by_hand(built):
     def changed(need):
         if need.experiment != "alexnet_cifar10_120th":
