@@ -14,6 +14,8 @@ from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
 
+# Each pair is made once.
+pytestmark = pytest.mark.xdist_group("made records")
 REAL = str(pathlib.Path(__file__).parents[2] / "results/runs")
 
 
@@ -36,12 +38,13 @@ def identity(need):
     return resolve(need.experiment, changed=need.changes, seed=need.seed)
 
 
-@pytest.fixture(params=sorted(recorded()))
-def pair(request, tmp_path):
+@pytest.fixture(scope="module", params=sorted(recorded()))
+def pair(request, tmp_path_factory):
     """A made-up record, and the real one of the same run."""
     need = recorded()[request.param]
-    made_records.write(tmp_path, need)
-    return [runs.find(str(f), identity(need)) for f in (tmp_path, REAL)]
+    folder = tmp_path_factory.mktemp("made")
+    made_records.write(folder, need)
+    return [runs.find(str(f), identity(need)) for f in (folder, REAL)]
 
 
 def measured(record):
