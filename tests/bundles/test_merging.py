@@ -294,7 +294,7 @@ def test_one_that_has_gone_on_meanwhile_is_not_replaced(
 
 _KILLED = """
 import os, sys
-from ls_tf.bundles import making, merging
+from ls_tf.bundles import merging
 
 rename = os.rename
 

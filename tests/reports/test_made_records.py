@@ -27,10 +27,10 @@ def recorded():
         for need in getattr(
             registry.get("ls_tf.reports", name), "REQUIRES", ()
         ):
-            if need.experiment not in found:
-                record = runs.find(REAL, identity(need))
-                if record is not None and record.is_finished:
-                    found[need.experiment] = need
+            if need.experiment in found:
+                continue
+            if runs.find(REAL, identity(need)) is not None:
+                found[need.experiment] = need
     return found
 
 

@@ -154,54 +154,54 @@ def test_an_entry_has_a_checksum(monkeypatch, there):
     assert jax_cache.compress_executable(b"program ") == b"program checked"
 
 
-def test_a_damaged_entry_is_compiled_again(tmp_path, settings):
+@pytest.fixture
+def program(tmp_path, settings):
+    """What runs a compiled program, and the file of its entry."""
+    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+
+    @jax.jit
     def step(x):
         return jax.numpy.tanh(x @ x) * 3.25
 
-    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
+    def run():
+        jax.clear_caches()
+        return np.asarray(step(x))
+
     jax_cache.reset_cache()
     assert compile_cache.use(str(tmp_path)) == ""
     try:
-        before = np.asarray(jax.jit(step)(x))
+        run()
         (file,) = tmp_path.rglob("jit_step-*-cache")
-        whole = file.read_bytes()
-        # Behind the head, and where the program's own bytes are.
-        for place in (20, len(whole) // 2, len(whole) - 20):
-            flipped = whole[place] ^ 4
-            file.write_bytes(
-                whole[:place] + bytes([flipped]) + whole[place + 1 :]
-            )
-            jax.clear_caches()
-            with pytest.warns(UserWarning, match="Error reading persistent"):
-                after = np.asarray(jax.jit(step)(x))
-            np.testing.assert_array_equal(after, before)
+        yield run, file
     finally:
         jax_cache.reset_cache()
+
+
+def test_a_damaged_entry_is_compiled_again(program):
+    run, file = program
+    before, whole = run(), file.read_bytes()
+    # Behind the head, and where the program's own bytes are.
+    for place in (20, len(whole) // 2, len(whole) - 20):
+        flipped = whole[place] ^ 4
+        file.write_bytes(whole[:place] + bytes([flipped]) + whole[place + 1 :])
+        with pytest.warns(UserWarning, match="Error reading persistent"):
+            after = run()
+        np.testing.assert_array_equal(after, before)
 
 
 @pytest.mark.parametrize("left", [0, 1000])
 def test_what_was_cut_is_compiled_once_more_and_not_always(
-    tmp_path, settings, left
+    tmp_path, program, left
 ):
-    def step(x):
-        return jax.numpy.tanh(x @ x) * 3.5
-
-    x = np.linspace(-1, 1, 64, dtype=np.float32).reshape(8, 8)
-    jax_cache.reset_cache()
-    assert compile_cache.use(str(tmp_path)) == ""
-    try:
-        before = np.asarray(jax.jit(step)(x))
-        (file,) = tmp_path.rglob("jit_step-*-cache")
-        file.write_bytes(file.read_bytes()[:left])  # by a kill, or a full disk
-        for damaged in (1, 0):
-            jax.clear_caches()
-            with warnings.catch_warnings(record=True, action="always") as said:
-                after = np.asarray(jax.jit(step)(x))
-            np.testing.assert_array_equal(after, before)
-            assert len([w for w in said if "jit_step" in str(w)]) == damaged
-        assert not list(tmp_path.rglob("*.tmp"))
-    finally:
-        jax_cache.reset_cache()
+    run, file = program
+    before = run()
+    file.write_bytes(file.read_bytes()[:left])  # by a kill, or a full disk
+    for damaged in (1, 0):
+        with warnings.catch_warnings(record=True, action="always") as said:
+            after = run()
+        np.testing.assert_array_equal(after, before)
+        assert len([w for w in said if "jit_step" in str(w)]) == damaged
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_a_folder_that_is_deleted_is_made_again(tmp_path, settings, recwarn):
