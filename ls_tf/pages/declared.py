@@ -62,6 +62,19 @@ class Number:
             return values
         return {seed: 100 * value for seed, value in values.items()}
 
+    def best(self, runs: Runs) -> dict[int, float]:
+        """The highest that was measured over the training: seed -> value.
+
+        The number after the last step is one of those.
+        """
+        column = f"{self.role}/{self.name}"
+        unit = 100 if self.unit == "%" else 1
+        curves = {seed: record.curve(column) for seed, record in runs.items()}
+        return {
+            seed: max([last, *(unit * v for v in curves[seed].values())])
+            for seed, last in self.of(runs).items()
+        }
+
     def over(self, runs: Runs) -> Spread | None:
         """Its mean and range over the seeds; None without a run."""
         return tables.spread(self.of(runs).values())

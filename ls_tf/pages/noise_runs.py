@@ -129,9 +129,8 @@ nll, accuracy, error = of(NLL), of(ACCURACY), of(ERROR)
 
 def early(record: Record) -> float:
     """The best test accuracy that was measured over the training, %."""
-    name = "report/accuracy"
-    curve = record.curve(name)
-    return max([*(100 * value for value in curve.values()), accuracy(record)])
+    (value,) = ACCURACY.best({0: record}).values()
+    return value
 
 
 def best(values: np.ndarray, targets: Sequence[float]) -> np.ndarray:

@@ -153,10 +153,11 @@ def alone(folder: Path) -> Iterator[None]:
     is stopped in the block, say, goes in all the same. So do all where the
     file system knows no such thing.
     """
-    try:
-        number = os.open(folder, os.O_RDONLY) if is_local(folder) else None
-    except OSError:
-        number = None
+    number = None
+    if is_local(folder):
+        # To open a pipe that stands there would be to wait for its writer.
+        with contextlib.suppress(OSError):
+            number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     if number is None:
         yield
         return

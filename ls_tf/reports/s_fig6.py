@@ -88,15 +88,6 @@ def _curve(record: Record) -> dict[int, float]:
     return {s: 100 * value for s, value in record.curve(_COLUMN).items()}
 
 
-def _best(runs: Runs) -> dict[int, float]:
-    """The best accuracy over the training: seed -> %."""
-    last = ACCURACY.of(runs)
-    return {
-        seed: max([last[seed], *_curve(record).values()])
-        for seed, record in runs.items()
-    }
-
-
 def _figure(curves: Mapping[float, Runs]) -> Figure:
     """Draws accuracy over the steps; bands over seeds."""
     figure = Figure(figsize=(7, 4.2), layout="constrained")
@@ -122,7 +113,7 @@ def _claims(rows: Mapping[tuple[str, float], _Row]) -> Iterable[Claim[str]]:
     """What the figure is said to show, and what else the runs can."""
     for teacher in _TEACHERS:
         hard, smoothed = (rows[teacher.experiment, a] for a in _ALPHAS)
-        for text, read in (("last", ACCURACY.of), ("best", _best)):
+        for text, read in (("last", ACCURACY.of), ("best", ACCURACY.best)):
             yield Claim(
                 teacher.label,
                 read(hard.students),
@@ -208,7 +199,7 @@ def build(records: Records) -> Iterable[Block]:
         ),
         ("lowest", lambda r: ACCURACY.low(r.students), ".2f"),
         ("highest", lambda r: ACCURACY.high(r.students), ".2f"),
-        ("best, %", lambda r: tables.mean(_best(r.students).values()), ".2f"),
+        ("best, %", lambda r: tables.mean(ACCURACY.best(r.students).values()), ".2f"),
         ("seeds", lambda r: len(r.students), ""),
     )
     yield declared.table(

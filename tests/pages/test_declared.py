@@ -33,6 +33,20 @@ def test_a_number_in_percent_is_a_fraction_in_the_record():
     assert declared.ACCURACY.mean({}) is declared.ACCURACY.over({}) is None
 
 
+def test_the_best_of_a_training_is_its_last_measurement_or_another():
+    class Trained(Stored):
+        def curve(self, name):
+            return {"report/accuracy": measured, "report/error": {}}[name]
+
+    run = {1: Trained(accuracy=0.5, error=0.5)}
+    measured = {100: 0.25, 200: 0.75, 300: 0.5}
+    assert declared.ACCURACY.best(run) == {1: 75.0}
+    measured = {100: 0.25}
+    assert declared.ACCURACY.best(run) == {1: 50.0}
+    assert Number("classification", "error").best(run) == {1: 0.5}
+    assert declared.ACCURACY.best({}) == {}
+
+
 def test_a_table_is_its_rows_and_columns():
     table = declared.table(
         "names",
