@@ -89,6 +89,8 @@ def pytest_xdist_auto_num_workers(config):
 _FIRST = ("integration", "reports")
 
 
+# First, since pytest-xdist reads the groups in a hook of this name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One file runs in one process, for its fixtures; ``--dist=loadgroup``."""
     tests = Path(__file__).parent

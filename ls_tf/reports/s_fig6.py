@@ -199,7 +199,11 @@ def build(records: Records) -> Iterable[Block]:
         ),
         ("lowest", lambda r: ACCURACY.low(r.students), ".2f"),
         ("highest", lambda r: ACCURACY.high(r.students), ".2f"),
-        ("best, %", lambda r: tables.mean(ACCURACY.best(r.students).values()), ".2f"),
+        (
+            "best, %",
+            lambda r: tables.mean(ACCURACY.best(r.students).values()),
+            ".2f",
+        ),
         ("seeds", lambda r: len(r.students), ""),
     )
     yield declared.table(
