@@ -23,6 +23,14 @@ def compiled(function):
     return tf.function(function, jit_compile=True)
 
 
+def quick(function):
+    """The function as it is on TensorFlow, and as one program on JAX.
+
+    Operation by operation, JAX would compile each of them.
+    """
+    return compiled(function) if BACKEND == "jax" else function
+
+
 def gradient(function, x):
     """The gradient of the sum of a function at x; 0 where there is none."""
     x = ops.convert_to_tensor(x)

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+from both import quick
 
 from ls_tf import optimizers
 from ls_tf.models import inception_v4
@@ -361,7 +362,8 @@ def wide():
         model.input, {n: model.get_layer(n).output for n in sorted(names)}
     )
     images = draw.standard_normal((2, *shape)).astype("float32")
-    outputs = {k: np.asarray(v) for k, v in inside(images).items()}
+    found = quick(lambda x: inside(x))(images)
+    outputs = {k: np.asarray(v) for k, v in found.items()}
     return Numpy(model), outputs
 
 
