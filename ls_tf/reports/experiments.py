@@ -12,8 +12,9 @@ import functools
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ls_tf import started
 from ls_tf.pages import declared
@@ -173,7 +174,13 @@ def _together(networks: int) -> str:
 
 
 def _device(record: Record) -> str:
-    run = record.run
+    """What a run was trained on: each device it went on with, once."""
+    parts: Sequence[Mapping[str, Any]] = record.run.get("history") or ({},)
+    devices = [_named({**record.run, **part}) for part in parts]
+    return ", then ".join(dict.fromkeys(devices))
+
+
+def _named(run: Mapping[str, Any]) -> str:
     kind = str(run.get("device_kind") or "a device that is not recorded")
     # The process may have been kept to some of the machine's processors.
     cores = run.get("surroundings", {}).get("cpus") or run.get("host_cpus")

@@ -137,6 +137,33 @@ def test_a_program_of_several_networks_counts_once(rows):
     )
 
 
+ONE, BOTH, CARD = (
+    {"started": "2026-01-01T00:00:00Z", **facts}
+    for facts in (
+        {"device_kind": "CPU", "host_cpus": 2, "surroundings": {"cpus": 1}},
+        {"device_kind": "CPU", "host_cpus": 2, "surroundings": {"cpus": 2}},
+        {"device_kind": "NVIDIA H200"},
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("history", "device"),
+    [
+        ([ONE, ONE], "a CPU, 1 core"),
+        ([BOTH, ONE, BOTH], "a CPU, 2 cores, then a CPU, 1 core"),
+        ([ONE, CARD], "a CPU, 1 core, then NVIDIA H200"),
+    ],
+)
+def test_time_on_several_devices_names_them_all(rows, history, device):
+    need = Need("fc_digits", HARD)
+    facts = {**history[0], "history": history, "train_seconds": 60.0}
+    found = rows(need, facts={need: facts})
+    assert found["fc_digits"]["measured"] == (
+        f"60 s on {device} (median of 1 run)"
+    )
+
+
 def test_what_its_docstring_says_is_shortened_is_listed_so(rows):
     found = rows()
     for name in registry.names("ls_tf.experiments"):
