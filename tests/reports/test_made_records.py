@@ -14,8 +14,6 @@ from ls_tf.records import runs
 from ls_tf.spec import registry
 from ls_tf.spec.resolve import resolve
 
-# Each pair is made once.
-pytestmark = pytest.mark.xdist_group("made records")
 REAL = str(pathlib.Path(__file__).parents[2] / "results/runs")
 
 
