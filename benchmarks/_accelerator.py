@@ -16,7 +16,7 @@ from _engine import Steps, macs, session
 from _translation import BASE, EXPERIMENT, decode, network
 from transformer_step import flop
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.objective import loss as objective
 from ls_tf.running import assembly
 from ls_tf.spec import registry

@@ -73,7 +73,7 @@ def cases(part: str, own_form: str) -> list["Case"]:
     """
     from _accelerator import Case
 
-    from ls_tf.layers import kernels
+    from ls_tf import kernels
 
     if part == "rates":
         return [Case("products", p) for p in PRECISIONS]
@@ -105,7 +105,7 @@ class Bench:
         """
         from _accelerator import device, load
 
-        from ls_tf.layers import kernels
+        from ls_tf import kernels
 
         self._flags = flags
         self._rounds = 1 if flags.rehearse else _ROUNDS

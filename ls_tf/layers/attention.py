@@ -18,8 +18,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import seeds
-from ls_tf.layers import kernels
+from ls_tf import kernels, seeds
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 
 
 class BatchNorm(keras.layers.BatchNormalization):  # type: ignore[misc]

@@ -11,7 +11,10 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+from ls_tf import kernels
 
 Tensor = Any
 
@@ -57,6 +60,23 @@ def random_words(key: Tensor, count: int | Tensor) -> Tensor:
     return _mix(ops.bitwise_xor(words, second))
 
 
+def _kept(key: Tensor, count: int | Tensor, least: Tensor) -> Tensor:
+    return ops.greater_equal(random_words(key, count), least)
+
+
+# Powers of two, what lies halfway between them, and the longest of all.
+_LENGTHS = np.array(
+    [n for k in range(12, 31) for n in (2**k, 3 * 2 ** (k - 1))] + [2**31 - 1],
+    np.int32,
+)
+
+
+def _length(count: int | Tensor) -> Tensor:
+    """The next of a few lengths, for each of which a program is compiled."""
+    lengths = ops.convert_to_tensor(_LENGTHS)
+    return ops.take(lengths, ops.searchsorted(lengths, [count])[0])
+
+
 class Dropout(keras.layers.Layer):  # type: ignore[misc]
     """Zeroes a fraction of the elements in training and scales the others."""
 
@@ -92,8 +112,13 @@ class Dropout(keras.layers.Layer):  # type: ignore[misc]
             return inputs
         shape = ops.shape(inputs)
         count = math.prod(shape) if _static(shape) else ops.size(inputs)
-        words = random_words(self.seed_generator.next(), count)
-        kept = ops.greater_equal(words, _uint32(int(self.rate * 2**32)))
+        least = _uint32(int(self.rate * 2**32))
+        key = self.seed_generator.next()
+        if kernels.by_operation():
+            # Two dozen operations as one loop, a little longer than needed.
+            kept = kernels.merged(_kept)(key, _length(count), least)[:count]
+        else:
+            kept = _kept(key, count, least)
         scale = ops.cast(1.0 / (1.0 - self.rate), inputs.dtype)
         zero = ops.zeros((), inputs.dtype)
         factor = ops.where(ops.reshape(kept, shape), scale, zero)

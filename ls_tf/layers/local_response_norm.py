@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 
 Tensor = Any
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 
 Tensor = Any
 

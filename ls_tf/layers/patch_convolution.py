@@ -12,7 +12,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_tf.layers import kernels, patches
+from ls_tf import kernels
+from ls_tf.layers import patches
 
 Tensor = Any
 

@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.objective import guarded
 from ls_tf.protocols import Tensor
 
@@ -39,7 +40,7 @@ def next_token(
     Source: ours.
     """
     ids, inside = guarded.classes(target, logits.shape[-1])
-    right = ops.where(inside, guarded.pick(logits, ids), math.nan)
+    right = ops.where(inside, kernels.pick(logits, ids), math.nan)
     top = ops.max(logits, axis=-1)
     nll, confidence = [], []
     # One temperature after the other: [B, T, R, V] would not fit.
@@ -79,7 +80,7 @@ def replicated(
     # [B, S, T]: at each position s, the logit of the right subword of t.
     ids = ops.broadcast_to(target[:, None, :], (size, length, length))
     of_right = ops.take_along_axis(logits, ids, axis=2)
-    right = guarded.pick(logits, target)
+    right = kernels.pick(logits, target)
     counts = ops.arange(length, dtype="int32") < positions
     of_right = ops.where(counts[None, :, None], of_right, -math.inf)
     top = ops.max(logits, axis=-1)

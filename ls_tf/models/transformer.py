@@ -19,8 +19,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from ls_tf import seeds
-from ls_tf.layers import kernels
+from ls_tf import kernels, seeds
 from ls_tf.layers.attention import MASKED, causal_bias, padding_bias, sinusoids
 from ls_tf.layers.dropout import Dropout
 from ls_tf.layers.initializers import PhiloxGlorotUniform

@@ -196,19 +196,3 @@ def classes(labels: Any, num_classes: int) -> tuple[Any, Any]:
     # The ids stay as they are: another look-up is another program, whose
     # roundings are not those of the formula alone.
     return ops.cast(labels, "int32"), inside
-
-
-def pick(values: Any, ids: Any) -> Any:
-    """Takes the value of each label.
-
-    Args:
-        values: float [..., K].
-        ids: int32 [...], of ``classes``.
-
-    Returns:
-        float [...].
-
-    Source: ours.
-    """
-    index = ops.expand_dims(ids, axis=-1)
-    return ops.squeeze(ops.take_along_axis(values, index, axis=-1), axis=-1)

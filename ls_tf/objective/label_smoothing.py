@@ -27,6 +27,7 @@ from typing import Any
 
 from keras import ops
 
+from ls_tf.kernels import pick
 from ls_tf.objective.guarded import (
     as_float,
     check_count,
@@ -35,7 +36,6 @@ from ls_tf.objective.guarded import (
     classes,
     entered,
     masked,
-    pick,
     seen,
 )
 

@@ -22,8 +22,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ls_tf import stopping
-from ls_tf.layers import kernels
+from ls_tf import kernels, stopping
 from ls_tf.protocols import Batches, Computation, Task
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import compile_cache, jax_programs, memory_limit

@@ -215,7 +215,7 @@ def begin(
 
 
 def _options() -> dict[str, str]:
-    """Has the compiler keep what ``layers.kernels.stored`` asks for.
+    """Has the compiler keep what ``kernels.stored`` asks for.
 
     On processors it would forget the barriers before it makes its loops.
     """

@@ -26,7 +26,7 @@ import keras
 from etils import epath
 from jax import export
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.records import files
 
 # What JAX, XLA and Keras are told by the environment.

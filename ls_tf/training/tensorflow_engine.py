@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ls_tf import stopping
+from ls_tf import kernels, stopping
 from ls_tf.protocols import Arrays, Batches, Computation
 from ls_tf.spec import ExperimentSpec
 from ls_tf.training import engine, naming
@@ -219,9 +219,10 @@ class TensorFlowEngine:
 
         traced = tf.function(program, jit_compile=self._jit, autograph=False)
         # By itself TensorFlow would warn of every further shape.
-        return traced.get_concrete_function(
-            self._resident, self._signature(draws, 1), tf.constant(0)
-        )
+        with kernels.tracing(by_operation=not self._jit):
+            return traced.get_concrete_function(
+                self._resident, self._signature(draws, 1), tf.constant(0)
+            )
 
     def _signature(self, batch: Tensors, known: int) -> Tensors:
         """What a program is made for: the shape of a batch, or any.
@@ -328,9 +329,10 @@ class TensorFlowEngine:
                 function, jit_compile=self._jit, autograph=False
             )
             # By itself TensorFlow would warn of every further shape.
-            self._computations[key] = traced.get_concrete_function(
-                self._signature(tensors, 0)
-            )
+            with kernels.tracing(by_operation=not self._jit):
+                self._computations[key] = traced.get_concrete_function(
+                    self._signature(tensors, 0)
+                )
         outputs = self._computations[key](tensors)
         return {k: v.numpy() for k, v in outputs.items()}
 

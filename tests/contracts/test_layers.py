@@ -47,6 +47,7 @@ OUTSIDE = {
     "verdict": {"numpy", "scipy", "etils"},
     "protocols": {"keras", "numpy"},
     "layers": {"keras", "numpy", "tensorflow", "jax"},
+    "kernels": {"keras", "tensorflow", "jax"},
     "pipeline": {
         *("keras", "numpy", "tensorflow", "tensorflow_datasets"),
         *("etils", "absl", "sentencepiece"),

@@ -5,8 +5,8 @@ import pytest
 from both import BACKEND, compiled, tensorflow_only
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.decoding.search import beam_search
-from ls_tf.layers import kernels
 from ls_tf.models import transformer
 
 EOS = 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from both import BACKEND
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.layers.batch_norm import BatchNorm
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from both import compiled, gradient
+from both import compiled, gradient, tensorflow_only
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.layers.dropout import Dropout, random_words
 
 
@@ -140,3 +141,30 @@ def test_a_batch_of_unknown_size():
 def test_a_rate_out_of_range(rate):
     with pytest.raises(ValueError, match="dropout rate"):
         Dropout(rate, seed=1, name="drop")
+
+
+@tensorflow_only
+@pytest.mark.parametrize("known", [True, False])
+def test_a_program_by_operation_drops_the_same(known):
+    import tensorflow as tf
+
+    def program(shape, *, by_operation):
+        layer = Dropout(0.3, seed=4, name="drop")
+        layer.build(shape)
+        with kernels.tracing(by_operation=by_operation):
+            return tf.function(
+                lambda x: layer(x, training=True),
+                input_signature=[
+                    tf.TensorSpec(shape if known else [None] * len(shape))
+                ],
+            ).get_concrete_function()
+
+    # At and on both sides of the lengths that are compiled, and nothing.
+    for shape in ((2, 2048), (4097,), (3, 2, 1024), (6145,), (7,), (0, 4)):
+        x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        plain = program(shape, by_operation=False)
+        quick = program(shape, by_operation=True)
+        for _ in range(2):  # each draws on
+            np.testing.assert_array_equal(quick(x), plain(x))
+        names = {op.type for op in quick.graph.get_operations()}
+        assert "RightShift" not in names

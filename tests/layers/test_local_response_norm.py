@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from both import BACKEND, compiled, gradient, tensorflow_only
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.layers.local_response_norm import LocalResponseNormalization
 
 TUTORIAL = {"depth_radius": 4, "bias": 1.0, "alpha": 0.001 / 9, "beta": 0.75}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from both import BACKEND
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.layers.max_pool import MaxPool
 
 jax_only = pytest.mark.skipif(BACKEND != "jax", reason="JAX has the fused form")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from both import BACKEND, compiled, gradient
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.layers.patch_convolution import PatchConv2D
 
 jax_only = pytest.mark.skipif(BACKEND != "jax", reason="of JAX")

@@ -236,7 +236,7 @@ def test_a_stop_waits_for_no_compiler(compilers):
 
 def sums_and_factors(numbers):
     """A sum of two uses, each of which could compute it once more."""
-    # What ``layers.kernels.stored`` asks for.
+    # What ``kernels.stored`` asks for.
     total = lax.optimization_barrier(numbers["a"] + 1)
     return total * 2, total * total
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 from ls_tf.training import jax_programs, jax_traced
 from ls_tf.training.jax_traced import Traced
 

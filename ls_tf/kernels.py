@@ -1,14 +1,17 @@
-"""Which form a layer is computed in: Keras's own, or one fused by XLA.
+"""Which form something is computed in: Keras's own, or one that is quicker.
 
 Some of Keras's layers are one operation of a backend, with a gradient of its
 own. On a GPU XLA expands a few of these to many passes over the activations,
 and the same result written as plain arithmetic, with a gradient rule of its
 own, is merged into few. A CPU keeps Keras's operations, so that the numbers of
 its runs stay as they are to the bit, but for where another form is equal.
+There TensorFlow without XLA runs a program operation by operation, each over
+the whole of its tensors; what it would go over too often has another form.
 """
 
 import contextlib
-from collections.abc import Collection, Iterator
+import functools
+from collections.abc import Callable, Collection, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,6 +23,7 @@ FORMS = ("keras", "fused")
 # Of a thread: programs of both forms can be traced side by side.
 _forced: ContextVar[str | None] = ContextVar("form", default=None)
 _divided: ContextVar[Any] = ContextVar("devices", default=None)
+_by_operation: ContextVar[bool] = ContextVar("by operation", default=False)
 
 
 def fused(*, on: Collection[str] = ("gpu",), over_batch: bool = False) -> bool:
@@ -92,6 +96,72 @@ def product(x: Any, kernel: Any) -> Any:
         return ops.matmul(x, kernel)
     rows = ops.matmul(ops.reshape(x, (-1, shape[-1])), kernel)
     return ops.reshape(rows, (*shape[:-1], kernel.shape[-1]))
+
+
+@functools.cache
+def merged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes one loop of what a program that is run by operation would do.
+
+    Args:
+        function: of a module, of plain arithmetic without a gradient. It is
+            compiled for each shape of its arguments, and for each value of one
+            that is a length.
+
+    Returns:
+        The same function, of TensorFlow's tensors.
+    """
+    import tensorflow as tf
+
+    compiled: Callable[..., Any] = tf.function(
+        function, jit_compile=True, autograph=False
+    )
+    return compiled
+
+
+def pick(values: Any, ids: Any) -> Any:
+    """Takes one value of each row.
+
+    Args:
+        values: float or bool [..., K].
+        ids: int32 [...], from 0 to K - 1; those from -K on count from the end.
+
+    Returns:
+        Of the values' type [...].
+    """
+    rank = len(ids.shape)
+    if not rank or not by_operation():
+        index = ops.expand_dims(ids, axis=-1)
+        return ops.squeeze(ops.take_along_axis(values, index, axis=-1), axis=-1)
+    import tensorflow as tf
+
+    # The gradient of Keras's look-up adds up as many segments as there are
+    # values; this one's writes one value of each row.
+    ids = ops.where(ids < 0, ids + ops.shape(values)[-1], ids)
+    index = ops.expand_dims(ids, axis=-1)
+    return tf.gather_nd(values, index, batch_dims=rank)
+
+
+def by_operation() -> bool:
+    """Whether the program that is being traced is run operation by operation.
+
+    So TensorFlow does without XLA. An accelerator's programs are none of these
+    here: their operations wait for little, and a compiled one for the host.
+    """
+    return _by_operation.get() and on_cpu()
+
+
+@contextlib.contextmanager
+def tracing(*, by_operation: bool) -> Iterator[None]:
+    """Traces a program of TensorFlow.
+
+    Args:
+        by_operation: whether it is run without XLA.
+    """
+    before = _by_operation.set(by_operation)
+    try:
+        yield
+    finally:
+        _by_operation.reset(before)
 
 
 def devices() -> Any:

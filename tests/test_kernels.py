@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from both import compiled, gradient
+from both import compiled, gradient, tensorflow_only
 from keras import ops
 
-from ls_tf.layers import kernels
+from ls_tf import kernels
 
 JAX = keras.backend.backend() == "jax"
 
@@ -167,3 +167,60 @@ def test_a_matrix_has_a_gradient_that_sums_over_one_axis():
 
     assert axes(kernels.product) == 1
     assert axes(ops.matmul) == 2
+
+
+def test_programs_run_by_operation_where_the_engine_says_so(monkeypatch):
+    assert not kernels.by_operation()
+    with kernels.tracing(by_operation=True):
+        assert kernels.by_operation()
+        with kernels.tracing(by_operation=False):
+            assert not kernels.by_operation()
+        monkeypatch.setattr(
+            keras.distribution, "list_devices", lambda: ["gpu:0"]
+        )
+        assert not kernels.by_operation()
+    assert not kernels.by_operation()
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 5)])
+def test_the_value_of_each_row(shape):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=shape).astype(np.float32)
+    ids = rng.integers(-shape[-1], shape[-1], shape[:-1]).astype(np.int32)
+    found = compiled(kernels.pick)(values, ids)
+    wanted = np.take_along_axis(values, ids[..., None], axis=-1)[..., 0]
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), wanted)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 5)])
+def test_the_value_and_the_gradient_by_operation_are_the_same(shape, known):
+    import tensorflow as tf
+
+    rng = np.random.default_rng(0)
+    ids = rng.integers(-shape[-1], shape[-1], shape[:-1]).astype(np.int32)
+    values = rng.normal(size=shape).astype(np.float32)
+
+    def both(values, ids):
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            picked = kernels.pick(values, ids)
+        return picked, tape.gradient(picked, values, picked)
+
+    lengths = shape[:-1] if known else [None] * (len(shape) - 1)
+    signature = [
+        tf.TensorSpec((*lengths, shape[-1])),
+        tf.TensorSpec(lengths, tf.int32),
+    ]
+    plain = tf.function(both, input_signature=signature)(values, ids)
+    with kernels.tracing(by_operation=True):
+        program = tf.function(
+            both, input_signature=signature
+        ).get_concrete_function()
+    operations = {op.type for op in program.graph.get_operations()}
+    if len(shape) > 1:
+        assert "UnsortedSegmentSum" not in operations
+    for found, wanted in zip(program(values, ids), plain, strict=True):
+        assert found.shape == wanted.shape
+        np.testing.assert_array_equal(found, wanted)
