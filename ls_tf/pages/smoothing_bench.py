@@ -106,6 +106,8 @@ def _marked(
     if over is None:
         return NO_RUN
     text = tables.cell(over.mean, measure.form)
+    if over.count != len(method.runs):  # a student may not be trained yet
+        text += f" (n = {over.count})"
     if method is best[0]:
         text += " ★"
     elif method in best:
@@ -371,8 +373,9 @@ def build(
     yield declared.table(
         "methods",
         f"{data}, test images; collapse on the training images. Means over "
-        "the seeds. “At T”: with the temperature fitted on the held-out "
-        "images. AURC: mean share of errors over all coverages.",
+        "the seeds; n: of how many, where it is not all. “At T”: with the "
+        "temperature fitted on the held-out images. AURC: mean share of "
+        "errors over all coverages.",
         methods,
         ("method", lambda m: m.label, ""),
         *declared.each(

@@ -157,6 +157,24 @@ def test_students_are_those_of_the_chosen_value(built):
     assert "As a teacher: " in page_of(folder)
 
 
+def test_a_mean_of_fewer_seeds_than_the_networks_says_so(built):
+    def two_and_one_student(need):
+        changes = {k.rpartition(".")[2]: v for k, v in need.changes.items()}
+        last = 1 if need.experiment == "bench_mnist" else 0
+        return need.seed <= last and changes in ({}, {"alpha": 0.1})
+
+    folder = built("smoothing_bench", two_and_one_student)
+    row = next(
+        r for r in rows(folder, "methods") if r["method"] == "hard labels"
+    )
+    assert row["seeds"] == "2"
+    page = page_of(folder)
+    student = float(row["student, %"])
+    assert page.count("(n = 1)") == 2  # hard labels and label smoothing
+    assert f"{student:.2f} (n = 1)" in page
+    assert "n: of how many, where it is not all" in page
+
+
 def made(method, values, students=None):
     """A method whose networks have these accuracies by seed."""
     return smoothing_methods.Chosen(method, 0.1, values, students or {}, {})
