@@ -327,13 +327,17 @@ class Spread:
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """Summarises values over seeds; None if there is none."""
+    """Summarises values over seeds; None if there is none.
+
+    Beside one that is not defined none of the three is.
+    """
     numbers = list(values)
     if not numbers:
         return None
-    return Spread(
-        statistics.fmean(numbers), min(numbers), max(numbers), len(numbers)
-    )
+    middle = statistics.fmean(numbers)
+    if math.isnan(middle):
+        return Spread(middle, math.nan, math.nan, len(numbers))
+    return Spread(middle, min(numbers), max(numbers), len(numbers))
 
 
 def mean(values: Iterable[float]) -> float | None:

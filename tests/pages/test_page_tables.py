@@ -136,6 +136,15 @@ def test_spread_by_hand():
     assert tables.spread([]) is None
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_seed_that_is_not_defined_hides_the_range_wherever_it_is(place):
+    values = [0.3, 0.1]
+    values.insert(place, math.nan)
+    found = tables.spread(values)
+    assert found.count == 3
+    assert all(map(math.isnan, (found.mean, found.low, found.high)))
+
+
 def test_a_claim_about_what_is_not_defined_cannot_be_said():
     assert tables.yes_no(tables.is_less(1.0, 2.0)) == "yes"
     assert tables.yes_no(tables.is_less(2.0, 2.0)) == "no"
