@@ -8,6 +8,7 @@ None of this changes a bit of a loss whose labels are classes and whose terms
 are finite.
 """
 
+import functools
 import math
 import numbers
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+
+from ls_tf import kernels
 
 LOWEST = -1e30  # a logit of no probability
 
@@ -150,6 +153,22 @@ def entered(
 
     Source: ours.
     """
+    if not kernels.by_operation():
+        return _entered(logits, free, inside, lowest)
+    # Each of its operations would go over all logits, and back.
+    edges = []
+    if free is not False:
+        edges.append(ops.any(masked(logits)))
+    if inside is not True:
+        edges.append(ops.logical_not(ops.all(inside)))
+    return ops.cond(
+        functools.reduce(ops.logical_or, edges, False),
+        lambda: _entered(logits, free, inside, lowest),
+        lambda: logits,
+    )
+
+
+def _entered(logits: Any, free: Any, inside: Any, lowest: float) -> Any:
     if free is not False:
         free = ops.logical_and(masked(logits), free)
         logits = ops.where(free, lowest, logits)

@@ -5,9 +5,10 @@ import math
 import keras
 import numpy as np
 import pytest
-from both import BACKEND, compiled, gradient
+from both import BACKEND, compiled, gradient, tensorflow_only
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.losses import smoothed_targets
 from ls_tf.objective import distillation, guarded
 from ls_tf.objective import label_smoothing as ls
@@ -302,3 +303,34 @@ def test_an_alpha_for_each_label_is_refused():
 def test_complex_logits_are_refused():
     with pytest.raises(ValueError, match="real numbers"):
         ls.nll(LABELS, MASKED + 1j)
+
+
+@tensorflow_only
+@pytest.mark.parametrize("logits", [MASKED, MASKED[1:].repeat(2, axis=0)])
+@pytest.mark.parametrize("name", PLAIN_LOSSES)
+def test_a_program_by_operation_has_the_same_edges(name, logits):
+    import tensorflow as tf
+
+    def both(logits):
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            loss = PLAIN_LOSSES[name](logits)
+        return loss, tape.gradient(loss, logits)
+
+    plain = tf.function(both)(logits)
+    with kernels.tracing(by_operation=True):
+        quick = tf.function(both)(logits)
+    for found, wanted in zip(quick, plain, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@tensorflow_only
+def test_a_label_of_no_class_is_nan_by_operation_too():
+    import tensorflow as tf
+
+    labels = tf.constant([0, -1])
+    with kernels.tracing(by_operation=True):
+        program = tf.function(lambda y, z: ls.sparse_loss(y, z, alpha=0.1))
+        found = program(labels, np.zeros((2, 3), np.float32))
+    assert float(found[0]) == pytest.approx(math.log(3))
+    assert math.isnan(found[1])
