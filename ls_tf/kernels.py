@@ -141,6 +141,28 @@ def pick(values: Any, ids: Any) -> Any:
     return tf.gather_nd(values, index, batch_dims=rank)
 
 
+def argmax(values: Any) -> Any:
+    """Tells where each row has its highest value.
+
+    Args:
+        values: float [..., K].
+
+    Returns:
+        int32 [...]; the first of equals, where -0 is less than 0.
+    """
+    if not by_operation():
+        return ops.cast(ops.argmax(values, axis=-1), "int32")
+    import tensorflow as tf
+
+    # Keras looks for -0 in passes over all values; 0 is seldom the highest.
+    best = tf.argmax(values, axis=-1, output_type="int32")
+    return ops.cond(
+        ops.any(ops.equal(pick(values, best), 0)),
+        lambda: ops.cast(ops.argmax(values, axis=-1), "int32"),
+        lambda: best,
+    )
+
+
 def by_operation() -> bool:
     """Whether the program that is being traced is run operation by operation.
 

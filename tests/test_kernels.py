@@ -224,3 +224,28 @@ def test_the_value_and_the_gradient_by_operation_are_the_same(shape, known):
     for found, wanted in zip(program(values, ids), plain, strict=True):
         assert found.shape == wanted.shape
         np.testing.assert_array_equal(found, wanted)
+
+
+ROWS = [
+    [[0.5, 2.0, 1.0], [3.0, -1.0, 3.0]],
+    [[-0.0, 0.0, -0.0], [1.0, 2.0, 0.0]],
+    [[-1.0, -0.0, -2.0], [0.0, 0.0, -1.0]],
+    [[-np.inf, -5.0, -np.inf], [np.inf, 0.0, np.inf]],
+]
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_where_the_highest_is(rows):
+    rows = np.array(rows, np.float32)
+    # The first of those that are highest, +0 above -0.
+    order = np.where((rows == 0) & np.signbit(rows), -1e-30, rows)
+    wanted = np.argmax(order, axis=-1)
+    found = compiled(kernels.argmax)(rows)
+    np.testing.assert_array_equal(ops.convert_to_numpy(found), wanted)
+    if not JAX:
+        import tensorflow as tf
+
+        with kernels.tracing(by_operation=True):
+            found = tf.function(kernels.argmax)(rows)
+        assert found.dtype == tf.int32
+        np.testing.assert_array_equal(found, wanted)

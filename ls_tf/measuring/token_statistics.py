@@ -9,20 +9,6 @@ from ls_tf.objective import guarded
 from ls_tf.protocols import Tensor
 
 
-def best(logits: Tensor) -> Tensor:
-    """The likeliest subwords.
-
-    Args:
-        logits: float32 [B, T, V].
-
-    Returns:
-        int32 [B, T].
-
-    Source: ours.
-    """
-    return ops.cast(ops.argmax(logits, axis=-1), "int32")
-
-
 def next_token(
     logits: Tensor, target: Tensor, grid: Tensor
 ) -> dict[str, Tensor]:
@@ -51,7 +37,7 @@ def next_token(
     return {
         "nll": ops.stack(nll, axis=-1),
         "confidence": ops.stack(confidence, axis=-1),
-        "correct": best(logits) == target,
+        "correct": kernels.argmax(logits) == target,
     }
 
 
@@ -93,5 +79,5 @@ def replicated(
     return {
         "nll_over_positions": ops.stack(nll, axis=-1),
         "confidence": ops.stack(confidence, axis=-1),
-        "correct": best(logits) == target,
+        "correct": kernels.argmax(logits) == target,
     }

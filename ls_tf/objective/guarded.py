@@ -156,16 +156,47 @@ def entered(
     if not kernels.by_operation():
         return _entered(logits, free, inside, lowest)
     # Each of its operations would go over all logits, and back.
+    return ops.cond(
+        _at_edge(logits, free, inside),
+        lambda: _entered(logits, free, inside, lowest),
+        lambda: logits,
+    )
+
+
+def log_softmax(logits: Any, free: Any, inside: Any = True) -> Any:
+    """Gives the log-probabilities to begin a loss with.
+
+    Args:
+        logits: float [..., K].
+        free: as of ``entered``.
+        inside: as of ``entered``.
+
+    Returns:
+        float [..., K], of the logits that ``entered`` gives.
+
+    Source: ours.
+    """
+    if not kernels.by_operation():
+        entering = _entered(logits, free, inside, LOWEST)
+        return ops.log_softmax(entering, axis=-1)
+    # The same for all losses of these logits: computed once.
+    plain = ops.log_softmax(logits, axis=-1)
+    return ops.cond(
+        _at_edge(logits, free, inside),
+        lambda: ops.log_softmax(
+            _entered(logits, free, inside, LOWEST), axis=-1
+        ),
+        lambda: plain,
+    )
+
+
+def _at_edge(logits: Any, free: Any, inside: Any) -> Any:
     edges = []
     if free is not False:
         edges.append(ops.any(masked(logits)))
     if inside is not True:
         edges.append(ops.logical_not(ops.all(inside)))
-    return ops.cond(
-        functools.reduce(ops.logical_or, edges, False),
-        lambda: _entered(logits, free, inside, lowest),
-        lambda: logits,
-    )
+    return functools.reduce(ops.logical_or, edges, False)
 
 
 def _entered(logits: Any, free: Any, inside: Any, lowest: float) -> Any:

@@ -34,7 +34,7 @@ from ls_tf.objective.guarded import (
     check_number,
     check_shape,
     classes,
-    entered,
+    log_softmax,
     masked,
     seen,
 )
@@ -167,8 +167,7 @@ def dense_loss(soft_targets: Any, logits: Any) -> Any:
     """
     logits = as_float(logits)
     check_shape("targets", soft_targets, logits.shape)
-    logits = entered(logits, ops.equal(soft_targets, 0))
-    log_p = ops.log_softmax(logits, axis=-1)
+    log_p = log_softmax(logits, ops.equal(soft_targets, 0))
     return -ops.sum(ops.cast(soft_targets, log_p.dtype) * log_p, axis=-1)
 
 
@@ -190,8 +189,7 @@ def nll(labels: Any, logits: Any) -> Any:
     logits = as_float(logits)
     check_shape("labels", labels, logits.shape[:-1])
     ids, inside = classes(labels, logits.shape[-1])
-    logits = entered(logits, False, inside)
-    return -pick(ops.log_softmax(logits, axis=-1), ids)
+    return -pick(log_softmax(logits, False, inside), ids)
 
 
 def _mixed(
@@ -212,8 +210,7 @@ def _mixed(
     share = ops.not_equal(alpha if prior is None else alpha * prior, 0)
     # A masked label costs infinity, which 0 times infinity would hide.
     inside = ops.logical_and(inside, ops.logical_not(pick(masked(logits), ids)))
-    logits = entered(logits, ops.logical_not(share), inside)
-    log_p = ops.log_softmax(logits, axis=-1)  # [..., K]
+    log_p = log_softmax(logits, ops.logical_not(share), inside)  # [..., K]
     hard = -pick(log_p, ids)  # [...]
     if spread == "others":
         rest = -ops.sum(log_p, axis=-1) - hard

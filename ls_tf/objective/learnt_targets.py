@@ -4,6 +4,7 @@ from typing import Any
 
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.objective import label_smoothing
 from ls_tf.objective.guarded import as_float, check_shape, classes, entered
 
@@ -66,7 +67,7 @@ def seen(labels: Any, logits: Any) -> Any:
     num_classes = logits.shape[-1]
     ids, _ = classes(labels, num_classes)
     onehot = ops.one_hot(ids, num_classes, dtype=logits.dtype)
-    right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), ids)
+    right = ops.equal(kernels.argmax(logits), ids)
     weight = ops.expand_dims(ops.cast(right, logits.dtype), axis=-1)
     probs = ops.softmax(logits, axis=-1)
     return ops.matmul(ops.transpose(weight * onehot), probs)

@@ -15,7 +15,7 @@ from ls_tf.objective.guarded import (
     check_number,
     check_shape,
     classes,
-    entered,
+    log_softmax,
 )
 from ls_tf.objective.label_smoothing import check_p, nll
 
@@ -102,7 +102,7 @@ def forward_loss(
     num_classes = logits.shape[-1]
     check_shape("labels", labels, logits.shape[:-1])
     ids, inside = classes(labels, num_classes)
-    log_f = ops.log_softmax(entered(logits, False, inside), axis=-1)
+    log_f = log_softmax(logits, False, inside)
     if len(transition):
         check_shape("a transition", transition, (num_classes, num_classes))
         with np.errstate(divide="ignore"):

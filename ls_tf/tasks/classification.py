@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import seeds
+from ls_tf import kernels, seeds
 from ls_tf.layers import label_memory
 from ls_tf.layers.recomputed import Recomputed
 from ls_tf.measuring.classifier import ModelClassifier
@@ -342,7 +342,7 @@ class Classification(LabelledImages):
     ) -> Sums:
         labels, weight = batch["label"], batch["weight"]
         correct = ops.cast(
-            ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels),
+            ops.equal(kernels.argmax(logits), labels),
             "float32",
         )
         scale = self.spec.train.loss_scale

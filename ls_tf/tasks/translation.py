@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from ls_tf import seeds
+from ls_tf import kernels, seeds
 from ls_tf.decoding import search
 from ls_tf.measuring import token_statistics
 from ls_tf.measuring.translator import ModelTranslator
@@ -329,8 +329,7 @@ class Translation:
             )
         )
         weight = ops.cast(target != 0, "float32")
-        best = token_statistics.best(logits)
-        right = ops.cast(best == target, "float32")
+        right = ops.cast(kernels.argmax(logits) == target, "float32")
         return {
             "loss": self.spec.train.loss_scale * ops.sum(weight * losses),
             "weight": ops.sum(weight),

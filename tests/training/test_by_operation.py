@@ -66,3 +66,23 @@ def test_a_program_of_xla_is_left_as_it_is(looks):
     trained(xla=True)
     assert looks
     assert not any(looks)
+
+
+def test_the_logarithms_of_all_probabilities_are_taken_once():
+    spec = resolve("transformer_numbers", changed=CHANGES).spec
+    engine = TensorFlowEngine(
+        spec, tf.distribute.get_strategy(), assembly.transform(spec)
+    )
+    engine.build([assembly.recipe(spec, data_dir=None)])
+    draws = {k: tf.constant(v) for k, v in engine.task.plan(0, 1).items()}
+    graph = engine._compile(draws).graph.as_graph_def(add_shapes=True)
+    found = [
+        node
+        for function in graph.library.function
+        if "while_body" in function.signature.name
+        for node in function.node_def
+        if node.op == "LogSoftmax"
+    ]
+    # Equal operations on equal inputs are one when the program is run.
+    assert len({tuple(node.input) for node in found}) == 1
+    assert found
