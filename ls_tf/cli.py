@@ -190,8 +190,8 @@ def _ended(error: BaseException) -> int | None:
         # What a write raises names no file.
         named = "" if error.filename is None else f": {error.filename}"
         commands.say(
-            f"{what} ({error.strerror}){named}; the checkpoint before is "
-            "intact, the same command resumes from it"
+            f"{what} ({error.strerror}){named}; what was written before is "
+            "whole, the same command resumes"
         )
         return NO_SPACE
     return None

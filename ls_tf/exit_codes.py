@@ -22,8 +22,8 @@ MEANINGS = {
     ),
     NOT_FINITE: "the loss was not finite",
     NO_SPACE: (
-        "no space left for a checkpoint, or the disk failed (the one before "
-        "it is intact), or standard output cannot be written (a finished run "
+        "no space left, or the disk failed (what was written before is "
+        "whole), or standard output cannot be written (a finished run "
         "stays finished)"
     ),
     LOST: (

@@ -110,7 +110,7 @@ def test_exit_codes(ended, monkeypatch):
     for number in (errno.EIO, errno.EROFS):
         code, said = ended(OSError(number, os.strerror(number)))
         assert code == 5
-        assert f"the disk failed ({os.strerror(number)}); the check" in said
+        assert f"the disk failed ({os.strerror(number)}); what was" in said
 
 
 def test_a_time_limit_ends_with_the_command_that_goes_on(line, tmp_path):
