@@ -100,12 +100,11 @@ def product(x: Any, kernel: Any) -> Any:
 
 @functools.cache
 def merged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Makes one loop of what a program that is run by operation would do.
+    """Has XLA compile a part of a program of TensorFlow that is run without it.
 
     Args:
-        function: of a module, of plain arithmetic without a gradient. It is
-            compiled for each shape of its arguments, and for each value of one
-            that is a length.
+        function: of plain arithmetic, kept for good. It is compiled for each
+            shape of its arguments, and for each value of one that is a length.
 
     Returns:
         The same function, of TensorFlow's tensors.

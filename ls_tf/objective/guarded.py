@@ -11,7 +11,7 @@ are finite.
 import functools
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -153,14 +153,7 @@ def entered(
 
     Source: ours.
     """
-    if not kernels.by_operation():
-        return _entered(logits, free, inside, lowest)
-    # Each of its operations would go over all logits, and back.
-    return ops.cond(
-        _at_edge(logits, free, inside),
-        lambda: _entered(logits, free, inside, lowest),
-        lambda: logits,
-    )
+    return _at_edges(logits, free, inside, lowest, lambda entering: entering)
 
 
 def log_softmax(logits: Any, free: Any, inside: Any = True) -> Any:
@@ -176,36 +169,42 @@ def log_softmax(logits: Any, free: Any, inside: Any = True) -> Any:
 
     Source: ours.
     """
-    if not kernels.by_operation():
-        entering = _entered(logits, free, inside, LOWEST)
-        return ops.log_softmax(entering, axis=-1)
-    # The same for all losses of these logits: computed once.
-    plain = ops.log_softmax(logits, axis=-1)
-    return ops.cond(
-        _at_edge(logits, free, inside),
-        lambda: ops.log_softmax(
-            _entered(logits, free, inside, LOWEST), axis=-1
-        ),
-        lambda: plain,
+    return _at_edges(
+        logits, free, inside, LOWEST, lambda z: ops.log_softmax(z, axis=-1)
     )
 
 
-def _at_edge(logits: Any, free: Any, inside: Any) -> Any:
+def _at_edges(
+    logits: Any,
+    free: Any,
+    inside: Any,
+    lowest: float,
+    function: Callable[[Any], Any],
+) -> Any:
+    """A function of the logits that ``entered`` gives."""
+
+    def guarded() -> Any:
+        entering = logits
+        if free is not False:
+            is_free = ops.logical_and(masked(logits), free)
+            entering = ops.where(is_free, lowest, logits)
+        if inside is not True:
+            is_inside = ops.expand_dims(inside, axis=-1)
+            entering = ops.where(is_inside, entering, math.nan)
+        return function(entering)
+
+    if not kernels.by_operation():
+        return guarded()
+    # Each of its operations would go over all logits, and back. Outside of the
+    # branches, what several losses make of the same logits is computed once.
+    usual = function(logits)
     edges = []
     if free is not False:
         edges.append(ops.any(masked(logits)))
     if inside is not True:
         edges.append(ops.logical_not(ops.all(inside)))
-    return functools.reduce(ops.logical_or, edges, False)
-
-
-def _entered(logits: Any, free: Any, inside: Any, lowest: float) -> Any:
-    if free is not False:
-        free = ops.logical_and(masked(logits), free)
-        logits = ops.where(free, lowest, logits)
-    if inside is True:
-        return logits
-    return ops.where(ops.expand_dims(inside, axis=-1), logits, math.nan)
+    is_edge = functools.reduce(ops.logical_or, edges, False)
+    return ops.cond(is_edge, guarded, lambda: usual)
 
 
 def classes(labels: Any, num_classes: int) -> tuple[Any, Any]:

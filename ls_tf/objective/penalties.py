@@ -25,6 +25,7 @@ from ls_tf.objective.guarded import (
     check_shape,
     classes,
     entered,
+    log_softmax,
     masked,
     seen,
 )
@@ -76,8 +77,7 @@ def entropy(logits: Any) -> Any:
 
     Source: Pereyra et al. 2017 (arXiv 1701.06548).
     """
-    logits = entered(as_float(logits), True)
-    log_p = ops.log_softmax(logits, axis=-1)
+    log_p = log_softmax(as_float(logits), True)
     return -ops.sum(ops.exp(log_p) * log_p, axis=-1)
 
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from ls_tf import kernels
 from ls_tf.pipeline import contract, crop
 
 Tensor = Any
@@ -222,10 +223,7 @@ def compiled(apply: Apply) -> Apply:
     """
     if keras.backend.backend() != "tensorflow":
         return apply
-    import tensorflow as tf
-
-    compiled: Apply = tf.function(apply, jit_compile=True, autograph=False)
-    return compiled
+    return kernels.merged(apply)
 
 
 def evaluation_images(images: Tensor) -> Tensor:

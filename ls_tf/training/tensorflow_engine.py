@@ -217,12 +217,16 @@ class TensorFlowEngine:
             start = (tf.constant(0), tf.constant(True), logs)
             return tf.while_loop(more, body, start)
 
-        traced = tf.function(program, jit_compile=self._jit, autograph=False)
+        return self._traced(
+            program, self._resident, self._signature(draws, 1), tf.constant(0)
+        )
+
+    def _traced(self, function: Any, *signature: Any) -> Any:
+        """The program of a function, for arguments like these."""
+        traced = tf.function(function, jit_compile=self._jit, autograph=False)
         # By itself TensorFlow would warn of every further shape.
         with kernels.tracing(by_operation=not self._jit):
-            return traced.get_concrete_function(
-                self._resident, self._signature(draws, 1), tf.constant(0)
-            )
+            return traced.get_concrete_function(*signature)
 
     def _signature(self, batch: Tensors, known: int) -> Tensors:
         """What a program is made for: the shape of a batch, or any.
@@ -325,14 +329,9 @@ class TensorFlowEngine:
         tensors = {k: tf.constant(v) for k, v in batch.items()}
         key = (function, self._key(tensors, 0))
         if key not in self._computations:
-            traced = tf.function(
-                function, jit_compile=self._jit, autograph=False
+            self._computations[key] = self._traced(
+                function, self._signature(tensors, 0)
             )
-            # By itself TensorFlow would warn of every further shape.
-            with kernels.tracing(by_operation=not self._jit):
-                self._computations[key] = traced.get_concrete_function(
-                    self._signature(tensors, 0)
-                )
         outputs = self._computations[key](tensors)
         return {k: v.numpy() for k, v in outputs.items()}
 

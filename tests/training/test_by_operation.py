@@ -18,8 +18,8 @@ if BACKEND == "tensorflow":
 pytestmark = tensorflow_only
 
 
-def trained(*, xla):
-    """Weights and logs of some steps, and how each was traced."""
+def built(*, xla):
+    """An engine with a small Transformer."""
     keras.backend.clear_session()  # names of variables are counted
     spec = resolve(
         "transformer_numbers",
@@ -33,6 +33,12 @@ def trained(*, xla):
         spec, tf.distribute.get_strategy(), assembly.transform(spec)
     )
     engine.build([assembly.recipe(spec, data_dir=None)])
+    return engine
+
+
+def trained(*, xla):
+    """Weights and logs of some steps."""
+    engine = built(xla=xla)
     (logs,) = engine.run(0, 3)
     return {**engine.state(), **logs}
 
@@ -69,11 +75,7 @@ def test_a_program_of_xla_is_left_as_it_is(looks):
 
 
 def test_the_logarithms_of_all_probabilities_are_taken_once():
-    spec = resolve("transformer_numbers", changed=CHANGES).spec
-    engine = TensorFlowEngine(
-        spec, tf.distribute.get_strategy(), assembly.transform(spec)
-    )
-    engine.build([assembly.recipe(spec, data_dir=None)])
+    engine = built(xla=False)
     draws = {k: tf.constant(v) for k, v in engine.task.plan(0, 1).items()}
     graph = engine._compile(draws).graph.as_graph_def(add_shapes=True)
     found = [
