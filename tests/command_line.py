@@ -30,11 +30,12 @@ class Line:
     """The command line with one runs directory.
 
     A command is a process of its own: a copy of one that has its imports,
-    see ``programs``, or with ``fresh`` one that Python starts.
+    see ``programs``, or with ``fresh`` one that Python starts. TensorBoard's
+    pictures are drawn by the latter, and by all of a line that ``draws``.
     """
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, *, draws: bool = False):
+        self.folder, self.draws = folder, draws
         self.runs = folder / "runs"
 
     def words(self, *flags: str) -> list[str]:
@@ -60,7 +61,11 @@ class Line:
         env = self.environment(**environment)
         if not fresh:
             return programs.start(
-                PROGRAM, *words, engine=_engine(flags), env=env
+                PROGRAM,
+                *words,
+                engine=_engine(flags),
+                env=env,
+                draws=self.draws,
             )
         return subprocess.Popen(
             [sys.executable, str(program), *words],
@@ -88,6 +93,7 @@ class Line:
                 code=code,
                 env=env,
                 stdin=stdin,
+                draws=self.draws,
             )
         done = subprocess.run(
             [sys.executable, str(PROGRAM), *words],

@@ -86,7 +86,7 @@ def pytest_xdist_auto_num_workers(config):
 
 
 # The slow ones first, so that no process is left alone with them at the end.
-_FIRST = ("integration", "reports")
+_FIRST = ("integration", "launchers", "reports", "contracts", "training")
 
 
 # First, since pytest-xdist reads the groups in a hook of this name.

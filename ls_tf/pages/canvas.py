@@ -31,6 +31,11 @@ BAND = (
     "there is one."
 )
 
+_NO_LAYOUT = {
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
+}
+
 Arrays = Mapping[str, np.ndarray]
 Style = dict[str, Any]  # of what matplotlib draws
 
@@ -61,9 +66,13 @@ def _saved(figure: Figure, **form: Any) -> bytes:
         # no room is cut.
         for start in ("Glyph ", "constrained_layout "):
             warnings.filterwarnings("ignore", start, UserWarning)
-        if figure.get_layout_engine() is not None:
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")
+        layout = figure.get_layout_engine()
+        if layout is not None:
+            layout.execute(figure)
+            # None at all: for one that does nothing matplotlib would draw the
+            # figure once more. The name "none" stands for such a one.
+            with matplotlib.rc_context(_NO_LAYOUT):
+                figure.set_layout_engine(None)
         figure.savefig(buffer, **form)
     return buffer.getvalue()
 

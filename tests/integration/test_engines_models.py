@@ -37,6 +37,7 @@ CASES = {
         "model": {
             "name": "inception_v4",
             "width_multiplier": 0.0625,
+            "repeats": [1, 1, 1],  # each kind of block
             "auxiliary_head": True,
         },
     },

@@ -11,6 +11,7 @@ import pytest
 from command_line import refusal
 
 pytestmark = pytest.mark.slow
+DRAWS = True
 
 FLAGS = programs.ROOT / "flags"
 SMOKE = f"--flagfile={FLAGS / 'smoke.flags'}"

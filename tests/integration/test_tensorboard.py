@@ -12,6 +12,7 @@ import urllib.request
 import pytest
 
 pytestmark = pytest.mark.slow
+DRAWS = True
 
 # Straight to loopback, whatever proxy the machine is set to use.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
