@@ -111,7 +111,7 @@ def seen(copy):
     # The names of the new modules, and what looks at all modules at once.
     wanted = f"({names} or contracts_of_the_rooms or other_library or no_file)"
     options = [
-        *("-q", "-p", "no:cacheprovider", "-m", "", "-k", wanted),
+        *("-q", "-n0", "-p", "no:cacheprovider", "-m", "", "-k", wanted),
         *("tests/contracts", "tests/golden", "tests/spec"),
         *("tests/reports/test_reports_build.py", *tests),
     ]
