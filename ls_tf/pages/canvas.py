@@ -31,11 +31,6 @@ BAND = (
     "there is one."
 )
 
-_NO_LAYOUT = {
-    "figure.autolayout": False,
-    "figure.constrained_layout.use": False,
-}
-
 Arrays = Mapping[str, np.ndarray]
 Style = dict[str, Any]  # of what matplotlib draws
 
@@ -71,7 +66,9 @@ def _saved(figure: Figure, **form: Any) -> bytes:
             layout.execute(figure)
             # None at all: for one that does nothing matplotlib would draw the
             # figure once more. The name "none" stands for such a one.
-            with matplotlib.rc_context(_NO_LAYOUT):
+            with matplotlib.rc_context():
+                matplotlib.rcParams["figure.autolayout"] = False
+                matplotlib.rcParams["figure.constrained_layout.use"] = False
                 figure.set_layout_engine(None)
         figure.savefig(buffer, **form)
     return buffer.getvalue()
