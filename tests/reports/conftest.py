@@ -6,7 +6,14 @@ import pytest
 from made_records import write
 
 from ls_tf.pages import builder, canvas
+from ls_tf.records import files
 from ls_tf.spec import registry
+
+
+@pytest.fixture(autouse=True)
+def no_disk(monkeypatch):
+    """Thousands of records are made up here, and none outlives its test."""
+    monkeypatch.setattr(files, "sync", lambda path: None)
 
 
 @pytest.fixture
