@@ -10,7 +10,5 @@ def line(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared_line(tmp_path_factory, request):
-    """A module with ``DRAWS`` set has TensorBoard's pictures drawn."""
-    draws = getattr(request.module, "DRAWS", False)
-    return Line(tmp_path_factory.mktemp("line"), draws=draws)
+def shared_line(tmp_path_factory):
+    return Line(tmp_path_factory.mktemp("line"))

@@ -10,18 +10,19 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from command_line import Line
 
 pytestmark = pytest.mark.slow
-DRAWS = True
 
 # Straight to loopback, whatever proxy the machine is set to use.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @pytest.fixture(scope="module")
-def server(shared_line, tmp_path_factory):
+def server(tmp_path_factory):
+    line = Line(tmp_path_factory.mktemp("line"), draws=True)
     for alpha in ("0", "0.1"):
-        shared_line(
+        line(
             "--experiment=fc_digits",
             f"--alpha={alpha}",
             "--set=train.steps=200",
@@ -37,7 +38,7 @@ def server(shared_line, tmp_path_factory):
                 sys.executable,
                 "-m",
                 "tensorboard.main",
-                f"--logdir={shared_line.runs}",
+                f"--logdir={line.runs}",
                 "--host=127.0.0.1",
                 f"--port={port}",
                 "--load_fast=false",

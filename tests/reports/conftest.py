@@ -33,7 +33,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Draws pictures but does not render them."""
+    """Draws pictures but does not render them, which takes most of the time."""
     monkeypatch.setattr(canvas, "png", lambda figure: b"")
     monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
 

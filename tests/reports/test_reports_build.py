@@ -6,7 +6,7 @@ import types
 
 import pytest
 
-from ls_tf.pages import builder, canvas, declared
+from ls_tf.pages import builder, declared
 from ls_tf.pages.blocks import NO_RUN, Need, ReportError, Text
 from ls_tf.records import files, runs
 from ls_tf.spec import registry
@@ -265,21 +265,12 @@ TABLES_ONLY = {
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
 def test_every_report_is_self_contained_and_repeats_byte_for_byte(
-    name, store, tmp_path, monkeypatch
+    name, store, tmp_path
 ):
     made = registry.get("ls_tf.reports", name)
     folder = store(made.REQUIRES)
-    drawn, png = [], canvas.png
-
-    def first(figure):
-        drawn.append(png(figure))
-        return drawn[-1]
-
-    # The second build replaces the first. It draws the PDFs alone: a figure
-    # whose PDF repeats has the same PNG, see tests/pages/test_drawing.py.
     files = []
-    for draw in (first, lambda figure: drawn.pop(0)):
-        monkeypatch.setattr(canvas, "png", draw)
+    for _ in range(2):  # the second one replaces the first
         page = pathlib.Path(
             builder.build(
                 name,
@@ -311,11 +302,8 @@ def test_every_report_is_self_contained_and_repeats_byte_for_byte(
 
 
 @pytest.mark.parametrize("name", registry.names("ls_tf.reports"))
-def test_every_report_reads_smoke_runs_and_says_so(
-    name, store, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(canvas, "png", lambda figure: b"")  # costs time
-    monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
+@pytest.mark.usefixtures("quick")
+def test_every_report_reads_smoke_runs_and_says_so(name, store, tmp_path):
     made = registry.get("ls_tf.reports", name)
     folder = store(made.REQUIRES, smoke=True)
     page = builder.build(

@@ -4,18 +4,13 @@ import statistics
 
 import pytest
 
-from ls_tf.pages import builder, canvas
+from ls_tf.pages import builder
 from ls_tf.spec import registry
 
 
 @pytest.fixture
-def built(store, tmp_path, monkeypatch):
-    """Builds a report from made-up records; gives its folder.
-
-    Pictures are drawn but not rendered, which would take most of the time.
-    """
-    monkeypatch.setattr(canvas, "png", lambda figure: b"")
-    monkeypatch.setattr(canvas, "pdf", lambda figure: b"")
+def built(store, tmp_path, quick):
+    """Builds a report from made-up records; gives its folder."""
 
     def build(name, **options):
         made = registry.get("ls_tf.reports", name)
