@@ -44,26 +44,25 @@ def _drawn(name: str, runs: Runs) -> list[float]:
     return values
 
 
-def padding(of: Of) -> str:
+def padding(*names: str) -> Callable[[Of], str]:
     """Calibration and accuracy of subwords, without padding and with it."""
-    words = []
-    for name in ("alpha 0", "alpha 0.1"):
-        ece, padded, right, counted, share = (
-            _mean(n, of(name))
-            for n in (
-                _token("ece"),
-                _token("ece_padding_counted"),
-                _token("accuracy", "%"),
-                _token("accuracy_padding_counted", "%"),
-                _token("padding", "%"),
-            )
-        )
-        words.append(
+    numbers = (
+        _token("ece"),
+        _token("ece_padding_counted"),
+        _token("accuracy", "%"),
+        _token("accuracy_padding_counted", "%"),
+        _token("padding", "%"),
+    )
+
+    def words(name: str, runs: Runs) -> str:
+        ece, padded, right, counted, share = (_mean(n, runs) for n in numbers)
+        return (
             f"{name}: ECE {ece:.3f} without padding, {padded:.3f} with it "
             f"({share:.1f} % of the positions); accuracy {right:.1f} and "
             f"{counted:.1f} %"
         )
-    return "; ".join(words)
+
+    return lambda of: "; ".join(words(name, of(name)) for name in names)
 
 
 def over_positions(of: Of) -> str:
@@ -72,7 +71,10 @@ def over_positions(of: Of) -> str:
     drawn = _drawn("nll", runs)
     at_one = _drawn("temperatures", runs).index(1.0)
     meant = _mean(_token("nll"), runs)
-    return f"at T = 1: {drawn[at_one]:.3f} over positions, {meant:.3f} nats"
+    return (
+        f"at T = 1: {drawn[at_one]:.3f} nats over positions, {meant:.3f} over "
+        "the vocabulary"
+    )
 
 
 def hidden(of: Of) -> str:
@@ -88,16 +90,20 @@ def hidden(of: Of) -> str:
     )
 
 
-def beam(of: Of) -> str:
+def beam(*names: str) -> Callable[[Of], str]:
     """What a temperature does that divides logits, with a beam of 4."""
-    words = []
-    for name in ("alpha 0", "alpha 0.1"):
-        record = next(iter(of(name).values()))
-        forms = {"temperatures": Form("temperatures")}
-        forms["bleu"] = Form("temperatures")
+    forms = {name: Form("temperatures") for name in ("temperatures", "bleu")}
+
+    def words(name: str, runs: Runs) -> str:
+        record = next(iter(runs.values()))
         scores = record.arrays("translation_sweep", "report", forms)["bleu"]
-        words.append(f"{name}: by {scores.max() - scores.min():.2f} BLEU")
-    return f"with a beam of 4, T from 0.5 to 2 moves it ({'; '.join(words)})"
+        return f"{name}: by {scores.max() - scores.min():.2f} BLEU"
+
+    def effect(of: Of) -> str:
+        each = "; ".join(words(name, of(name)) for name in names)
+        return f"with a beam of 4, T from 0.5 to 2 moves it ({each})"
+
+    return effect
 
 
 def glued(of: Of) -> str:

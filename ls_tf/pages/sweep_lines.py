@@ -226,7 +226,9 @@ def curve(
     )
 
 
-def temperature_axis(axes: Axes, sweep: Sweep) -> None:
+def temperature_axis(
+    axes: Axes, sweep: Sweep, divides: str = "the logits"
+) -> None:
     """Makes the horizontal axis one of temperatures; marks T = 1."""
     low, high = sweep.temperatures[0], sweep.temperatures[-1]
     axes.set_xscale("log", base=2)
@@ -234,7 +236,7 @@ def temperature_axis(axes: Axes, sweep: Sweep) -> None:
     axes.xaxis.set_major_locator(FixedLocator(_ticks(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.2g}"))
-    axes.set_xlabel("temperature T (divides the logits)")
+    axes.set_xlabel(f"temperature T (divides {divides})")
 
 
 def key(style: Style, label: str, *, dashed: bool = False) -> Line2D:
@@ -250,6 +252,13 @@ def marks() -> list[Line2D]:
     ring = canvas.key("best of the grid", color=INK, linestyle="none")
     ring.set(marker="o", markersize=10, markerfacecolor="none")
     return [ring, canvas.key("T = 1", color=GREY, linestyle=":")]
+
+
+def at_least(axes: Axes, span: float) -> None:
+    """Widens the vertical axis, so that small changes look small."""
+    low, high = axes.get_ylim()
+    more = max(0.0, span - (high - low)) / 2
+    axes.set_ylim(low - more, high + more)
 
 
 def same_scale(panels: Sequence[Axes], *, from_zero: bool) -> None:

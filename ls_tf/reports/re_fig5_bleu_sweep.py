@@ -58,6 +58,7 @@ _DRAWN_PANELS = (
     ("ece", "ECE, padding counted (fraction)"),
     ("nll", "softmax over positions (nats)"),
 )
+_LEAST_BLEU = 1.0  # height of a panel, in points
 _PAPER = quoted.numbers("re_table2_table3")
 _PADDING = (
     "Wagner et al. evaluate whole batches, filled up to their longest "
@@ -172,16 +173,19 @@ def _best_t(name: str) -> Callable[[AtAlpha], object]:
 def _figure(
     sweeps: Mapping[float, Sweep],
     panels: tuple[tuple[str, str], ...] = _PANELS,
+    divides: str = "the logits",
 ) -> Figure:
     figure = Figure(figsize=(12.6, 4.1), layout="constrained")
     drawn = figure.subplots(1, len(panels))
     for axes, (name, label) in zip(drawn, panels, strict=True):
         for alpha, sweep in sweeps.items():
             sweep_lines.curve(axes, sweep, name, translation.STYLES[alpha])
-            sweep_lines.temperature_axis(axes, sweep)
+            sweep_lines.temperature_axis(axes, sweep, divides)
         axes.set_ylabel(label)
         if name == "ece":
             axes.set_ylim(bottom=0)
+        if name.startswith("bleu"):
+            sweep_lines.at_least(axes, _LEAST_BLEU)
         canvas.plain(axes)
     handles = [
         sweep_lines.key(style, f"alpha = {alpha:g}")
@@ -321,7 +325,9 @@ def build(records: Records) -> Iterable[Block]:
     )
     yield from sweep_lines.pictures(
         {n: of_network for n, of_network in runs.items() if _is_drawn(n)},
-        functools.partial(_figure, panels=_DRAWN_PANELS),
+        functools.partial(
+            _figure, panels=_DRAWN_PANELS, divides="the hidden state"
+        ),
         lambda network: network.label,
         "As drawn by the code of Wagner et al.: greedy, the hidden state "
         "divided, padding counted, softmax over positions.",

@@ -120,8 +120,14 @@ _POINTS = (
     _Point(
         "Multi30k: ECE and accuracy count padding",
         "subwords alone",
-        effects.padding,
+        effects.padding(*_MULTI30K),
         _MULTI30K,
+    ),
+    _Point(
+        "the same",
+        "the same",
+        effects.padding(*_ITS_NETWORK),
+        _ITS_NETWORK,
     ),
     _Point(
         "Multi30k: the softmax of the NLL is over positions, "
@@ -136,7 +142,10 @@ _POINTS = (
         effects.hidden,
         _ITS_NETWORK,
     ),
-    _Point("the same", "the same", effects.beam, _MULTI30K),
+    *(
+        _Point("the same", "the same", effects.beam(*runs), runs)
+        for runs in (_ITS_NETWORK, _MULTI30K)
+    ),
     _Point(
         "Multi30k: BLEU compares spaCy's tokens with words that punctuation "
         "sticks to",

@@ -30,7 +30,7 @@ def test_without_a_run_only_what_is_derived_has_an_effect(built):
     assert derived[0][1].startswith("487,186 and 80,155 steps")
     for _, effect, command in found:
         assert (effect == "not measured") == command.startswith("python run")
-    assert "10 of 28 have an effect" in page_of(folder)
+    assert "10 of 30 have an effect" in page_of(folder)
 
 
 def test_the_spread_over_seeds_by_hand(quick, built):
@@ -115,17 +115,23 @@ def test_padding_and_temperatures_by_hand(quick, built):
         "padding, 0.350 with it (54.0 % of the positions); accuracy 70.0 and "
         "30.0 %"
     )
+    (its,) = [e for _, e, _ in found if e.startswith("its network, alpha 0: E")]
+    assert its == "its network, " + padding.partition("; alpha 0.1")[0]
     (over,) = [e for code, e, _ in found if "softmax of the NLL" in code]
     # 2.5 + 0.1 x at x = 0; 1.2 + 0.2 / 4.
-    assert over == "at T = 1: 2.500 over positions, 1.250 nats"
-    hidden, beam = (
+    assert over == (
+        "at T = 1: 2.500 nats over positions, 1.250 over the vocabulary"
+    )
+    hidden, its, beam = (
         e for _, e, _ in found if "greedy translations" in e or "beam of 4" in e
     )
     assert hidden == (
         "T from 0.5 to 2 changes 30.0 % of the greedy translations and BLEU "
         "by 2.00"
     )
-    assert "alpha 0: by 9.00 BLEU; alpha 0.1: by 4.00 BLEU" in beam
+    moves = "with a beam of 4, T from 0.5 to 2 moves it"
+    assert its == f"{moves} (its network, alpha 0: by 9.00 BLEU)"
+    assert beam == f"{moves} (alpha 0: by 9.00 BLEU; alpha 0.1: by 4.00 BLEU)"
     (glued,) = [e for code, e, _ in found if "spaCy's tokens" in code]
     # "a b c d e f.": the fourth root of 1 / 7.
     assert "gets: 61.5 in place of 100" in glued

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 from built_pages import figures, page_of, rows
+from matplotlib.figure import Figure
 from translation_needs import SMALL, close, curve, load, pair, small
 from translation_records import GRID, SIGNATURES
 
@@ -259,6 +260,17 @@ def test_figure_4_of_one_network_leaves_the_other_panel_empty(store):
 )
 def test_temperatures_have_few_ticks(grid, ticks):
     assert sweep_lines._ticks(grid[0], grid[-1]) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [((18.1, 18.3), (17.7, 18.7)), ((24.0, 26.0), (24.0, 26.0))],
+)
+def test_a_small_change_does_not_fill_a_panel(before, after):
+    axes = Figure().subplots()
+    axes.set_ylim(*before)
+    sweep_lines.at_least(axes, 1.0)
+    assert axes.get_ylim() == pytest.approx(after)
 
 
 def test_the_best_of_a_sweep_by_hand():

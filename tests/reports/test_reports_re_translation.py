@@ -126,6 +126,9 @@ def test_as_drawn_stands_beside_as_meant(quick, built, store):
         "ECE, padding counted (fraction)",
         "softmax over positions (nats)",
     ]
+    for figure, divided in ((meant, "logits"), (drawn, "hidden state")):
+        for axes in figure.axes:
+            assert axes.get_xlabel() == f"temperature T (divides the {divided})"
     np.testing.assert_allclose(curve(drawn.axes[0])[0], 20 + np.log2(GRID))
     np.testing.assert_allclose(
         curve(meant.axes[0])[0], 36 - 4 * (np.log2(GRID) - 0.5) ** 2
