@@ -240,6 +240,30 @@ _POINTS = (
         networks.SEEDS,
     ),
     _Point(
+        "MNIST: batches of 512",
+        "M: not stated; 100 here, as Hinton et al.",
+        effects.pair(effects.ERROR, "100", "512"),
+        {
+            "100": ("fc_mnist", {"alpha": 0.0}),
+            "512": (
+                "fc_mnist",
+                {"alpha": 0.0, "train.global_batch_size": 512},
+            ),
+        },
+    ),
+    _Point(
+        "MNIST: dropout of 0.5 in the hidden layers alone",
+        "M: not stated; here 0.2 of the input, too, as Hinton et al.",
+        effects.pair(effects.ERROR, "with the input's", "without"),
+        {
+            "with the input's": ("fc_mnist_dropout", {}),
+            "without": (
+                "fc_mnist_dropout",
+                {"model.options.input_dropout_rate": 0.0},
+            ),
+        },
+    ),
+    _Point(
         "MNIST: weights of standard deviation 0.03",
         "M: variance 0.03",
         effects.pair(

@@ -45,6 +45,20 @@ def test_what_is_there_and_what_is_not_are_counted(tmp_path, module, says):
     assert said == f"--run_missing: {says}"
 
 
+def test_one_run_of_two_rows_is_counted_once(tmp_path):
+    module = types.SimpleNamespace(
+        REQUIRES=tuple(
+            Need("fc_digits", {"alpha": a}, optional=o, row=row)
+            for a, o in ((0.31, True), (0.32, False))
+            for row in ("one", "two")
+        )
+    )
+    said = lacking.sentence("r", module, str(tmp_path), smoke=False)
+    assert said.startswith(
+        "--run_missing: the run that it trains for r is there; 1 run that"
+    )
+
+
 def test_a_record_is_not_counted_as_lacking():
     there = Need("fc_mnist", {"alpha": 0}, optional=True)
     module = needs(0.31, optional=[0.31])

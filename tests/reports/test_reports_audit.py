@@ -30,7 +30,7 @@ def test_without_a_run_only_what_is_derived_has_an_effect(built):
     assert derived[0][1].startswith("487,186 and 80,155 steps")
     for _, effect, command in found:
         assert (effect == "not measured") == command.startswith("python run")
-    assert "10 of 30 have an effect" in page_of(folder)
+    assert "10 of 32 have an effect" in page_of(folder)
 
 
 def test_the_spread_over_seeds_by_hand(quick, built):
