@@ -76,6 +76,10 @@ _MULTI30K = {
 _ITS_NETWORK = {
     "its network, alpha 0": ("transformer_multi30k_re", {"alpha": 0.0})
 }
+_ITS_NETWORKS = {
+    **_ITS_NETWORK,
+    "its network, alpha 0.1": ("transformer_multi30k_re", {"alpha": 0.1}),
+}
 _MNIST = {
     "alpha 0": ("fc_mnist", {"alpha": 0.0}),
     "alpha 0.1": ("fc_mnist", {"alpha": 0.1}),
@@ -126,8 +130,8 @@ _POINTS = (
     _Point(
         "the same",
         "the same",
-        effects.padding(*_ITS_NETWORK),
-        _ITS_NETWORK,
+        effects.padding(*_ITS_NETWORKS),
+        _ITS_NETWORKS,
     ),
     _Point(
         "Multi30k: the softmax of the NLL is over positions, "
@@ -144,7 +148,7 @@ _POINTS = (
     ),
     *(
         _Point("the same", "the same", effects.beam(*runs), runs)
-        for runs in (_ITS_NETWORK, _MULTI30K)
+        for runs in (_ITS_NETWORKS, _MULTI30K)
     ),
     _Point(
         "Multi30k: BLEU compares spaCy's tokens with words that punctuation "
