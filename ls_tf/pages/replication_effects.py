@@ -121,12 +121,15 @@ def glued(of: Of) -> str:
 def pair(
     number: Number, left: str, right: str, form: str = ".2f"
 ) -> Callable[[Of], str]:
-    """Two networks and one number, in %."""
+    """Two networks and one number, in %: the mean where there are seeds."""
 
     def of_runs(of: Of) -> str:
         one, other = _mean(number, of(left)), _mean(number, of(right))
+        count = len(of(left))
+        seeds = f", {count} seeds" if count > 1 else ""
         return (
-            f"{number.name}: {left} {one:{form}} %, {right} {other:{form}} % "
+            f"{number.name}{seeds}: {left} {one:{form}} %, "
+            f"{right} {other:{form}} % "
             f"({tables.cell(other - one, f'+{form}')})"
         )
 

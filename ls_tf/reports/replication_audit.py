@@ -254,6 +254,7 @@ _POINTS = (
                 {"alpha": 0.0, "train.global_batch_size": 512},
             ),
         },
+        networks.SEEDS,
     ),
     _Point(
         "MNIST: dropout of 0.5 in the hidden layers alone",

@@ -44,7 +44,9 @@ def test_the_spread_over_seeds_by_hand(quick, built):
     )
     (dropout,) = [e for code, e, _ in found if "has dropout" in code]
     # Means over seeds of .0081 and .0089, and .0002 for the seeds.
-    assert dropout == "error: with dropout 0.83 %, without 0.91 % (+0.08)"
+    assert dropout == (
+        "error, 3 seeds: with dropout 0.83 %, without 0.91 % (+0.08)"
+    )
     (variance,) = [e for code, e, _ in found if "standard deviation" in code]
     assert variance == (
         "error: deviation, 2 epochs 0.79 %, variance, 2 epochs 0.89 % (+0.10)"
