@@ -58,24 +58,27 @@ class MissingRunsError(ReportError):
 
 
 def identities(
-    module: Report | ModuleType, *, smoke: bool
+    module: Report | ModuleType, *, smoke: bool, optional: bool = False
 ) -> list[RunIdentity]:
     """Lists the runs that a report cannot do without: its headline runs.
 
     A report whose module says ``PARTIAL = True`` can be built from any of its
     runs, or from none; its headline runs are what ``--run_missing`` trains.
+    A run that several rows of a page need is listed once.
 
     Args:
         module: a module of ``ls_tf.reports``.
         smoke: whether their shrunk form is meant.
+        optional: whether those are meant that it can do without.
 
     Returns:
         list: the runs, teachers before their students.
 
     Source: ours.
     """
-    headline = [need for need in module.REQUIRES if not need.optional]
-    return list(_resolved(headline, smoke).values())
+    needs = [need for need in module.REQUIRES if need.optional == optional]
+    found = _resolved(needs, smoke).values()
+    return list({identity.folder: identity for identity in found}.values())
 
 
 def _resolved(needs: Iterable[Need], smoke: bool) -> dict[Need, RunIdentity]:

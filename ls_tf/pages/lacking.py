@@ -1,12 +1,10 @@
 """What a page lacks although all is there that ``--run_missing`` trains."""
 
-from collections.abc import Collection
 from types import ModuleType
 
-from ls_tf.pages import tables
+from ls_tf.pages import builder, tables
 from ls_tf.pages.builder import Report
 from ls_tf.records import runs
-from ls_tf.spec.resolve import Resolver, RunIdentity
 
 
 def sentence(
@@ -32,10 +30,10 @@ def sentence(
 
     Source: ours.
     """
-    trained = len(_runs(module, smoke, optional=False))
+    trained = len(builder.identities(module, smoke=smoke))
     lacking = sum(
         runs.find(runs_dir, identity) is None
-        for identity in _runs(module, smoke, optional=True)
+        for identity in builder.identities(module, smoke=smoke, optional=True)
     )
     if trained > 1:
         said = f"the {trained} runs that it trains for {name} are there"
@@ -49,16 +47,3 @@ def sentence(
             "rows: not finished, the commands are on the page"
         )
     return f"--run_missing: {said}"
-
-
-def _runs(
-    module: Report | ModuleType, smoke: bool, *, optional: bool
-) -> Collection[RunIdentity]:
-    """Those of a page, each once: several rows can need one run."""
-    resolver = Resolver(smoke=smoke)
-    resolved = (
-        resolver.resolve(need.experiment, need.changes, need.seed)
-        for need in module.REQUIRES
-        if need.optional == optional
-    )
-    return {identity.folder: identity for identity in resolved}.values()

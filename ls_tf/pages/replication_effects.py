@@ -35,11 +35,13 @@ def _token(name: str, unit: str = "") -> Number:
     return Number("token_calibration", name, unit)
 
 
-def _drawn(name: str, runs: Runs) -> list[float]:
-    """The first seed's curve of the replication's code."""
+def _curve(
+    name: str, runs: Runs, evaluator: str = "replication_sweep"
+) -> list[float]:
+    """The first seed's curve over T; that of the replication's code."""
     record = next(iter(runs.values()))
     forms = {"temperatures": Form("temperatures"), name: Form("temperatures")}
-    arrays = record.arrays("replication_sweep", "report", forms)
+    arrays = record.arrays(evaluator, "report", forms)
     values: list[float] = arrays[name].tolist()
     return values
 
@@ -68,8 +70,8 @@ def padding(*names: str) -> Callable[[Of], str]:
 def over_positions(of: Of) -> str:
     """The NLL with a softmax over positions, and over the vocabulary."""
     runs = of("its network, alpha 0")
-    drawn = _drawn("nll", runs)
-    at_one = _drawn("temperatures", runs).index(1.0)
+    drawn = _curve("nll", runs)
+    at_one = _curve("temperatures", runs).index(1.0)
     meant = _mean(_token("nll"), runs)
     return (
         f"at T = 1: {drawn[at_one]:.3f} nats over positions, {meant:.3f} over "
@@ -80,7 +82,7 @@ def over_positions(of: Of) -> str:
 def hidden(of: Of) -> str:
     """What a temperature does that divides the hidden state, greedily."""
     runs = of("its network, alpha 0")
-    scores = _drawn("bleu_same_tokens", runs)
+    scores = _curve("bleu_same_tokens", runs)
     changed = _mean(
         Number("replication_sweep", "changed_by_temperature", "%"), runs
     )
@@ -92,12 +94,10 @@ def hidden(of: Of) -> str:
 
 def beam(*names: str) -> Callable[[Of], str]:
     """What a temperature does that divides logits, with a beam of 4."""
-    forms = {name: Form("temperatures") for name in ("temperatures", "bleu")}
 
     def words(name: str, runs: Runs) -> str:
-        record = next(iter(runs.values()))
-        scores = record.arrays("translation_sweep", "report", forms)["bleu"]
-        return f"{name}: by {scores.max() - scores.min():.2f} BLEU"
+        scores = _curve("bleu", runs, "translation_sweep")
+        return f"{name}: by {max(scores) - min(scores):.2f} BLEU"
 
     def effect(of: Of) -> str:
         each = "; ".join(words(name, of(name)) for name in names)
